@@ -1,0 +1,93 @@
+"""What the process environment and `.env` say, read into values that settings can use."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+ENGINES = {
+    "django.db.backends.postgresql": "schema.backends.postgresql",
+    "django.db.backends.sqlite3": "schema.backends.sqlite3",
+}
+
+# WAL lets readers go on while one connection writes; with it, synchronous=NORMAL
+# cannot corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous).
+SQLITE_OPTIONS = {
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+}
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return the yes/no variable `name`; anything but a clear yes or no is an error."""
+    value = os.environ.get(name, "").strip().lower()
+    if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return default if value == "" else value in {"1", "true", "yes", "on"}
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def words(name: str) -> list[str]:
+    """Return the comma-separated variable `name` as a list without blanks."""
+    return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def whole_number(name: str, *, default: int) -> int:
+    """Return the variable `name` as an integer of 0 or more."""
+    value = os.environ.get(name, "").strip()
+    if value and not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value) if value else default
+
+
+def database(name: str, *, default: str) -> dict[str, Any]:
+    """Return Django's settings for the database URL in the variable `name`.
+
+    The URL itself never appears in an error: it holds a password.
+    """
+    url = os.environ.get(name, "").strip() or default
+    remedy = (
+        "Write postgresql://USER:PASSWORD@HOST:5432/NAME or sqlite:///FILE, with special "
+        "characters in the password percent-encoded (@ is %40)."
+    )
+    try:
+        settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+    except (ValueError, KeyError):  # ParseError and UnknownSchemeError are ValueErrors
+        raise ImproperlyConfigured(f"{name} is not a database URL. {remedy}") from None
+    engine = str(settings["ENGINE"])
+    if engine not in ENGINES:
+        raise ImproperlyConfigured(
+            f"{name} names a database that is neither PostgreSQL nor SQLite. {remedy}"
+        )
+    if not settings["NAME"]:
+        raise ImproperlyConfigured(f"{name} names no database. {remedy}")
+    settings["ENGINE"] = ENGINES[engine]
+    settings["CONN_HEALTH_CHECKS"] = True
+    if engine.endswith("sqlite3"):
+        settings["OPTIONS"] = SQLITE_OPTIONS | settings.get("OPTIONS", {})
+    return settings
+
+
+def secret_key(path: Path, *, production: bool) -> str:
+    """Return SECRET_KEY; in development make one and keep it in `path`."""
+    key = os.environ.get("SECRET_KEY", "").strip()
+    if key:
+        return key
+    if production:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Set it to a long random text, for example the output of "
+            "`python -c 'import secrets; print(secrets.token_urlsafe(50))'` "
+            "(or set DEBUG=1 on a development machine)."
+        )
+    try:
+        # Exclusive creation: two processes that start at once agree on one key.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(50)
+        file.write(key)
+    return key

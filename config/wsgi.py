@@ -1,0 +1,9 @@
+"""The WSGI application, for hosts that have no ASGI server; replies stream under ASGI only."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,12 @@
+"""How gunicorn serves the site; every value may be overridden on the command line."""
+
+import os
+
+wsgi_app = "config.asgi:application"
+worker_class = "asgi"
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a server
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+# Replies stream for minutes; a worker that is told to stop gives them time to be saved.
+timeout = 120
+graceful_timeout = 30
+accesslog = "-"

@@ -1,0 +1,57 @@
+"""A person's twins."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from personas.querysets import PersonaQuerySet
+from schema.functions import IsHexColor, RandomUUID, uuid7
+
+DEFAULT_COLOR = "#4f46e5"
+
+
+class Persona(models.Model):
+    """A twin: a manner of speaking that belongs to one user.
+
+    A user has at most one active persona, and the database keeps to it: making one active
+    puts the others off, and a user's first persona is active, whoever writes the row.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="personas", db_index=False
+    )
+    name = models.TextField(default="My Twin", db_default="My Twin")
+    description = models.TextField(blank=True, default="", db_default="")
+    color = models.CharField(
+        "colour", max_length=7, default=DEFAULT_COLOR, db_default=DEFAULT_COLOR
+    )
+    is_active = models.BooleanField("active", default=False, db_default=False)
+    metadata = models.JSONField(
+        blank=True, default=dict, db_default=models.Value({}, models.JSONField())
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = PersonaQuerySet.as_manager()
+
+    class Meta:
+        db_table = "personas"
+        constraints = [
+            models.CheckConstraint(
+                condition=IsHexColor("color"),
+                name="personas_color_check",
+                violation_error_message="A colour is # and six hexadecimal digits: #4f46e5.",
+            ),
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(is_active=True), name="personas_one_active"
+            ),
+        ]
+        indexes = [
+            # A user's personas, oldest first: PersonaQuerySet.for_user.
+            models.Index(fields=["user", "created_at", "id"], name="personas_user_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

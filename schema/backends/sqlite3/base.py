@@ -1,0 +1,53 @@
+"""Django's SQLite backend, with foreign keys that act on delete and triggers that survive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.sqlite3 import base, schema
+
+from schema.backends.foreign_keys import delete_action
+
+
+class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
+    """Writes ON DELETE, and puts triggers back after a table was rebuilt."""
+
+    inline_fk = schema.DatabaseSchemaEditor.sql_create_inline_fk
+    sql_create_inline_fk: str
+    sql_create_column_inline_fk: str
+
+    def column_sql(
+        self,
+        model: type[models.Model],
+        field: models.Field[Any, Any],
+        include_default: bool = False,
+    ) -> tuple[str | None, list[Any] | None]:
+        """Return the column's definition; the foreign key clause follows it right after."""
+        references, deferrable = self.inline_fk.split(" DEFERRABLE", 1)
+        clause = f"{references}{delete_action(field)} DEFERRABLE{deferrable}"
+        self.sql_create_inline_fk = self.sql_create_column_inline_fk = clause
+        definition: tuple[str | None, list[Any] | None]
+        definition = super().column_sql(model, field, include_default)
+        return definition
+
+    def _remake_table(self, model: type[models.Model], **changes: Any) -> None:
+        """Rebuild a table with every trigger of the database lifted off meanwhile.
+
+        SQLite drops the triggers of the table that is replaced, and refuses the renaming
+        while a trigger elsewhere names that table.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+        for name, _ in triggers:
+            self.execute(f"DROP TRIGGER {self.quote_name(name)}")
+        super()._remake_table(model, **changes)
+        for _, sql in triggers:
+            self.execute(sql, params=None)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """The connection; only its schema editor is ours."""
+
+    SchemaEditorClass = DatabaseSchemaEditor

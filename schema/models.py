@@ -1,0 +1,88 @@
+"""What the operator's commands remember about the database."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class MigrationRun(models.Model):
+    """One attempt to take one migration forwards or backwards.
+
+    The row is committed as RUNNING before the first statement; a row still RUNNING while
+    nobody holds the migration lock was left by a process that died.
+    """
+
+    class Direction(models.TextChoices):
+        """Which way the migration was taken."""
+
+        FORWARDS = "forwards", "Forwards"
+        BACKWARDS = "backwards", "Backwards"
+
+    class Outcome(models.TextChoices):
+        """How the attempt ended."""
+
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
+        ADOPTED = "adopted", "Adopted"
+
+    app = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    direction = models.CharField(max_length=9, choices=Direction)
+    outcome = models.CharField(max_length=11, choices=Outcome, default=Outcome.RUNNING)
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(db_default="")
+    operator = models.TextField(help_text="Operating system user and database role.")
+    host = models.TextField()
+    checksum = models.CharField(
+        max_length=64, help_text="SHA-256 of the migration's syntax tree, without comments."
+    )
+
+    class Meta:
+        db_table = "schema_migration_runs"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.name} {self.direction}: {self.outcome}"
+
+
+class BatchProgress(models.Model):
+    """How far a batched data step has come, so that a killed run goes on from there."""
+
+    app = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    step = models.CharField(max_length=255)
+    position = models.JSONField(null=True, help_text="The last key that was done.")
+    rows_done = models.BigIntegerField(db_default=0)
+    started_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "schema_batch_progress"
+        verbose_name_plural = "batch progress"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["app", "name", "step"], name="schema_batch_progress_step_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.name} {self.step}: {self.rows_done} rows"
+
+
+class QuarantinedRow(models.Model):
+    """A row that no constraint of ours could take in, kept whole."""
+
+    table_name = models.TextField()
+    row = models.JSONField(help_text="Every column, as the database wrote it to JSON.")
+    reason = models.TextField()
+    quarantined_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "schema_quarantine"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.table_name}: {self.reason}"

@@ -1,0 +1,68 @@
+"""Run every check of this project: `python -m tests [pytest arguments]`."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests import postgres
+
+ROOT = Path(__file__).parent.parent
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", *sys.argv[1:]]
+
+
+def main() -> int:
+    """Run the checks one after the other; return 1 if any failed."""
+    checks: list[tuple[str, list[str], dict[str, str]]] = [
+        ("format", ["ruff", "format", "--check", "."], {}),
+        ("lint", ["ruff", "check", "."], {}),
+        ("types", ["mypy", "."], {"DEBUG": "1"}),
+        (
+            "migrations are complete",
+            ["manage.py", "makemigrations", "--check", "--dry-run"],
+            {"DEBUG": "1", "DATABASE_URL": "sqlite://:memory:"},
+        ),
+        ("tests on SQLite", PYTEST, {"TEST_ENGINE": "sqlite", "TEST_DATABASE_URL": ""}),
+        ("tests on PostgreSQL", PYTEST, {"TEST_ENGINE": "postgresql"}),
+    ]
+    older = postgres.installed()
+    checks += [
+        (
+            f"migration tests on {binaries}",
+            [*PYTEST, "-m", "every_server"],
+            {"TEST_ENGINE": binaries, "TEST_DATABASE_URL": ""},
+        )
+        for binaries in older
+    ]
+    failed = []
+    for name, command, environment in checks:
+        if command[0] in {"ruff", "mypy"}:
+            command = [sys.executable, "-m", *command]
+        elif command[0] == "manage.py":
+            command = [sys.executable, *command]
+        say(f"== {name}")
+        begin = time.monotonic()
+        status = subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False)
+        say(
+            f"== {name}: {'ok' if status.returncode == 0 else 'FAILED'}"
+            f" ({time.monotonic() - begin:.0f} s)\n"
+        )
+        if status.returncode:
+            failed.append(name)
+    engines = ["SQLite", "PostgreSQL (embedded, or TEST_DATABASE_URL)", *older]
+    say("engines used: " + ", ".join(engines))
+    if not older:
+        say("no older PostgreSQL server is installed here, so none was tested")
+    say("FAILED: " + ", ".join(failed) if failed else "every check passed")
+    return 1 if failed else 0
+
+
+def say(line: str) -> None:
+    """Write one line at once, in step with what the checks write."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

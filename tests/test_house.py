@@ -1,0 +1,45 @@
+"""The order of the house: which room may import which."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ["users", "personas", "threads", "chat"]
+FORBIDDEN = {room: set(ROOMS[ROOMS.index(room) + 1 :]) for room in ROOMS} | {
+    "schema": set(ROOMS),
+    "config": {"users", "personas", "threads", "chat", "tests"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_room_imports_only_downwards(room: str) -> None:
+    files = list((ROOT / room).rglob("*.py"))
+    assert files
+    upward = {
+        str(path.relative_to(ROOT)): imported(path) & FORBIDDEN[room]
+        for path in files
+        if imported(path) & FORBIDDEN[room]
+    }
+    assert upward == {}
+
+
+def test_no_migration_imports_a_domain_app() -> None:
+    offenders = {
+        str(path.relative_to(ROOT))
+        for room in [*ROOMS, "schema"]
+        for path in (ROOT / room / "migrations").glob("*.py")
+        if imported(path) & set(ROOMS)
+    }
+    assert offenders == set()

@@ -1,0 +1,87 @@
+"""The person who signs in."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import validate_email
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+
+from schema.functions import RandomUUID, uuid7
+from users.fields import PasswordHashField
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users, and finds them by e-mail in whatever case it was typed."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Return a new user; without a password nobody can log in as them."""
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Return a new user who may do everything in the admin."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the user with this e-mail; `users_email_lower_key` is the index read."""
+        return self.annotate(email_lower=Lower("email")).get(
+            email_lower=Lower(models.Value(username))
+        )
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, known by e-mail address.
+
+    The columns written by other programs have defaults in the database. `email` and `name`
+    are text without a limit, as they have been since before this project.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    email = models.TextField("e-mail", validators=[validate_email])
+    password = PasswordHashField(db_column="password_hash")
+    name = models.TextField(blank=True, default="", db_default="")
+    is_active = models.BooleanField("active", default=True, db_default=True)
+    is_staff = models.BooleanField("may use the admin", default=False, db_default=False)
+    is_superuser = models.BooleanField("may do everything", default=False, db_default=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        db_table = "users"
+        constraints = [
+            # The first is the one the Node backend looks a user up by; the second is ours.
+            models.UniqueConstraint(fields=["email"], name="users_email_key"),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="users_email_lower_key",
+                violation_error_message="There is an account with this e-mail address already.",
+            ),
+        ]
+        indexes = [
+            # The admin's list, newest first.
+            models.Index(fields=["-created_at", "-id"], name="users_created_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        """Return the name, or the e-mail address of somebody who gave none."""
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        """Return what to call the person."""
+        return self.name.split()[0] if self.name.strip() else self.email.split("@")[0]
