@@ -1,8 +1,9 @@
 """Choose the database the tests run on, before Django reads its settings.
 
 `TEST_DATABASE_URL` names a PostgreSQL server where the tests may create databases. Without
-it `TEST_ENGINE` says which engine to use: `sqlite` (when nothing is said), `postgresql`
-(started here from the embedded server's wheel) or a path to the binaries of another server.
+it `TEST_ENGINE` says which engine to use: `sqlite` (when nothing is said), `postgresql` or
+`postgresql-16` (started here from the embedded servers' wheel) or a path to the binaries of
+another server.
 """
 
 import os
@@ -17,7 +18,7 @@ if not url and wanted == "sqlite":
     os.environ["DATABASE_URL"] = "sqlite:///unused.sqlite3"
 else:
     if not url:
-        url = postgres.start(None if wanted == "postgresql" else wanted)
+        url = postgres.start(wanted)
         os.environ["TEST_DATABASE_URL"] = url  # xdist's workers inherit it
     os.environ["DATABASE_URL"] = url
 

@@ -21,18 +21,23 @@ SETTINGS = (
     "listen_addresses=127.0.0.1",
 )
 
+# What to call the servers inside the wheel, and their major versions.
+EMBEDDED = {"postgresql": "18", "postgresql-16": "16"}
 
-def start(binaries: str | None = None) -> str:
+
+def start(server: str = "postgresql") -> str:
     """Start a server that ends with this process; return the URL of its superuser.
 
     Args:
-        binaries: A folder with `initdb` and `pg_ctl`; None takes the embedded server's.
+        server: `postgresql` or `postgresql-16` for an embedded server, otherwise a folder
+            with `initdb` and `pg_ctl`.
     """
     folder = tempfile.mkdtemp(prefix="twinthread-pg-")
     # PostgreSQL refuses to run as root, so root lends itself a name without rights.
     user = "nobody" if os.geteuid() == 0 else None
-    if binaries is None:
-        binaries = str(embedded(Path(folder) if user else None) / "bin")
+    binaries = server
+    if server in EMBEDDED:
+        binaries = str(embedded(EMBEDDED[server], Path(folder) if user else None) / "bin")
     if user:
         shutil.chown(folder, user)
     data = f"{folder}/data"
@@ -61,7 +66,7 @@ def start(binaries: str | None = None) -> str:
     return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
-def embedded(copy_to: Path | None = None, version: str = "18") -> Path:
+def embedded(version: str = "18", copy_to: Path | None = None) -> Path:
     """Return the folder of the embedded server, or of a copy of it for another user to read.
 
     Its package is not imported, only found: importing it warns.
