@@ -1,7 +1,9 @@
 """Fixtures for every room."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -48,25 +50,36 @@ class Database:
 @pytest.fixture
 def empty_database(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Database]:
     """Make a database with nothing in it, known to Django by an alias, and drop it after."""
+    with django_db_blocker.unblock(), new_database(tmp_path) as database:
+        yield database
+
+
+@contextmanager
+def new_database(folder: Path, template: Database | None = None) -> Iterator[Database]:
+    """Make an empty database, or a copy of `template`, to which nobody may be connected."""
     name = f"empty_{uuid.uuid4().hex}"
     if VENDOR == "sqlite":
-        new_url = f"sqlite:///{tmp_path / name}.sqlite3"
+        file = folder / f"{name}.sqlite3"
+        new_url = f"sqlite:///{file}"
+        if template is not None:
+            shutil.copyfile(str(template.connection.settings_dict["NAME"]), file)
     else:
         new_url = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-        _on_server(f'CREATE DATABASE "{name}"')
+        source = f' TEMPLATE "{template.alias}"' if template is not None else ""
+        _on_server(f'CREATE DATABASE "{name}"{source}')
     database = Database(name, new_url)
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMPTY_DATABASE_URL", new_url)
         fresh = environment.database("EMPTY_DATABASE_URL", default="")
-        # Django fills in what a settings dictionary leaves out when it is first read.
-        connections.settings[name] = connections.configure_settings({"default": fresh})["default"]
-        try:
-            yield database
-        finally:
-            database.connection.close()
-            del connections[name], connections.settings[name]
-            if VENDOR == "postgresql":
-                _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+    # Django fills in what a settings dictionary leaves out when it is first read.
+    connections.settings[name] = connections.configure_settings({"default": fresh})["default"]
+    try:
+        yield database
+    finally:
+        database.connection.close()
+        del connections[name], connections.settings[name]
+        if VENDOR == "postgresql":
+            _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _on_server(statement: str) -> None:

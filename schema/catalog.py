@@ -1,0 +1,188 @@
+"""A picture of a database's schema that can be compared with another.
+
+Every text is as the database itself renders it while its search path holds nothing but the
+schema that is read, so the pictures of two schemas on one server differ only where the
+schemas do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class CatalogError(Exception):
+    """The schema could not be read or built; the text names the remedy."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, without the constraints that other columns may share."""
+
+    name: str
+    type: str
+    nullable: bool
+    default: str | None = None
+    collation: str | None = None
+    identity: str | None = None
+    """"ALWAYS" or "BY DEFAULT" (PostgreSQL)."""
+    generated: str | None = None
+    """The expression of a stored generated column, with its kind of storage."""
+
+    def describe(self) -> str:
+        """Return the column's definition without its name."""
+        words = [self.type]
+        if self.collation:
+            words.append(f"COLLATE {self.collation}")
+        if self.generated:
+            words.append(f"GENERATED ALWAYS AS {self.generated}")
+        if self.default is not None:
+            words.append(f"DEFAULT {self.default}")
+        if self.identity:
+            words.append(f"GENERATED {self.identity} AS IDENTITY")
+        if not self.nullable:
+            words.append("NOT NULL")
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A primary key, a unique, check, foreign key or exclusion constraint."""
+
+    name: str
+    """Empty where SQLite was given none."""
+    kind: str
+    """"primary key", "unique", "check", "foreign key" or "exclusion"."""
+    definition: str
+    columns: tuple[str, ...] = ()
+    target: str | None = None
+    """The table a foreign key refers to."""
+    valid: bool = True
+    """False for NOT VALID: rows from before it was added are not checked."""
+    enforced: bool = True
+    """False where a foreign key's own triggers are disabled."""
+    restored: str | None = field(default=None, compare=False)
+    """The definition as it reads after a dump and a restore, where that differs."""
+
+    @property
+    def label(self) -> str:
+        """Return the name, or the columns of a constraint without one."""
+        return self.name or f"({', '.join(self.columns)})"
+
+    def describe(self) -> str:
+        """Return the definition and the state."""
+        state = "" if self.valid else " NOT VALID"
+        return self.definition + state + ("" if self.enforced else ", its triggers disabled")
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index that no constraint owns."""
+
+    name: str
+    definition: str
+    """What follows ON: table, method, columns, condition."""
+    unique: bool = False
+    valid: bool = True
+    """False for what a failed concurrent build leaves behind."""
+    restored: str | None = field(default=None, compare=False)
+    sql: str = field(default="", compare=False)
+    """SQLite: the statement that created it."""
+
+    def describe(self) -> str:
+        """Return the definition and the state."""
+        kind = "UNIQUE INDEX" if self.unique else "INDEX"
+        return f"{kind} ON {self.definition}" + ("" if self.valid else " INVALID")
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger that somebody wrote."""
+
+    name: str
+    definition: str
+    enabled: str = "O"
+    """pg_trigger.tgenabled: O for enabled, D disabled, R replica, A always."""
+    sql: str = field(default="", compare=False)
+    """The statement that creates it."""
+
+    def describe(self) -> str:
+        """Return the definition and the state."""
+        states = {"O": "", "D": ", disabled", "R": ", on replicas only", "A": ", always"}
+        return self.definition + states[self.enabled]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry between the parentheses of SQLite's CREATE TABLE, as it was written."""
+
+    text: str
+    column: str | None
+    constraints: tuple[Constraint, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and everything that hangs on it."""
+
+    name: str
+    columns: dict[str, Column] = field(default_factory=dict)
+    constraints: list[Constraint] = field(default_factory=list)
+    indexes: dict[str, Index] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    options: str = ""
+    """What else the table is: UNLOGGED, WITHOUT ROWID, a virtual table's module."""
+    sql: str = field(default="", compare=False)
+    """SQLite: the statement that created it."""
+    items: tuple[Item, ...] = field(default=(), compare=False)
+    """SQLite: that statement's parts."""
+
+    def constraint(self, name: str) -> Constraint | None:
+        """Return the constraint called `name`, if there is one."""
+        return next((one for one in self.constraints if one.name == name), None)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A database function."""
+
+    signature: str
+    """Its quoted name and the types of its arguments."""
+    definition: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything in one schema, in the order in which it was made."""
+
+    vendor: str
+    tables: dict[str, Table] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+
+    def only(self, tables: set[str]) -> Catalog:
+        """Return the catalog with no other tables than these."""
+        kept = {name: table for name, table in self.tables.items() if name in tables}
+        return replace(self, tables=kept)
+
+
+def quoted(name: str) -> str:
+    """Return `name` as an identifier, in quotes."""
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def read_catalog(connection: BaseDatabaseWrapper) -> Catalog:
+    """Return what is in the connection's current schema.
+
+    Raises:
+        CatalogError: there is no schema to read.
+    """
+    from schema import catalog_postgresql, catalog_sqlite
+
+    if connection.vendor == "postgresql":
+        return catalog_postgresql.read(connection)
+    if connection.vendor == "sqlite":
+        return catalog_sqlite.read(connection)
+    raise CatalogError(f"Only PostgreSQL and SQLite can be checked, not {connection.vendor}.")

@@ -1,0 +1,96 @@
+"""The SQL that mends a SQLite schema.
+
+SQLite can change hardly anything of a table in place, so most mends are the rebuild that
+its manual describes (https://sqlite.org/lang_altertable.html, section 7).
+"""
+
+from __future__ import annotations
+
+from schema.catalog import Catalog, Column, Constraint, Index, Table, Trigger, quoted
+from schema.differences import Difference, Finding, pair_constraints
+
+
+def mended(findings: list[Finding], expected: Catalog, found: Catalog) -> list[Difference]:
+    """Return the findings with their mends."""
+    return [finding.difference(_mend(finding, expected, found)) for finding in findings]
+
+
+def _mend(finding: Finding, expected: Catalog, found: Catalog) -> list[str]:
+    thing, other = finding.expected, finding.found
+    if isinstance(thing, Index | Trigger):
+        kind = finding.kind.upper()
+        drop = [f"DROP {kind} {quoted(other.name)}"] if isinstance(other, Index | Trigger) else []
+        return [*drop, thing.sql]
+    table = expected.tables[str(finding.table)]
+    if isinstance(thing, Table) and other is None:
+        return [table.sql, *_hanging(table)]
+    return rebuild(table, found.tables[table.name])
+
+
+def rebuild(expected: Table, found: Table) -> list[str]:
+    """Return the statements that give `found` the columns and constraints expected.
+
+    The columns, constraints, indexes and triggers that only `found` has are kept.
+    """
+    name, new = quoted(found.name), quoted(f"new__{found.name}")
+    body = [item.text for item in expected.items if item.column]
+    body += [
+        item.text
+        for item in found.items
+        if item.column is not None and item.column not in expected.columns
+    ]
+    body += [item.text for item in expected.items if item.column is None]
+    body += _extra_constraints(expected, found)
+    options = f" {expected.options}" if expected.options else ""
+    everything = found.columns | expected.columns
+    copied = [everything[name] for name in found.columns if not everything[name].generated]
+    into = ", ".join(quoted(column.name) for column in copied)
+    values = ", ".join(_value(column, found.columns[column.name]) for column in copied)
+    return [
+        "PRAGMA foreign_keys = OFF",
+        # Without it the renaming would look into every trigger, and refuse.
+        "PRAGMA legacy_alter_table = ON",
+        "BEGIN IMMEDIATE",
+        f"CREATE TABLE {new} ({', '.join(body)}){options}",
+        f"INSERT INTO {new} ({into}) SELECT {values} FROM {name}",  # noqa: S608 - quoted names
+        f"DROP TABLE {name}",
+        f"ALTER TABLE {new} RENAME TO {name}",
+        *_hanging(found),
+        "COMMIT",
+        "PRAGMA legacy_alter_table = OFF",
+        "PRAGMA foreign_keys = ON",
+    ]
+
+
+def _extra_constraints(expected: Table, found: Table) -> list[str]:
+    """Return the constraints that only `found` has, to stand at the end of the table."""
+    ours = [there for _, there in pair_constraints(expected.constraints, found.constraints)]
+    return [
+        _standing_alone(constraint) if item.column else item.text
+        for item in found.items
+        # The text of a column that only `found` has is kept, with what stands in it.
+        if item.column is None or item.column in expected.columns
+        for constraint in item.constraints
+        if not any(constraint is one for one in ours)
+    ]
+
+
+def _hanging(table: Table) -> list[str]:
+    """Return what makes the table's indexes and triggers."""
+    return [
+        *(index.sql for index in table.indexes.values()),
+        *(trigger.sql for trigger in table.triggers.values()),
+    ]
+
+
+def _standing_alone(constraint: Constraint) -> str:
+    name = f"CONSTRAINT {quoted(constraint.name)} " if constraint.name else ""
+    return name + constraint.definition
+
+
+def _value(expected: Column, found: Column) -> str:
+    """Return what to copy: NULL becomes the default where it is no longer allowed."""
+    name = quoted(expected.name)
+    if expected.nullable or not found.nullable or expected.default is None:
+        return name
+    return f"coalesce({name}, {expected.default})"

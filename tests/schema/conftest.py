@@ -1,0 +1,61 @@
+"""Databases that `migrate` has made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db.migrations.recorder import MigrationRecorder
+from pytest_django import DjangoDbBlocker
+
+from schema.catalog import Catalog, read_catalog
+from schema.differences import Difference, differences, script
+from schema.expected import expected_catalog
+from tests.conftest import Database, new_database
+
+
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[tuple[Database, Catalog]]:
+    """Make one migrated database to copy, and what its migrations make."""
+    folder = tmp_path_factory.mktemp("template")
+    with django_db_blocker.unblock(), new_database(folder) as database:
+        call_command("migrate", database=database.alias, verbosity=0)
+        applied = MigrationRecorder(database.connection).applied_migrations()
+        catalog = expected_catalog(database.connection, applied)
+        database.connection.close()
+        yield database, catalog
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """A migrated database, and the catalog its migrations make."""
+
+    database: Database
+    expected: Catalog
+
+    def run(self, statements: list[str]) -> None:
+        """Run the statements one by one, each committing by itself."""
+        with self.database.connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def differences(self) -> list[Difference]:
+        """Return what differs from the expected."""
+        return differences(self.expected, read_catalog(self.database.connection))
+
+    def mend(self) -> None:
+        """Run the SQL that mends what differs."""
+        self.run(script(self.differences()))
+
+
+@pytest.fixture
+def migrated(
+    template: tuple[Database, Catalog], tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Migrated]:
+    """Make a migrated database of the test's own."""
+    source, catalog = template
+    with django_db_blocker.unblock(), new_database(tmp_path, source) as database:
+        yield Migrated(database, catalog)
