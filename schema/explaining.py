@@ -1,0 +1,77 @@
+"""What a database error means for the operator, and what to do about it."""
+
+import sqlite3
+
+from django.db import Error
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED = "55P03", "57014", "40P01"
+
+REMEDIES = {
+    "42501": "The role lacks a right: grant it, or migrate as the owner of the tables.",
+    "42P07": "Something of that name is there already, and this migration did not make it:"
+    " `python manage.py verify` shows what differs.",
+    "42P01": "A table is missing that earlier migrations made: `python manage.py verify` shows"
+    " what differs.",
+    "42703": "A column is missing that earlier migrations made: `python manage.py verify` shows"
+    " what differs.",
+    "53100": "The server's disk is full: make room, then run migrate again.",
+    "53200": "The server is out of memory: try again when it has less to do.",
+    "53300": "The server has no connection left: stop some clients, then run migrate again.",
+    "25006": "The server is read-only (a standby?): point DATABASE_URL at the primary.",
+    "57P01": "The server was shut down: start it, then run migrate again.",
+    LOCK_NOT_AVAILABLE: "Live traffic kept its locks: try again at a quieter time, or raise"
+    " --patience.",
+    QUERY_CANCELED: "A time limit or an administrator cancelled the statement: run migrate again.",
+    DEADLOCK_DETECTED: "It deadlocked with live traffic: run migrate again.",
+}
+SQLITE_REMEDIES = {
+    sqlite3.SQLITE_FULL: "The disk is full: make room, then run migrate again.",
+    sqlite3.SQLITE_BUSY: "Another program keeps writing to the file: stop it, then run migrate"
+    " again.",
+    sqlite3.SQLITE_READONLY: "The file or its folder may not be written: correct their"
+    " permissions.",
+    sqlite3.SQLITE_CORRUPT: "The file is damaged: restore a backup.",
+    sqlite3.SQLITE_IOERR: "The disk does not work as it should: look after it first.",
+}
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return PostgreSQL's code for `error`, whoever wrapped it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if code := getattr(cause, "sqlstate", None):
+            return str(code)
+        cause = cause.__cause__
+    return None
+
+
+def sqlite_code(error: BaseException) -> int | None:
+    """Return SQLite's primary code for `error`, whoever wrapped it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is not None:
+            return int(code) & 0xFF
+        cause = cause.__cause__
+    return None
+
+
+def waited_for_a_lock(error: BaseException) -> bool:
+    """Whether `error` says that others were in the way, so that it is worth another try."""
+    return (
+        sqlstate(error) in {LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED}
+        or sqlite_code(error) == sqlite3.SQLITE_BUSY
+    )
+
+
+def remedy(error: BaseException) -> str:
+    """Return what the operator can do about `error`."""
+    known = REMEDIES.get(sqlstate(error) or "") or SQLITE_REMEDIES.get(sqlite_code(error) or 0)
+    return known or "Mend what the message says, then run migrate again."
+
+
+def first_line(error: BaseException) -> str:
+    """Return what the database said, on one line."""
+    text = str(error).strip()
+    return text.splitlines()[0] if isinstance(error, Error) and text else text

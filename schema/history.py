@@ -1,0 +1,162 @@
+"""The history of runs: what was done to the database, when, by whom, and how it ended."""
+
+import getpass
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
+from django.utils import timezone
+
+from schema.checksums import migration_checksum
+from schema.models import MigrationRun
+
+TABLE = MigrationRun._meta.db_table
+Direction = MigrationRun.Direction
+Outcome = MigrationRun.Outcome
+
+
+@dataclass
+class Run:
+    """One attempt at one migration; `id` is None until its row is written."""
+
+    migration: Migration
+    direction: MigrationRun.Direction
+    started_at: datetime
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """A run that a process began and did not end."""
+
+    id: int
+    app: str
+    name: str
+    direction: str
+
+
+class History:
+    """Writes the history over a connection of its own, so that a row outlives a rollback.
+
+    SQLite has one writer at a time, so there the migration's own connection writes, before
+    its transaction begins and after it has ended. While the table does not exist (before
+    the first migration of `schema`, or after its rollback) nothing is written.
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.connection = connection
+        self._exists: bool | None = None
+
+    def begin(self, migration: Migration, direction: MigrationRun.Direction) -> Run:
+        """Commit a RUNNING row before the first statement of `migration`."""
+        run = Run(migration, direction, timezone.now())
+        if self._exists or self._look():
+            run.id = self._insert(run, Outcome.RUNNING, None, "")
+        return run
+
+    def end(self, run: Run, outcome: MigrationRun.Outcome, error: str = "") -> None:
+        """Write how `run` ended; a table that came or went with it is taken into account."""
+        if run.migration.app_label == "schema":
+            self._look()
+        if not self._exists:
+            return
+        if run.id is None:
+            run.id = self._insert(run, outcome, timezone.now(), error)
+            return
+        self._execute(
+            f"UPDATE {TABLE} SET outcome = %s, finished_at = %s, error = %s WHERE id = %s",  # noqa: S608 - a constant
+            [str(outcome), self._moment(timezone.now()), error, run.id],
+        )
+
+    def left_behind(self) -> list[LeftBehind]:
+        """Return the runs still RUNNING; ask under the lock, where nobody else can run."""
+        if not (self._exists or self._look()):
+            return []
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, app, name, direction FROM {TABLE} WHERE outcome = %s ORDER BY id",  # noqa: S608 - a constant
+                [str(Outcome.RUNNING)],
+            )
+            return [LeftBehind(*row) for row in cursor.fetchall()]
+
+    def mark_interrupted(self, runs: Iterable[LeftBehind]) -> None:
+        """Write that these runs died; when is not known."""
+        for run in runs:
+            self._execute(
+                f"UPDATE {TABLE} SET outcome = %s WHERE id = %s",  # noqa: S608 - a constant
+                [str(Outcome.INTERRUPTED), run.id],
+            )
+
+    def edited(self, applied: Iterable[Migration]) -> list[Migration]:
+        """Return those of the applied migrations whose files have changed since.
+
+        A migration that has no successful run here (another tool applied it) is not edited.
+        """
+        if not (self._exists or self._look()):
+            return []
+        known: dict[tuple[str, str], str] = {}
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT app, name, checksum FROM {TABLE}"  # noqa: S608 - a constant
+                " WHERE direction = %s AND outcome IN (%s, %s) ORDER BY id",
+                [str(Direction.FORWARDS), str(Outcome.SUCCEEDED), str(Outcome.ADOPTED)],
+            )
+            for app, name, checksum in cursor.fetchall():
+                known[app, name] = checksum
+        return [
+            migration
+            for migration in applied
+            if (then := known.get((migration.app_label, migration.name)))
+            and then != migration_checksum(migration)
+        ]
+
+    def _insert(
+        self, run: Run, outcome: MigrationRun.Outcome, finished_at: datetime | None, error: str
+    ) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {TABLE} (app, name, direction, outcome, started_at, finished_at,"  # noqa: S608 - a constant
+                " error, operator, host, checksum)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+                [
+                    run.migration.app_label,
+                    run.migration.name,
+                    str(run.direction),
+                    str(outcome),
+                    self._moment(run.started_at),
+                    self._moment(finished_at) if finished_at else None,
+                    error,
+                    operator(self.connection),
+                    socket.gethostname(),
+                    migration_checksum(run.migration),
+                ],
+            )
+            row: tuple[int] = cursor.fetchone()
+        return row[0]
+
+    def _execute(self, sql: str, params: list[Any]) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params)
+
+    def _moment(self, moment: datetime) -> Any:
+        return self.connection.ops.adapt_datetimefield_value(moment)
+
+    def _look(self) -> bool:
+        with self.connection.cursor() as cursor:
+            self._exists = TABLE in self.connection.introspection.table_names(cursor)
+        return self._exists
+
+
+def operator(connection: BaseDatabaseWrapper) -> str:
+    """Return the operating system's user and, where there is one, the database role."""
+    try:
+        person = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        person = f"uid {os.getuid()}"
+    role = connection.settings_dict.get("USER")
+    return f"{person} as {role}" if role else person

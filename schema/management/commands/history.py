@@ -1,0 +1,83 @@
+"""Show what was done to the database, when, by whom, and how it ended."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.utils import timezone
+
+from schema.connecting import connect
+from schema.models import MigrationRun
+from schema.reporting import Report, duration
+
+FIELDS = [
+    "app",
+    "name",
+    "direction",
+    "outcome",
+    "started_at",
+    "finished_at",
+    "error",
+    "operator",
+    "host",
+    "checksum",
+]
+
+
+class Command(BaseCommand):
+    """List the runs of migrations, the newest last."""
+
+    help = "Lists the runs of migrations, the newest last."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the database and the form of the output."""
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="Print one JSON object a run."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print one line a run, and the error of one that failed under it."""
+        connection = connections[options["database"]]
+        connect(connection, Report(self.stdout, quiet=True))
+        if MigrationRun._meta.db_table not in connection.introspection.table_names():
+            runs: list[MigrationRun] = []
+        else:
+            runs = list(MigrationRun.objects.using(options["database"]).order_by("id"))
+        if options["as_json"]:
+            for run in runs:
+                facts = {field: getattr(run, field) for field in FIELDS}
+                self.stdout.write(
+                    json.dumps(facts | {"seconds": seconds(run)}, cls=DjangoJSONEncoder)
+                )
+            return
+        if not runs:
+            self.stdout.write("No runs yet: `python manage.py migrate` writes the history.")
+        for run in runs:
+            self._write(run)
+
+    def _write(self, run: MigrationRun) -> None:
+        took = seconds(run)
+        style = {
+            MigrationRun.Outcome.FAILED: self.style.ERROR,
+            MigrationRun.Outcome.INTERRUPTED: self.style.WARNING,
+        }.get(MigrationRun.Outcome(run.outcome), str)
+        self.stdout.write(
+            f"{timezone.localtime(run.started_at):%Y-%m-%d %H:%M:%S %Z}"
+            f"  {run.app}.{run.name}  {run.direction}  "
+            + style(run.outcome)
+            + ("" if took is None else f" in {duration(took)}")
+            + f"  ({run.operator} on {run.host})"
+        )
+        for line in run.error.strip().splitlines():
+            self.stdout.write(f"    {line}")
+
+
+def seconds(run: MigrationRun) -> float | None:
+    """Return how long a run took; nobody knows it of one that was interrupted."""
+    if run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()

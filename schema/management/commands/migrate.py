@@ -1,0 +1,95 @@
+"""Bring the database to where the code is, so that an operator can trust it."""
+
+import os
+from contextlib import ExitStack, nullcontext
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import CommandError, CommandParser, OutputWrapper, no_translations
+from django.core.management.color import no_style
+from django.core.management.commands import migrate
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.module_loading import module_has_submodule
+
+from schema.connecting import connect
+from schema.lock import migration_lock
+from schema.migrating import Migrating
+from schema.reporting import Report
+
+
+class Command(migrate.Command):
+    """Django's command, with a lock, a history and a summary around it."""
+
+    help = (
+        "Brings the database to where the code is. One at a time: others wait. Killed "
+        "anywhere, run it again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add ours to Django's arguments."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="Print one JSON object a line."
+        )
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=0,
+            metavar="SECONDS",
+            help="Wait up to this long for a server that is starting (default: 0).",
+        )
+        parser.add_argument(
+            "--lock-timeout",
+            type=float,
+            default=600,
+            metavar="SECONDS",
+            help="Wait up to this long for another migrate to end (default: %(default)s).",
+        )
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Connect and take the lock before anything looks at the database."""
+        if os.environ.get("NO_COLOR") and not options.get("force_color"):
+            options["no_color"] = True  # https://no-color.org
+            self.style = no_style()
+        if options.get("stdout"):
+            self.stdout = OutputWrapper(options["stdout"])
+        if options["as_json"]:
+            options["verbosity"] = 0  # what others print would not be JSON
+        self.report = Report(
+            self.stdout, as_json=options["as_json"], quiet=options["verbosity"] == 0
+        )
+        try:
+            with ExitStack() as stack:
+                self._prepare(stack, options)
+                return super().execute(*args, **options)
+        except CommandError as error:
+            self.report.say("failed", message=str(error), exit_status=error.returncode)
+            raise
+
+    def _prepare(self, stack: ExitStack, options: dict[str, Any]) -> None:
+        connection = connections[options["database"]]
+        self.holder: BaseDatabaseWrapper | None = None
+        lock = (
+            nullcontext()
+            if options["plan"] or options["check_unapplied"]
+            else migration_lock(connection, self.report, patience=options["lock_timeout"])
+        )
+        if connection.vendor == "sqlite":
+            # Even the first connection writes: it sets the journal mode.
+            stack.enter_context(lock)
+        connect(connection, self.report, wait=options["wait"])
+        if connection.vendor != "sqlite":
+            self.holder = stack.enter_context(lock)
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do what was asked, or leave it to Django where that changes no schema."""
+        if options["plan"] or options["check_unapplied"] or options["prune"]:
+            super().handle(*args, **options)
+            return
+        for app in apps.get_app_configs():  # where receivers of the two signals are registered
+            if module_has_submodule(app.module, "management"):
+                import_module(".management", app.name)
+        Migrating(self, connections[options["database"]], self.holder, self.report, options).run()

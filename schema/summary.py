@@ -1,0 +1,46 @@
+"""The summary that ends every `migrate`."""
+
+from datetime import datetime
+
+from django.apps import apps
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from schema.reporting import Report
+
+RULE = "-" * 60
+
+
+def project_apps() -> set[str]:
+    """Return the labels of the apps that are this project's, not the framework's."""
+    return {
+        config.label
+        for config in apps.get_app_configs()
+        if not config.name.startswith("django.contrib.")
+    }
+
+
+def applied_in_order(recorder: MigrationRecorder) -> list[tuple[str, datetime]]:
+    """Return this project's applied migrations and when, in order of application."""
+    if not recorder.has_table():
+        return []
+    records = recorder.migration_qs.filter(app__in=project_apps()).order_by("applied", "id")
+    return [(f"{record.app}.{record.name}", record.applied) for record in records]
+
+
+def say_summary(report: Report, recorder: MigrationRecorder) -> None:
+    """Report every applied migration of this project with its time, and the total."""
+    applied = applied_in_order(recorder)
+    width = max([len(name) for name, _ in applied], default=0)
+    lines = [
+        f"  {name:<{width}}  {timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
+        for name, moment in applied
+    ]
+    report.say(
+        "summary",
+        "\n".join(
+            ["", "Migration summary:", RULE, *lines, RULE, f"Total migrations: {len(applied)}"]
+        ),
+        migrations=[{"migration": name, "applied": moment} for name, moment in applied],
+        total=len(applied),
+    )

@@ -1,0 +1,87 @@
+"""`migrate` as an operator meets it."""
+
+import json
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.migrations.recorder import MigrationRecorder
+
+from tests.conftest import Database
+
+pytestmark = pytest.mark.every_server
+
+
+def migrate(database: Database, *arguments: str, **options: Any) -> str:
+    out = StringIO()
+    call_command("migrate", *arguments, database=database.alias, stdout=out, **options)
+    return out.getvalue()
+
+
+def summary(output: str) -> list[str]:
+    lines = output.split("-" * 60)[1].split("\n")
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def test_migrate_ends_with_a_summary_of_this_projects_migrations(empty_database: Database) -> None:
+    output = migrate(empty_database)
+    names = summary(output)
+    assert names[:4] == [
+        "schema.0001_initial",
+        "users.0001_users",
+        "personas.0001_personas",
+        "chat.0001_chat_history",
+    ]
+    assert f"Total migrations: {len(names)}" in output
+    assert "createsuperuser" in output
+    applied = set(MigrationRecorder(empty_database.connection).applied_migrations())
+    ours = {f"{app}.{name}" for app, name in applied if app in APPS}
+    assert sorted(names) == sorted(ours)
+
+
+APPS = {"schema", "users", "personas", "threads", "chat"}
+
+
+def test_migrate_shows_each_migration_with_its_duration(empty_database: Database) -> None:
+    lines = migrate(empty_database).splitlines()
+    pattern = r"  applied \w+\.\w+ \(\d+ ms\)|  applied \w+\.\w+ \(\d+\.\d s\)"
+    applied = [line for line in lines if re.fullmatch(pattern, line)]
+    assert lines[0] == f"Running {len(applied)} migrations:"
+    assert applied[0].startswith("  applied schema.0001_initial (")
+
+
+def test_migrate_with_nothing_pending_says_so_and_still_sums_up(empty_database: Database) -> None:
+    first = migrate(empty_database)
+    second = migrate(empty_database)
+    assert second.splitlines()[0] == "Nothing to do: every migration is applied already."
+    assert summary(second) == summary(first)
+    assert "createsuperuser" not in second
+
+
+def test_migrate_in_json_prints_one_object_a_line(empty_database: Database) -> None:
+    events = [json.loads(line) for line in migrate(empty_database, as_json=True).splitlines()]
+    kinds = [event["event"] for event in events]
+    count = kinds.count("migrated")
+    assert kinds == ["plan", *["migrated"] * count, "summary", "next_steps"]
+    assert len(events[0]["migrations"]) == count
+    assert events[1]["migration"] == "schema.0001_initial"
+    assert events[1]["seconds"] >= 0
+
+
+def test_migrate_says_nothing_with_verbosity_0(empty_database: Database) -> None:
+    assert migrate(empty_database, verbosity=0) == ""
+
+
+def test_migrate_check_exits_1_while_something_is_pending(empty_database: Database) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        migrate(empty_database, check_unapplied=True)
+    assert exit_.value.code == 1
+    migrate(empty_database)
+    assert migrate(empty_database, check_unapplied=True) == ""
+
+
+def test_migrate_plan_changes_nothing(empty_database: Database) -> None:
+    assert "chat.0001_chat_history" in migrate(empty_database, plan=True)
+    assert empty_database.connection.introspection.table_names() == []
