@@ -89,6 +89,7 @@ class Command(migrate.Command):
         if options["plan"] or options["check_unapplied"] or options["prune"]:
             super().handle(*args, **options)
             return
+        self.verbosity, self.interactive = options["verbosity"], options["interactive"]
         for app in apps.get_app_configs():  # where receivers of the two signals are registered
             if module_has_submodule(app.module, "management"):
                 import_module(".management", app.name)
