@@ -57,15 +57,16 @@ class Finding:
         return Difference(f"{self.kind} {place}", expected, found, mend, self.table)
 
 
-# In this order the mending of each stands on what was mended before it.
+# In this order the mending of each stands on what was mended before it: a missing table
+# comes with its foreign keys, which need the keys of the tables that are there.
 ORDER = [
     "function",
-    "table",
     "column",
     "primary key",
     "unique",
     "exclusion",
     "check",
+    "table",
     "foreign key",
     "index",
     "trigger",

@@ -16,7 +16,8 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
-from schema.catalog import Catalog, CatalogError, read_catalog
+from schema.catalog import Catalog, CatalogError
+from schema.restored import RestoredForms
 
 Key = tuple[str, str]
 """A migration's app label and name."""
@@ -40,7 +41,7 @@ def expected_catalog(connection: BaseDatabaseWrapper, applied: Collection[Key]) 
     """
     with scratch(connection) as empty:
         _build(empty, _in_order(connection, applied))
-        return read_catalog(empty)
+        return RestoredForms(empty).read()
 
 
 def expected_steps(
@@ -56,11 +57,12 @@ def expected_steps(
     planned = {(migration.app_label, migration.name) for migration in plan}
     with scratch(connection) as empty:
         state = _build(empty, _in_order(connection, set(applied) - planned))
-        before = read_catalog(empty)
+        forms = RestoredForms(empty)
+        before = forms.read()
         steps: list[Step] = []
         for migration in plan:
             state = _apply(empty, migration, state)
-            after = read_catalog(empty)
+            after = forms.read()
             steps.append(Step(migration, before, after))
             before = after
         return steps

@@ -20,11 +20,12 @@ def mended(
 ) -> list[Difference]:
     """Return the findings with their mends, missing tables in the order of their references."""
     mender = _Mender(expected, found, online)
-    missing = _by_reference([one for one in findings if mender.is_missing_table(one)], expected)
-    rest = [one for one in findings if not mender.is_missing_table(one)]
-    place = next((i for i, one in enumerate(rest) if one.kind != "function"), len(rest))
-    ordered = [*rest[:place], *missing, *rest[place:]]
-    return [finding.difference(mender.mend(finding)) for finding in ordered]
+    missing = [one for one in findings if one.kind == "table" and one.found is None]
+    in_order = iter(_by_reference(missing, expected))
+    return [
+        finding.difference(mender.mend(finding))
+        for finding in (next(in_order) if one in missing else one for one in findings)
+    ]
 
 
 def _by_reference(findings: list[Finding], expected: Catalog) -> list[Finding]:
@@ -49,10 +50,6 @@ class _Mender:
         self.found = found
         self.online = online
         self.concurrently = " CONCURRENTLY" if online else ""
-
-    @staticmethod
-    def is_missing_table(finding: Finding) -> bool:
-        return finding.kind == "table" and finding.found is None
 
     def mend(self, finding: Finding) -> list[str]:
         """Return the statements for one finding."""
