@@ -2,8 +2,10 @@
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -69,6 +71,47 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     if engine.endswith("sqlite3"):
         settings["OPTIONS"] = SQLITE_OPTIONS | settings.get("OPTIONS", {})
     return settings
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where mail is handed in; an empty `host` means nowhere."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    tls_at_once: bool = False
+    starts_tls: bool = False
+
+
+def mail(name: str) -> MailServer:
+    """Return the mail server that the URL in the variable `name` tells of.
+
+    `smtps://` speaks TLS from the first byte (port 465), `smtp://` starts it where the port
+    is 587, the one for handing in mail (RFC 6409), and does without on any other.
+    """
+    url = os.environ.get(name, "").strip()
+    if not url:
+        return MailServer()
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"smtp": 587, "smtps": 465}[parts.scheme]
+    except (ValueError, KeyError):
+        parts, port = urlsplit(""), 0
+    if not parts.hostname:
+        raise ImproperlyConfigured(
+            f"{name} is not a mail server's URL. Write smtp://USER:PASSWORD@HOST:587 or "
+            "smtps://USER:PASSWORD@HOST:465, special characters percent-encoded (@ is %40)."
+        )
+    return MailServer(
+        host=parts.hostname,
+        port=port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls_at_once=parts.scheme == "smtps",
+        starts_tls=parts.scheme == "smtp" and port == 587,
+    )
 
 
 def secret_key(path: Path, *, production: bool) -> str:

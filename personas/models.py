@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from personas.colors import text_on
 from personas.querysets import PersonaQuerySet
 from schema.functions import IsHexColor, RandomUUID, uuid7
 
@@ -55,3 +56,15 @@ class Persona(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def initials(self) -> str:
+        """Return one or two letters to know the persona by."""
+        words = self.name.split()
+        letters = words[0][:1] + (words[-1][:1] if len(words) > 1 else "") if words else "?"
+        return letters.upper()
+
+    @property
+    def text_color(self) -> str:
+        """Return the colour of text on the persona's own."""
+        return text_on(self.color)

@@ -1,15 +1,18 @@
 """Whether the process lives, and whether it may take requests."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
 
+@login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:
     """Answer 200: the process lives. It touches no database, so an outage restarts nothing."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200, or 503 with the reason while the database is away or behind the code."""
     try:

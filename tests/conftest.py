@@ -28,6 +28,15 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory, worke
     settings.DATABASES["default"]["TEST"]["NAME"] = name
 
 
+@pytest.fixture(scope="session", autouse=True)
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Serve static files by their plain names: no test needs them collected."""
+    settings.STATIC_ROOT = tmp_path_factory.mktemp("static")
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+
+
 @pytest.fixture
 def vendor() -> str:
     """Return the engine at hand: "postgresql" or "sqlite"."""

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Coalesce, Now
+from django.urls import reverse
 from django.utils import timezone
 
 from personas.models import Persona
@@ -15,7 +16,8 @@ class Thread(models.Model):
 
     `message_count` and `last_message_at` are kept by triggers on chat_messages and are
     never written by Python. Each user has at most one thread with `is_general`: the one
-    that takes in the messages which name no thread.
+    that takes in the messages which name no thread. A deleted thread stays, unseen, for as
+    long as it can be had back.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
@@ -28,6 +30,11 @@ class Thread(models.Model):
     title = models.CharField(max_length=255)
     description = models.TextField(blank=True, default="", db_default="")
     is_general = models.BooleanField("general", default=False, db_default=False, editable=False)
+    title_is_automatic = models.BooleanField(default=False, db_default=False, editable=False)
+    model = models.CharField(max_length=255, blank=True, default="", db_default="")
+    pinned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     last_message_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -56,3 +63,7 @@ class Thread(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the conversation."""
+        return reverse("chat:conversation", args=[self.pk])

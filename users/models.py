@@ -85,3 +85,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """Return what to call the person."""
         return self.name.split()[0] if self.name.strip() else self.email.split("@")[0]
+
+
+class Attempt(models.Model):
+    """How often something secret was tried lately: users/attempts.py counts here."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    count = models.IntegerField(default=0, db_default=0)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "attempts"
+        indexes = [
+            # What is over and may be deleted: Limit.take.
+            models.Index(fields=["expires_at"], name="attempts_expires_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.expires_at:%H:%M}"

@@ -1,0 +1,65 @@
+/* Single keys: an element with data-key="n" is clicked, or focused if it is typed into. */
+(() => {
+  "use strict";
+  const TYPED = "input:not([type=checkbox], [type=radio], [type=color]), textarea, select, [contenteditable]";
+  const sheet = document.getElementById("shortcuts");
+  const single = document.getElementById("single-keys");
+
+  const enabled = () => {
+    try {
+      return localStorage.getItem("single-keys") !== "off";
+    } catch {
+      return true;
+    }
+  };
+  if (single) {
+    single.checked = enabled();
+    single.addEventListener("change", () => {
+      try {
+        localStorage.setItem("single-keys", single.checked ? "on" : "off");
+      } catch {
+        /* storage is forbidden: the choice lasts as long as the page */
+      }
+    });
+  }
+
+  const walk = (step) => {
+    const links = [...document.querySelectorAll(".sidebar .thread-link")];
+    const at = links.findIndex((link) => link.getAttribute("aria-current"));
+    links[at < 0 ? 0 : at + step]?.click();
+  };
+
+  const use = (element) => {
+    if (element.matches("summary")) {
+      const menu = element.parentElement;
+      menu.open = !menu.open;
+      if (menu.open) menu.querySelector(".menu-item")?.focus();
+    } else if (element.matches(TYPED)) {
+      element.focus();
+    } else {
+      element.click();
+    }
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.target.matches?.(TYPED)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (!(single ? single.checked : enabled())) return;
+    const key = event.key;
+    if (key === "?" && sheet) sheet.togglePopover();
+    else if (key === "d") dispatchEvent(new Event("shortcut:theme"));
+    else if (key === "j" || key === "k") walk(key === "j" ? 1 : -1);
+    else {
+      const scope = document.querySelector("details.menu[open]") || document;
+      const element =
+        scope.querySelector(`[data-key="${CSS.escape(key)}"]`) ||
+        (/^[0-9]$/.test(key) ? null : document.querySelector(`[data-key="${CSS.escape(key)}"]`));
+      if (!element) return;
+      use(element);
+    }
+    event.preventDefault();
+  });
+})();

@@ -1,0 +1,29 @@
+"""Text that can be read on a persona's colour."""
+
+LIGHT = "#ffffff"
+DARK = "#1a1816"
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of #rrggbb, 0 to 1 (WCAG 2.2, relative luminance)."""
+    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+        for channel in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21 (WCAG 2.2, contrast ratio)."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def text_on(color: str) -> str:
+    """Return the better of a light and a dark text colour on `color`.
+
+    The worse case of any background is 4.3 with these two; initials are large and bold
+    enough for the 3 that WCAG asks of large text.
+    """
+    return max((LIGHT, DARK), key=lambda text: contrast(text, color))

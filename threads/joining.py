@@ -1,0 +1,20 @@
+"""How somebody begins."""
+
+from django.db import transaction
+
+from personas.models import Persona
+from threads.models import Thread
+from users.models import User
+
+
+@transaction.atomic
+def sign_up(*, email: str, password: str, name: str = "") -> User:
+    """Return a new user with a first persona, active, and a General thread.
+
+    Raises:
+        IntegrityError: Somebody has this e-mail address.
+    """
+    user = User.objects.create_user(email, password, name=name)
+    persona = Persona.objects.create(user=user, name=name or "My Twin", is_active=True)
+    Thread.objects.create(user=user, persona=persona, title="General", is_general=True)
+    return user

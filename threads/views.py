@@ -1,0 +1,55 @@
+"""The pages of the threads."""
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from threads.joining import sign_up as join
+from threads.models import Thread
+from threads.organising import start_thread
+from users import attempts, devices
+from users.forms import TOO_MANY, SignUpForm
+from users.requests import PersonRequest
+
+
+@login_not_required
+def sign_up(request: HttpRequest) -> HttpResponseBase:
+    """Make an account and log in to it."""
+    if request.user.is_authenticated:
+        return redirect("threads:home")
+    form = SignUpForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if not attempts.SIGN_UP.take(attempts.address_of(request)):
+            form.add_error(None, TOO_MANY)
+            status = 429
+        if form.is_valid():
+            try:
+                user = join(**form.cleaned_data)
+            except IntegrityError:
+                form.add_error("email", "There is an account with this e-mail address already.")
+            else:
+                login(request, user)
+                response = redirect("threads:home")
+                devices.remember(request, response, user.email)
+                return response
+    return render(request, "threads/sign_up.html", {"form": form}, status=status)
+
+
+@require_GET
+def home(request: PersonRequest) -> HttpResponseBase:
+    """Go to the latest thread, or say how to begin."""
+    latest = Thread.objects.for_user(request.user).current().recent().first()
+    if latest:
+        return redirect(latest)
+    return render(request, "threads/welcome.html")
+
+
+@require_POST
+def create(request: PersonRequest) -> HttpResponseBase:
+    """Go to a new thread."""
+    return redirect(start_thread(user=request.user))
