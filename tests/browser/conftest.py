@@ -1,0 +1,121 @@
+"""A real browser against the site as gunicorn serves it, with collected static files."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from tests.factories import PASSWORD
+from tests.site import ROOT, Site, database_url
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+# Counted before any script of the page runs.
+WATCH = """
+    window.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+        window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+        console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
+    });
+"""
+
+
+@pytest.fixture(scope="session")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Collect the static files as a deployment does."""
+    folder = tmp_path_factory.mktemp("collected")
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"],
+        cwd=ROOT,
+        env=os.environ | {"STATIC_ROOT": str(folder)},
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site_environment() -> dict[str, str]:
+    """Return what else the site's environment says."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def served_site(
+    collected: Path,
+    site_environment: dict[str, str],
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """Serve the tests' database."""
+    log = tmp_path_factory.mktemp("live") / "log"
+    site = Site(log, {"STATIC_ROOT": str(collected)} | site_environment)
+    with django_db_blocker.unblock():
+        site.start(database_url())
+    yield site
+    site.stop(seconds=60)
+
+
+@pytest.fixture
+def live_site(served_site: Site, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Return the served site, with an empty database."""
+    # The browser's driver runs an event loop in this thread, beside the tests' own queries.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    return served_site
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(live_site: Site, browser: Browser) -> Iterator[Page]:
+    """Return an empty page; afterwards its console must hold no error and no CSP violation."""
+    errors: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # A refused form is an answer, and Chromium's remark on its status no error of ours.
+        if (
+            message.type == "error"
+            and "the server responded with a status of 4" not in message.text
+        ):
+            errors.append(message.text)
+
+    context = browser.new_context(base_url=live_site.url, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(10_000)  # milliseconds
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    page.on("console", listen)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def alice_page(page: Page) -> Page:
+    """Return a page on which alice has just signed up."""
+    page.goto("/account/sign-up/")
+    page.get_by_label("Name").fill("Alice Moreau")
+    page.get_by_label("E-mail").fill("alice@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    page.wait_for_url("**/threads/*/")
+    return page

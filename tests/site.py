@@ -1,0 +1,170 @@
+"""The site as it is served: gunicorn in a process of its own, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from users.models import User
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 30
+
+
+def database_url() -> str:
+    """Return the URL of the database that the tests of this process use."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+
+
+@dataclass
+class Site:
+    """A gunicorn; its socket stays open while it is restarted, so nobody is refused."""
+
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(2048)
+        self.port: int = self.socket.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """Return where the site is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, database: str) -> None:
+        """Start gunicorn on a database, and wait until it answers."""
+        command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{self.socket.fileno()}"]
+        command += ["-w", str(self.workers), "--access-logfile", os.devnull, "--no-control-socket"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=os.environ | {"DATABASE_URL": database} | self.environment,
+                pass_fds=[self.socket.fileno()],
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if self.get("/healthz")[0] == 200:
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"gunicorn did not start:\n{self.log.read_text()}")
+
+    def worker_pids(self) -> list[int]:
+        """Return the processes that answer, without the one that looks after them."""
+        assert self.process
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def stop(self, how: int = signal.SIGTERM, *, seconds: float = 40) -> None:
+        """End gunicorn, and close the socket."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(seconds)
+        self.socket.close()
+
+    def log_in(self, user: User) -> Visitor:
+        """Return a visitor with a session of `user`."""
+        client = Client()
+        client.force_login(user)
+        return Visitor(self, client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """Return status and text of a page."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            line.request("GET", path, headers=dict(headers or {}))
+            response = line.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            line.close()
+
+
+@dataclass
+class Visitor:
+    """Somebody who is logged in."""
+
+    site: Site
+    session: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what a browser would send with each request."""
+        token = "t" * 32
+        return {
+            "Cookie": f"{settings.SESSION_COOKIE_NAME}={self.session}; csrftoken={token}",
+            "X-CSRFToken": token,
+            "HX-Request": "true",
+        }
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and text of a page."""
+        return self.site.get(path, self.headers)
+
+    def post(self, path: str, **data: Any) -> tuple[int, str]:
+        """Send a form, and return status and text of the answer."""
+        line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
+        try:
+            headers = self.headers | {"Content-Type": "application/x-www-form-urlencoded"}
+            line.request("POST", path, urlencode(data), headers)
+            response = line.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            line.close()
+
+    def follow(self, reply: object, *, at: int = 0) -> Iterator[Event]:
+        """Yield a reply's events until the server ends the stream or the caller leaves."""
+        line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
+        try:
+            headers = self.headers | {"Last-Event-ID": str(at)}
+            line.request("GET", f"/replies/{reply}/stream/", headers=headers)
+            response = line.getresponse()
+            assert response.status == 200, response.status
+            lines: dict[str, str] = {}
+            for raw in response:
+                text = raw.decode().rstrip("\n")
+                if text:
+                    name, _, value = text.partition(": ")
+                    lines[name] = value
+                elif "data" in lines:
+                    data = json.loads(lines["data"])
+                    yield Event(lines.get("event", ""), data, int(lines.get("id", -1)))
+                    lines = {}
+        finally:
+            line.close()
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event."""
+
+    name: str
+    data: Any
+    key: int
