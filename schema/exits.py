@@ -1,4 +1,4 @@
-"""Exit statuses of `migrate`, as the README documents them."""
+"""Exit statuses of `migrate` and `verify`, as the README documents them."""
 
 FAILED = 1
 """It could not be done: no connection, a problem found beforehand, a failed migration."""
@@ -10,3 +10,7 @@ REFUSED = 5
 """A rollback would lose data and nobody agreed to that."""
 EDITED = 6
 """With --strict: a migration's file was edited after it was applied."""
+DIFFERENT = 1
+"""`verify`: something is not as the applied migrations made it."""
+NOT_CHECKED = 2
+"""`verify`: it could not be found out."""

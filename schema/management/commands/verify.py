@@ -1,0 +1,137 @@
+"""Compare the database with what its applied migrations should have made."""
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.color import no_style
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+
+from schema import exits
+from schema.catalog import CatalogError
+from schema.connecting import connect
+from schema.differences import script
+from schema.explaining import first_line
+from schema.reporting import Report
+from schema.verification import Verification, verify
+
+WIDTH = 160
+"""Characters shown of what was expected and of what was found, about where they part."""
+
+
+class Command(BaseCommand):
+    """Print each difference and the SQL that mends it."""
+
+    help = (
+        "Compares the database with what its applied migrations should have made. Changes "
+        "nothing. Exits with 0: no difference, 1: differences, 2: could not check."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the database, what to look at and the form of the output."""
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+        parser.add_argument("--data", action="store_true", help="Look at all the rows too.")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument(
+            "--json", action="store_true", dest="as_json", help="Print one JSON object."
+        )
+        form.add_argument(
+            "--sql",
+            action="store_true",
+            dest="as_sql",
+            help="Print nothing but the SQL that mends the differences, in the right order.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Verify, print, and exit accordingly."""
+        if os.environ.get("NO_COLOR") and not options.get("force_color"):
+            self.style = no_style()  # https://no-color.org
+        connection = connections[options["database"]]
+        try:
+            connect(connection, Report(self.stdout, quiet=True))
+            result = verify(connection, data=options["data"])
+        except CommandError as error:
+            raise self._not_checked(str(error), options) from error
+        except CatalogError as error:
+            raise self._not_checked(f"Could not check: {error}", options) from error
+        except Error as error:
+            text = f"Could not check: {first_line(error)}\nMend that, then verify again."
+            raise self._not_checked(text, options) from error
+        if options["as_json"]:
+            self.stdout.write(json.dumps(_facts(result), indent=2))
+        elif options["as_sql"]:
+            for statement in script(result.all_differences):
+                self.stdout.write(_statement(statement))
+        else:
+            self._write(result, data=options["data"])
+        if number := len(result.all_differences):
+            raise CommandError(_count(number, "difference"), returncode=exits.DIFFERENT)
+
+    def _not_checked(self, text: str, options: dict[str, Any]) -> CommandError:
+        if options["as_json"]:
+            self.stdout.write(json.dumps({"status": "not checked", "error": text}, indent=2))
+        return CommandError(text, returncode=exits.NOT_CHECKED)
+
+    def _write(self, result: Verification, *, data: bool) -> None:
+        printed: set[tuple[str, ...]] = set()
+        for difference in result.all_differences:
+            expected, found = excerpts(difference.expected, difference.found)
+            name = self.style.ERROR(difference.object)
+            self.stdout.write(f"{name}: expected {expected}; found {found}")
+            mend = tuple(difference.mend)
+            if mend in printed:
+                self.stdout.write("    (mended by the same SQL as above)")
+                continue
+            printed.add(mend)
+            for statement in mend:
+                for line in _statement(statement).splitlines():
+                    self.stdout.write(f"    {line}")
+        for name in result.edited:
+            self.stdout.write(
+                self.style.WARNING(f"{name}: its file was edited after it was applied")
+            )
+        for name in result.unknown:
+            self.stdout.write(self.style.WARNING(f"{name}: applied, but it has no file here"))
+        if result.unapplied:
+            self.stdout.write(
+                f"Not applied yet ({len(result.unapplied)}): {', '.join(result.unapplied)}"
+            )
+        rows = " and their rows" if data else ""
+        self.stdout.write(
+            f"Compared {_count(result.tables, 'table')}{rows} with"
+            f" {_count(result.applied, 'applied migration')}."
+        )
+        if not result.all_differences:
+            self.stdout.write(self.style.SUCCESS("No differences."))
+
+
+def excerpts(one: str, other: str) -> tuple[str, str]:
+    """Return both texts, the long ones cut to what is about their first difference."""
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = max(0, same - WIDTH // 4)
+
+    def cut(text: str) -> str:
+        if len(text) <= WIDTH:
+            return text
+        begin = min(start, len(text) - WIDTH) if start else 0
+        end = begin + WIDTH
+        return ("… " if begin else "") + text[begin:end] + (" …" if end < len(text) else "")
+
+    return cut(one), cut(other)
+
+
+def _facts(result: Verification) -> dict[str, Any]:
+    facts = asdict(result)
+    return {"status": "different" if result.all_differences else "clean", **facts}
+
+
+def _statement(statement: str) -> str:
+    return statement.strip().removesuffix(";") + ";"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,71 @@
+"""Whether a database is what its applied migrations should have made."""
+
+from dataclasses import dataclass, field
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+
+from schema.catalog import read_catalog
+from schema.data_checks import broken
+from schema.differences import Difference, differences
+from schema.expected import expected_catalog
+from schema.history import History
+
+
+@dataclass
+class Verification:
+    """What was found. Migrations are named app.name."""
+
+    applied: int
+    tables: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    data: list[Difference] = field(default_factory=list)
+    unapplied: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
+    """Their files were changed after they were applied."""
+    unknown: list[str] = field(default_factory=list)
+    """They are recorded as applied, but have no file here."""
+
+    @property
+    def all_differences(self) -> list[Difference]:
+        """Return those of the rows before those of the schema, whose keys need sound rows."""
+        return [*self.data, *self.differences]
+
+
+def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verification:
+    """Compare the database with its applied migrations; with `data`, look at every row too.
+
+    Raises:
+        CatalogError: it could not be found out.
+        django.db.Error: likewise.
+    """
+    loader = MigrationLoader(connection)
+    applied = set(loader.applied_migrations)
+    here = {
+        key: migration
+        for key, migration in sorted(loader.graph.nodes.items())
+        if migration is not None
+    }
+    result = Verification(
+        applied=len(applied),
+        unapplied=[_name(key) for key in here if key not in applied],
+        unknown=[_name(key) for key in sorted(applied) if key not in loader.disk_migrations],
+    )
+    if not applied:
+        return result
+    # The live schema is read after the scratch one was built: what a migrate that runs at
+    # this moment has recorded, it has made.
+    expected = expected_catalog(connection, applied)
+    result.tables = len(expected.tables)
+    result.differences = differences(expected, read_catalog(connection))
+    migrations = [migration for key, migration in here.items() if key in applied]
+    result.edited = [
+        _name((one.app_label, one.name)) for one in History(connection).edited(migrations)
+    ]
+    if data:
+        result.data = broken(connection, expected, applied)
+    return result
+
+
+def _name(key: tuple[str, str]) -> str:
+    return f"{key[0]}.{key[1]}"
