@@ -3,13 +3,17 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
+from schema.catalog import CatalogError
+from schema.explaining import waited_for_a_lock
 from schema.models import MigrationRun
+from schema.survey import Side, Survey
 
 Direction = MigrationRun.Direction
 Work = Callable[[], ProjectState]
@@ -24,6 +28,10 @@ def run_once(migration: Migration, direction: MigrationRun.Direction, work: Work
     return work()
 
 
+def say_nothing(migration: Migration, direction: MigrationRun.Direction, side: Side) -> None:
+    """Take no notice."""
+
+
 class RecordingExecutor(MigrationExecutor):
     """Records each atomic migration in the transaction that makes its changes.
 
@@ -35,15 +43,18 @@ class RecordingExecutor(MigrationExecutor):
         self,
         connection: BaseDatabaseWrapper,
         run: Callable[[Migration, MigrationRun.Direction, Work], ProjectState] = run_once,
+        found: Callable[[Migration, MigrationRun.Direction, Side], None] = say_nothing,
     ) -> None:
         """Make an executor that passes each migration through `run`.
 
         `run` is given the migration, its direction and the work, which it may repeat after
         a failure: an atomic migration has left nothing behind then, and others must be able
-        to start again.
+        to start again. `found` is told where the schema contradicts the records.
         """
         super().__init__(connection)
         self.run = run
+        self.found = found
+        self._survey: Survey | None = None
 
     def migration_plan(
         self,
@@ -68,10 +79,13 @@ class RecordingExecutor(MigrationExecutor):
             return super().apply_migration(state, migration, fake=True)
 
         def work() -> ProjectState:
-            with self.connection.schema_editor(atomic=migration.atomic) as editor:
-                after = migration.apply(state.clone(), editor)
-                flush(editor)
-                self.record_as_applied(migration)
+            try:
+                with self.connection.schema_editor(atomic=migration.atomic) as editor:
+                    after = migration.apply(state.clone(), editor)
+                    flush(editor)
+                    self.record_as_applied(migration)
+            except DatabaseError as error:
+                return self._look_forwards(state, migration, error)
             return after
 
         return self.run(migration, Direction.FORWARDS, work)
@@ -84,13 +98,90 @@ class RecordingExecutor(MigrationExecutor):
             return super().unapply_migration(state, migration, fake=True)
 
         def work() -> ProjectState:
-            with self.connection.schema_editor(atomic=migration.atomic) as editor:
-                before = migration.unapply(state, editor)
-                flush(editor)
-                self.record_as_unapplied(migration)
-            return before
+            try:
+                return self._unapply(state, migration)
+            except DatabaseError as error:
+                return self._look_backwards(state, migration, error)
 
         return self.run(migration, Direction.BACKWARDS, work)
+
+    def _unapply(self, state: ProjectState, migration: Migration) -> ProjectState:
+        with self.connection.schema_editor(atomic=migration.atomic) as editor:
+            before = migration.unapply(state, editor)
+            flush(editor)
+            self.record_as_unapplied(migration)
+        return before
+
+    def _look_forwards(
+        self, state: ProjectState, migration: Migration, error: DatabaseError
+    ) -> ProjectState:
+        """See whether `migration` failed because it was there already; then complete it."""
+        survey = self._contradiction(migration, error)
+        side = survey.side(migration)
+        if side not in {Side.PARTIAL, Side.COMPLETE}:
+            raise error
+        self.found(migration, Direction.FORWARDS, side)
+        if side is Side.PARTIAL:
+            return self._complete(state, migration, survey)
+        self.record_as_applied(migration)
+        return migration.mutate_state(state)
+
+    def _look_backwards(
+        self, state: ProjectState, migration: Migration, error: DatabaseError
+    ) -> ProjectState:
+        """See whether `migration` failed because it was gone already; then finish that.
+
+        One that is gone in part is completed first: there is a way back from complete.
+        """
+        survey = self._contradiction(migration, error)
+        side = survey.side(migration)
+        if side not in {Side.PARTIAL, Side.ABSENT}:
+            raise error
+        self.found(migration, Direction.BACKWARDS, side)
+        if side is Side.ABSENT:
+            self.record_as_unapplied(migration)
+            return state
+        self._complete(state, migration, survey)
+        return self._unapply(state, migration)
+
+    def _contradiction(self, migration: Migration, error: DatabaseError) -> Survey:
+        """Return a survey that can tell about `migration`, or raise `error` again."""
+        if waited_for_a_lock(error) or not self.connection.is_usable():
+            raise error
+        if self._survey is None or migration not in self._survey.plan:
+            applied = set(self.recorder.applied_migrations())
+            whole = self.migration_plan(self.loader.graph.leaf_nodes(), clean_start=True)
+            plan = [one for one, _ in whole if (one.app_label, one.name) not in applied]
+            key = (migration.app_label, migration.name)
+            if key in applied:  # on the way back: from this migration on
+                later = set(self.loader.graph.backwards_plan(key)) & applied
+                plan = [one for one, _ in whole if (one.app_label, one.name) in later]
+                applied -= later
+            self._survey = Survey(self.connection, plan, applied)
+        try:
+            self._survey.side(migration)
+        except (CatalogError, DatabaseError):
+            raise error from None  # the first failure tells more
+        return self._survey
+
+    def _complete(self, state: ProjectState, migration: Migration, survey: Survey) -> ProjectState:
+        """Do what is missing of `migration`, operation by operation, and record it."""
+        operations = survey.operations(migration)
+        state = state.clone()
+        with self.connection.schema_editor(atomic=migration.atomic) as editor:
+            for part in operations.plan:
+                operation, before = part.operations[0], state.clone()
+                operation.state_forwards(migration.app_label, state)
+                side = operations.side(part)
+                if side is Side.PARTIAL:
+                    for statement in operations.mends(part):
+                        editor.execute(statement, params=None)
+                elif side is not Side.COMPLETE:
+                    operation.database_forwards(migration.app_label, editor, before, state)
+                    flush(editor)
+            if (migration.app_label, migration.name) not in self.recorder.applied_migrations():
+                self.record_as_applied(migration)
+        return state
 
     def applied_state(self) -> ProjectState:
         """Return the models' state that the applied migrations make."""

@@ -31,13 +31,15 @@ class Run:
 
 
 @dataclass(frozen=True)
-class LeftBehind:
-    """A run that a process began and did not end."""
+class Past:
+    """A run as the history has it."""
 
     id: int
     app: str
     name: str
     direction: str
+    outcome: str
+    checksum: str
 
 
 class History:
@@ -73,47 +75,26 @@ class History:
             [str(outcome), self._moment(timezone.now()), error, run.id],
         )
 
-    def left_behind(self) -> list[LeftBehind]:
-        """Return the runs still RUNNING; ask under the lock, where nobody else can run."""
+    def past(self) -> list[Past]:
+        """Return all runs, the newest last."""
         if not (self._exists or self._look()):
             return []
         with self.connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT id, app, name, direction FROM {TABLE} WHERE outcome = %s ORDER BY id",  # noqa: S608 - a constant
-                [str(Outcome.RUNNING)],
+                f"SELECT id, app, name, direction, outcome, checksum FROM {TABLE} ORDER BY id"  # noqa: S608 - a constant
             )
-            return [LeftBehind(*row) for row in cursor.fetchall()]
-
-    def mark_interrupted(self, runs: Iterable[LeftBehind]) -> None:
-        """Write that these runs died; when is not known."""
-        for run in runs:
-            self._execute(
-                f"UPDATE {TABLE} SET outcome = %s WHERE id = %s",  # noqa: S608 - a constant
-                [str(Outcome.INTERRUPTED), run.id],
-            )
+            return [Past(*row) for row in cursor.fetchall()]
 
     def edited(self, applied: Iterable[Migration]) -> list[Migration]:
-        """Return those of the applied migrations whose files have changed since.
+        """Return those of the applied migrations whose files have changed since."""
+        return edited(self.past(), applied)
 
-        A migration that has no successful run here (another tool applied it) is not edited.
-        """
-        if not (self._exists or self._look()):
-            return []
-        known: dict[tuple[str, str], str] = {}
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT app, name, checksum FROM {TABLE}"  # noqa: S608 - a constant
-                " WHERE direction = %s AND outcome IN (%s, %s) ORDER BY id",
-                [str(Direction.FORWARDS), str(Outcome.SUCCEEDED), str(Outcome.ADOPTED)],
-            )
-            for app, name, checksum in cursor.fetchall():
-                known[app, name] = checksum
-        return [
-            migration
-            for migration in applied
-            if (then := known.get((migration.app_label, migration.name)))
-            and then != migration_checksum(migration)
-        ]
+    def settle(self, run: Past, outcome: MigrationRun.Outcome) -> None:
+        """Write how a run ended that its process did not write; when is not known."""
+        self._execute(
+            f"UPDATE {TABLE} SET outcome = %s WHERE id = %s",  # noqa: S608 - a constant
+            [str(outcome), run.id],
+        )
 
     def _insert(
         self, run: Run, outcome: MigrationRun.Outcome, finished_at: datetime | None, error: str
@@ -160,3 +141,22 @@ def operator(connection: BaseDatabaseWrapper) -> str:
         person = f"uid {os.getuid()}"
     role = connection.settings_dict.get("USER")
     return f"{person} as {role}" if role else person
+
+
+def edited(past: Iterable[Past], applied: Iterable[Migration]) -> list[Migration]:
+    """Return those of the applied migrations whose files have changed since.
+
+    A migration that has no successful run (another tool applied it) is not edited.
+    """
+    known = {
+        (run.app, run.name): run.checksum
+        for run in past
+        if run.direction == Direction.FORWARDS
+        and run.outcome in {Outcome.SUCCEEDED, Outcome.ADOPTED}
+    }
+    return [
+        migration
+        for migration in applied
+        if (then := known.get((migration.app_label, migration.name)))
+        and then != migration_checksum(migration)
+    ]

@@ -3,16 +3,23 @@
 from typing import Any
 
 from django.apps import apps
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrate_signal
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
+from schema import exits, interruptions, preflight
 from schema.executor import FIRST, Plan, RecordingExecutor
-from schema.history import History
+from schema.history import History, edited
+from schema.models import MigrationRun
 from schema.reporting import Report
-from schema.running import Runner
+from schema.rollback import agree_to_losses
+from schema.running import Patience, Runner
 from schema.summary import applied_in_order, say_summary
+from schema.survey import Side
 from schema.targets import Target, find_targets
 
 
@@ -38,37 +45,141 @@ class Migrating:
         self.options = options
         own = holder if holder and not connection.in_atomic_block else connection
         self.history = History(own)
+        self._half_done: list[tuple[Migration, str]] = []
 
     def run(self) -> None:
         """Bring the database to what the options name, and say so."""
         self.connection.prepare_database()
-        executor = RecordingExecutor(self.connection, Runner(self.history, self.report))
-        executor.loader.check_consistent_history(self.connection)
+        patience = Patience(self.options["table_lock_timeout"] / 1000, self.options["patience"])
+        runner = Runner(self.connection, self.history, self.report, patience)
+        executor = RecordingExecutor(self.connection, runner, self._say_found)
+        try:
+            executor.loader.check_consistent_history(self.connection)
+        except InconsistentMigrationHistory as error:
+            raise CommandError(str(error)) from error
         first_run = not applied_in_order(executor.recorder)
+        self._look_back(executor)
         targets, plan = self._plan(executor)
+        backwards = bool(plan and plan[0][1])
+        if plan and not self.options["fake"]:
+            self._check(executor, plan)
         self.report.say(
             "plan",
-            f"Running {len(plan)} migration{'s' if len(plan) != 1 else ''}:" if plan else "",
+            f"{'Rolling back' if backwards else 'Running'} {len(plan)}"
+            f" migration{'s' if len(plan) != 1 else ''}:"
+            if plan
+            else "",
             migrations=[str(migration) for migration, _ in plan],
-            direction="backwards" if plan and plan[0][1] else "forwards",
+            direction="backwards" if backwards else "forwards",
         )
-        self._migrate(executor, targets, plan)
+        try:
+            self._migrate(executor, targets, plan)
+        finally:
+            self._reset_lock_timeout()
         if not plan:
             self._say_nothing_to_do(executor)
         say_summary(self.report, executor.recorder)
-        if first_run and plan and not plan[0][1]:
+        if first_run and plan and not backwards:
             self._say_next_steps()
+
+    def _look_back(self, executor: RecordingExecutor) -> None:
+        """See how earlier runs ended, and whether the files they ran are the same still."""
+        past = self.history.past()
+        applied = executor.loader.applied_migrations
+        for run in interruptions.settle(self.history, past, applied):
+            self.report.say(
+                "interrupted",
+                f"An earlier run of {run.app}.{run.name} ({run.direction}) was interrupted:"
+                " looking into it.",
+                style=self.command.style.WARNING,
+                migration=f"{run.app}.{run.name}",
+                direction=run.direction,
+            )
+        self._half_done = interruptions.half_done(executor, past)
+        nodes = executor.loader.graph.nodes
+        changed = edited(past, [nodes[key] for key in applied if key in nodes])
+        for migration in changed:
+            self.report.say(
+                "edited",
+                f"The file of {migration} was edited after it was applied.",
+                style=self.command.style.WARNING,
+                migration=str(migration),
+            )
+        if changed and self.options["strict"]:
+            raise CommandError(
+                "Applied migrations were edited, and --strict was asked for.\nNothing was changed."
+                " Restore the files, and put the change into a new migration.",
+                returncode=exits.EDITED,
+            )
+
+    def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
+        """Stop before the first change if something is in the way, or would be lost."""
+        problems = preflight.find_problems(executor, plan)
+        if problems:
+            lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
+            self.report.say("problems", problems=[vars(problem) for problem in problems])
+            count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"
+            raise CommandError("\n".join([f"{count} in the way; nothing was changed:", *lines]))
+        if plan[0][1]:
+            agree_to_losses(executor, plan, self.report, self.options)
+
+    def _say_found(
+        self, migration: Migration, direction: MigrationRun.Direction, side: Side
+    ) -> None:
+        text = {
+            Side.COMPLETE: "is there already, but was not recorded: recording it",
+            Side.ABSENT: "is gone already, but its record is not: removing the record",
+            Side.PARTIAL: "is there in part: completing it",
+        }[side]
+        self.report.say(
+            "found",
+            f"  {migration} {text}.",
+            migration=str(migration),
+            direction=str(direction),
+            side=side.value,
+        )
 
     def _plan(self, executor: RecordingExecutor) -> tuple[list[Target], Plan]:
         label = self.options["app_label"]
         if label and self.options["run_syncdb"] and label not in executor.loader.migrated_apps:
             return [], []
         targets = find_targets(executor.loader, label, self.options["migration_name"])
+        plan = self._plan_for(executor, targets)
+        again = [
+            interruptions.resume(executor, migration, direction, plan)
+            for migration, direction in self._half_done
+        ]
+        if not (plan and plan[0][1]) and not self.options["fake"]:
+            again.append(self._correct_records(executor))
+        return targets, self._plan_for(executor, targets) if any(again) else plan
+
+    def _plan_for(self, executor: RecordingExecutor, targets: list[Target]) -> Plan:
+        """Plan; forwards, the history's own migration comes along."""
         plan = executor.migration_plan(targets)
         if plan and not plan[0][1] and FIRST not in executor.loader.applied_migrations:
             targets.insert(0, FIRST)
             plan = executor.migration_plan(targets)
-        return targets, plan
+        return plan
+
+    def _correct_records(self, executor: RecordingExecutor) -> bool:
+        """Take away the records of migrations that another tool rolled back unrecorded."""
+        missing = interruptions.missing_names(self.connection, executor.applied_state().apps)
+        if not missing:
+            return False
+        gone = interruptions.unrecorded_rollbacks(executor)
+        for migration in gone:
+            self._say_found(migration, MigrationRun.Direction.BACKWARDS, Side.ABSENT)
+            executor.record_as_unapplied(migration)
+            executor.loader.applied_migrations.pop((migration.app_label, migration.name))
+        if not gone:
+            self.report.say(
+                "drift",
+                f"Applied migrations made {', '.join(missing)}, and it is not there any more:"
+                " `python manage.py verify` shows how to mend it.",
+                style=self.command.style.WARNING,
+                missing=missing,
+            )
+        return bool(gone)
 
     def _migrate(self, executor: RecordingExecutor, targets: list[Target], plan: Plan) -> None:
         """Run the plan between Django's two signals, as Django's own command does."""
@@ -107,6 +218,11 @@ class Migrating:
             apps=after.apps,
             plan=plan,
         )
+
+    def _reset_lock_timeout(self) -> None:
+        if self.connection.vendor == "postgresql" and self.connection.is_usable():
+            with self.connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
 
     def _say_nothing_to_do(self, executor: RecordingExecutor) -> None:
         self.report.say("nothing_to_do", "Nothing to do: every migration is applied already.")

@@ -1,14 +1,20 @@
-"""Runs each migration: with its history, its line of progress and its clock."""
+"""Runs each migration: with its history, its line of progress, its clock and its patience."""
 
+import random
 import time
+from dataclasses import dataclass
 
 from django.core.management.base import CommandError
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
+from schema import exits
+from schema.blockers import Blocker, Watch
 from schema.executor import Work
-from schema.explaining import first_line, remedy
-from schema.history import History
+from schema.explaining import first_line, remedy, waited_for_a_lock
+from schema.history import History, Run
 from schema.models import MigrationRun
 from schema.reporting import Report, duration
 
@@ -16,14 +22,39 @@ DOING = {
     MigrationRun.Direction.FORWARDS: ("applying", "applied"),
     MigrationRun.Direction.BACKWARDS: ("rolling back", "rolled back"),
 }
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between two attempts; they double, and a random part lets live traffic through."""
+AUTOVACUUM_YIELDS_AFTER = 0.2
+"""Seconds beyond deadlock_timeout after which PostgreSQL has cancelled an autovacuum."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to queue for a lock, and for how long to try again.
+
+    A statement that queues for a table's lock makes everybody behind it queue too, so
+    `lock_timeout` (seconds) is the longest stall the site sees. There is no last attempt
+    without it: after `total` seconds the migration gives up.
+    """
+
+    lock_timeout: float = 0.05
+    total: float = 300
 
 
 class Runner:
     """Runs one migration after the other for the executor."""
 
-    def __init__(self, history: History, report: Report) -> None:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        history: History,
+        report: Report,
+        patience: Patience,
+    ) -> None:
+        self.connection = connection
         self.history = history
         self.report = report
+        self.patience = patience
 
     def __call__(
         self, migration: Migration, direction: MigrationRun.Direction, work: Work
@@ -38,9 +69,9 @@ class Runner:
         begin = time.monotonic()
         run = self.history.begin(migration, direction)
         try:
-            state = work()
+            state = self._try(migration, work)
         except Exception as error:
-            self.history.end(run, MigrationRun.Outcome.FAILED, f"{type(error).__name__}: {error}")
+            self._write_failure(run, error)
             self.report.say(
                 "migration_failed",
                 migration=str(migration),
@@ -48,15 +79,7 @@ class Runner:
                 seconds=round(time.monotonic() - begin, 3),
                 error=str(error),
             )
-            left = (
-                "Nothing of it remains"
-                if migration.atomic
-                else "What it had finished remains, and the next run goes on from there"
-            )
-            raise CommandError(
-                f"{migration} failed while {doing} it: {first_line(error)}\n"
-                f"{left}; the migrations before it are done.\n{remedy(error)}"
-            ) from error
+            raise self._failure(migration, doing, error) from error
         seconds = time.monotonic() - begin
         self.history.end(run, MigrationRun.Outcome.SUCCEEDED)
         self.report.say(
@@ -67,3 +90,83 @@ class Runner:
             seconds=round(seconds, 3),
         )
         return state
+
+    def _try(self, migration: Migration, work: Work) -> ProjectState:
+        """Do `work` until no lock is in the way, or patience ends."""
+
+        def tell(blockers: list[Blocker], waited: float) -> None:
+            self._say_waiting(migration, blockers, f"for {waited:.0f} s now", attempt)
+
+        attempt = 1
+        deadline: float | None = None
+        timeout = self.patience.lock_timeout
+        with Watch(self.connection, tell) as watch:
+            while True:
+                self._set_lock_timeout(timeout)
+                watch.forget()
+                try:
+                    return work()
+                except Error as error:
+                    if not waited_for_a_lock(error):
+                        raise
+                    now = time.monotonic()
+                    deadline = deadline or now + self.patience.total
+                    if now >= deadline:
+                        raise
+                    pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
+                    pause = min(pause * random.uniform(0.5, 1), deadline - now)  # noqa: S311 - no secret
+                    when = f"attempt {attempt} gave way, the next in {duration(pause)}"
+                    self._say_waiting(migration, watch.seen, when, attempt)
+                    if any(blocker.is_autovacuum for blocker in watch.seen):
+                        timeout = max(timeout, self._deadlock_timeout() + AUTOVACUUM_YIELDS_AFTER)
+                    time.sleep(pause)
+                    attempt += 1
+
+    def _say_waiting(
+        self, migration: Migration, blockers: list[Blocker], when: str, attempt: int
+    ) -> None:
+        whom = "; ".join(map(str, blockers)) or "another program"
+        self.report.say(
+            "waiting_for_lock",
+            f"  {migration} waits for a lock of {whom} ({when})",
+            migration=str(migration),
+            attempt=attempt,
+            blockers=[vars(blocker) for blocker in blockers],
+        )
+
+    def _set_lock_timeout(self, seconds: float) -> None:
+        if self.connection.vendor == "postgresql":
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT set_config('lock_timeout', %s, false)", [f"{seconds * 1000:.0f}ms"]
+                )
+
+    def _deadlock_timeout(self) -> float:
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval)"
+            )
+            return float(cursor.fetchone()[0])
+
+    def _write_failure(self, run: Run, error: Exception) -> None:
+        """Write the outcome; where the server itself is gone the run stays RUNNING.
+
+        The next migrate finds it, marks it interrupted and looks into it.
+        """
+        try:
+            self.history.end(run, MigrationRun.Outcome.FAILED, f"{type(error).__name__}: {error}")
+        except Error as lost:
+            self.report.say("history_lost", error=str(lost))
+
+    def _failure(self, migration: Migration, doing: str, error: Exception) -> CommandError:
+        busy = waited_for_a_lock(error)
+        left = (
+            "Nothing of it remains"
+            if migration.atomic
+            else "What it had finished remains, and the next run goes on from there"
+        )
+        return CommandError(
+            f"{migration} failed while {doing} it: {first_line(error)}\n"
+            f"{left}; the migrations before it are done.\n{remedy(error)}",
+            returncode=exits.BUSY if busy else exits.FAILED,
+        )

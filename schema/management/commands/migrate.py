@@ -47,6 +47,31 @@ class Command(migrate.Command):
             metavar="SECONDS",
             help="Wait up to this long for another migrate to end (default: %(default)s).",
         )
+        parser.add_argument(
+            "--table-lock-timeout",
+            type=float,
+            default=50,
+            metavar="MILLISECONDS",
+            help="Queue this long for a lock that live traffic holds, then step back and try "
+            "again: the longest stall the site sees (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--patience",
+            type=float,
+            default=300,
+            metavar="SECONDS",
+            help="Try again for this long to get such a lock, then give up (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--strict",
+            action="store_true",
+            help="Fail if the file of an applied migration was edited since.",
+        )
+        parser.add_argument(
+            "--accept-data-loss",
+            action="store_true",
+            help="Roll back without asking, whatever is lost.",
+        )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Connect and take the lock before anything looks at the database."""

@@ -1,0 +1,172 @@
+"""Everything that could stand in the way of a plan, looked at before the first change."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.state import ProjectState
+
+from schema.catalog import CatalogError, read_catalog
+from schema.connecting import database_file
+from schema.differences import find
+from schema.executor import Plan, RecordingExecutor
+from schema.expected import expected_catalog
+
+LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
+SPARE = 16 * 2**20
+"""Bytes that should stay free on a disk whatever happens."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that stands in the way, and what to do about it."""
+
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.text}\n      {self.remedy}"
+
+
+def find_problems(executor: RecordingExecutor, plan: Plan) -> list[Problem]:
+    """Return all that stands in the way of `plan`; only reads."""
+    connection = executor.connection
+    altered = altered_tables(executor, plan)
+    problems: list[Problem] = []
+    if connection.vendor == "postgresql":
+        problems += _rights(connection, plan, altered)
+        problems += _postgresql_disk(connection, altered)
+    elif not connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's alone
+        problems += _sqlite_disk(connection)
+    forwards = any(not backwards for _, backwards in plan)
+    if forwards and not problems:  # the comparison needs rights of its own
+        problems += _drift(executor, altered)
+    return problems
+
+
+def altered_tables(executor: RecordingExecutor, plan: Plan) -> set[str]:
+    """Return the tables there are whose models the plan changes."""
+    state: ProjectState = executor.applied_state()
+    with executor.connection.cursor() as cursor:
+        existing = set(executor.connection.introspection.table_names(cursor))
+    tables: set[str] = set()
+    for migration, _ in plan:
+        for operation in migration.operations:
+            name = getattr(operation, "model_name", None) or getattr(operation, "name", "")
+            model = state.models.get((migration.app_label, str(name).lower()))
+            if model is not None:
+                default = f"{migration.app_label}_{model.name_lower}"
+                tables.add(str(model.options.get("db_table") or default))
+    return tables & existing
+
+
+def _rights(connection: BaseDatabaseWrapper, plan: Plan, altered: set[str]) -> Iterator[Problem]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, current_schema(), current_setting('transaction_read_only'),"
+            " has_schema_privilege(coalesce(current_schema(), 'pg_catalog'), 'CREATE')"
+        )
+        role, schema, read_only, may_create = cursor.fetchone()
+        if read_only == "on":
+            yield Problem(
+                "The server takes no changes: it is a standby, or set to read only.",
+                "Point DATABASE_URL at the primary, or RESET default_transaction_read_only.",
+            )
+        if schema is None:
+            yield Problem(
+                "No schema of the role's search path exists.",
+                f'CREATE SCHEMA public; or ALTER ROLE "{role}" SET search_path = public;',
+            )
+            return
+        if not may_create and any(not backwards for _, backwards in plan):
+            yield Problem(
+                f'The role "{role}" may not create tables in the schema "{schema}".',
+                f'As its owner: GRANT CREATE ON SCHEMA "{schema}" TO "{role}";',
+            )
+        cursor.execute(
+            "SELECT relname, pg_get_userbyid(relowner) FROM pg_class"
+            " WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%s)"
+            " AND NOT pg_has_role(relowner, 'USAGE') ORDER BY relname",
+            [sorted(altered)],
+        )
+        for table, owner in cursor.fetchall():
+            yield Problem(
+                f'The role "{role}" may not alter the table "{table}", which "{owner}" owns.',
+                f'Migrate as "{owner}", or: GRANT "{owner}" TO "{role}";',
+            )
+        cursor.execute(
+            "SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+            " AND relname = 'django_migrations'"
+            " AND NOT has_table_privilege(oid, 'SELECT, INSERT, DELETE')"
+        )
+        if cursor.fetchone() is not None:
+            yield Problem(
+                f'The role "{role}" may not write to the table "django_migrations".',
+                f'As its owner: GRANT SELECT, INSERT, DELETE ON django_migrations TO "{role}";',
+            )
+
+
+def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iterator[Problem]:
+    """Compare the disk with the tables that change, where the server is on this machine.
+
+    A migration writes each row of a table at most once more.
+    """
+    host = str(connection.settings_dict.get("HOST") or "")
+    if host not in LOCAL_HOSTS and not host.startswith("/"):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_has_role('pg_read_all_settings', 'USAGE')")
+        if not cursor.fetchone()[0]:
+            return
+        cursor.execute(
+            "SELECT current_setting('data_directory'),"
+            " coalesce(sum(pg_total_relation_size(oid)), 0)"
+            " FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+            " AND relname = ANY (%s)",
+            [sorted(altered)],
+        )
+        folder, size = cursor.fetchone()
+    # A server in a container is on this host but not in this file system.
+    if os.access(folder, os.X_OK):
+        yield from _space(Path(folder), int(size))
+
+
+def _sqlite_disk(connection: BaseDatabaseWrapper) -> Iterator[Problem]:
+    """Compare the disk with the file: tables are rebuilt, and the journal holds them again."""
+    file = database_file(connection)
+    size = file.stat().st_size if file.exists() else 0
+    yield from _space(file.absolute().parent, size)
+
+
+def _space(
+    folder: Path, size: int, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage
+) -> Iterator[Problem]:
+    _, _, free = usage(folder)
+    if free < size + SPARE:
+        yield Problem(
+            f"The disk of {folder} has {free // 2**20} MiB left;"
+            f" up to {(size + SPARE) // 2**20} MiB may be needed.",
+            "Make room first.",
+        )
+
+
+def _drift(executor: RecordingExecutor, altered: set[str]) -> Iterator[Problem]:
+    """Look for what earlier migrations made in these tables and is not there any more."""
+    if not altered:
+        return
+    try:
+        expected = expected_catalog(executor.connection, list(executor.loader.applied_migrations))
+    except CatalogError:
+        return  # the plan may need fewer rights than the comparison
+    for finding in find(expected.only(altered), read_catalog(executor.connection)):
+        if finding.table in altered and (finding.kind == "column" or finding.found is None):
+            one = finding.difference([])
+            yield Problem(
+                f"The {one.object} is not as the applied migrations made it:"
+                f" expected {shorten(one.expected, 120)}, found {shorten(one.found, 120)}.",
+                "`python manage.py verify` prints the SQL that mends it.",
+            )

@@ -1,0 +1,120 @@
+"""Databases whose records and schema contradict each other, after another tool was killed."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+
+from schema.catalog import read_catalog
+from schema.models import MigrationRun
+from tests.conftest import Database
+from tests.schema.conftest import Migrated
+
+pytestmark = pytest.mark.every_server
+
+STEPS = [
+    ("users", "0001_users"),
+    ("personas", "0002_multi_persona"),
+    ("chat", "0002_thread_link"),
+]
+
+
+def migrate(database: Database, *arguments: str) -> str:
+    out = StringIO()
+    call_command("migrate", *arguments, database=database.alias, stdout=out)
+    return out.getvalue()
+
+
+def applied(database: Database) -> set[tuple[str, str]]:
+    return set(MigrationRecorder(database.connection).applied_migrations())
+
+
+@pytest.fixture
+def database(migrated: Migrated) -> Database:
+    return migrated.database
+
+
+@pytest.mark.parametrize(("app", "name"), STEPS)
+def test_a_migration_that_was_committed_but_not_recorded_is_recorded(
+    empty_database: Database, app: str, name: str
+) -> None:
+    MigrationExecutor(empty_database.connection).migrate([(app, name)])
+    MigrationRecorder(empty_database.connection).record_unapplied(app, name)
+    output = migrate(empty_database)
+    assert f"  {app}.{name} is there already, but was not recorded: recording it.\n" in output
+    assert output.count("is there") == 1
+    again = migrate(empty_database)
+    assert again.startswith("Nothing to do")
+
+
+def test_a_whole_database_without_records_is_recorded(database: Database) -> None:
+    before, names = read_catalog(database.connection), applied(database)
+    MigrationRecorder(database.connection).flush()
+    migrate(database)
+    assert applied(database) == names
+    assert read_catalog(database.connection) == before
+
+
+def test_migrate_redoes_a_rollback_that_was_committed_but_not_recorded(database: Database) -> None:
+    before = read_catalog(database.connection)
+    MigrationExecutor(database.connection).migrate([("chat", "0003_thread_backfill")])
+    MigrationRecorder(database.connection).record_applied("chat", "0004_thread_index")
+    output = migrate(database)
+    assert (
+        "  chat.0004_thread_index is gone already, but its record is not: removing the record."
+        in output
+    )
+    assert "applied chat.0004_thread_index" in output
+    assert read_catalog(database.connection) == before
+
+
+def test_rolling_back_ends_a_rollback_that_was_committed_but_not_recorded(
+    database: Database,
+) -> None:
+    MigrationExecutor(database.connection).migrate([("chat", "0001_chat_history")])
+    MigrationRecorder(database.connection).record_applied("chat", "0002_thread_link")
+    output = migrate(database, "chat", "0001")
+    assert "  chat.0002_thread_link is gone already" in output
+    assert ("chat", "0002_thread_link") not in applied(database)
+    assert migrate(database, "chat", "0001").startswith("Nothing to do")
+
+
+def test_a_migration_half_run_by_hand_is_completed(database: Database) -> None:
+    whole = read_catalog(database.connection)
+    migrate(database, "chat", "0001")
+    migrate(database, "personas", "0001")
+    with database.connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE personas ADD COLUMN description text DEFAULT '' NOT NULL")
+    output = migrate(database)
+    if database.connection.vendor == "postgresql":  # SQLite rebuilds the table and succeeds
+        assert "  personas.0002_multi_persona is there in part: completing it.\n" in output
+    found = read_catalog(database.connection)
+    assert found.tables["personas"].columns == whole.tables["personas"].columns
+    assert found.tables["personas"].triggers == whole.tables["personas"].triggers
+    assert found.tables["threads"] == whole.tables["threads"]
+
+
+def test_a_run_that_died_is_noticed_and_settled(database: Database) -> None:
+    runs = MigrationRun.objects.using(database.alias)
+    last = runs.latest("id")
+    runs.filter(pk=last.pk).update(outcome=MigrationRun.Outcome.RUNNING)
+    output = migrate(database)
+    assert output.startswith(
+        f"An earlier run of {last.app}.{last.name} (forwards) was interrupted: looking into it.\n"
+    )
+    last.refresh_from_db()
+    assert last.outcome == MigrationRun.Outcome.SUCCEEDED  # its record says it was committed
+
+
+def test_an_error_that_is_no_contradiction_is_shown(database: Database) -> None:
+    migrate(database, "chat", "0003")
+    with database.connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE chat_messages_thread_idx (note text)")
+    with pytest.raises(CommandError) as error:
+        migrate(database)
+    first, *rest = str(error.value).splitlines()
+    assert first.startswith("chat.0004_thread_index failed while applying it: ")
+    assert "already" in first
+    assert rest[0] == "Nothing of it remains; the migrations before it are done."
