@@ -16,9 +16,12 @@ ENGINES = {
 }
 
 # WAL lets readers go on while one connection writes; with it, synchronous=NORMAL
-# cannot corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous).
+# cannot corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous). Without
+# recursive triggers INSERT OR REPLACE would not fire the delete triggers, and miscount.
 SQLITE_OPTIONS = {
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;"
+    ),
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
 }

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from personas.models import Persona
 from schema.functions import RandomUUID, uuid7
+from threads.fields import KeptDateTimeField, KeptIntegerField
 from threads.querysets import ThreadQuerySet
 
 
@@ -37,8 +38,8 @@ class Thread(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
-    last_message_at = models.DateTimeField(null=True, blank=True, editable=False)
-    message_count = models.IntegerField(default=0, db_default=0, editable=False)
+    last_message_at = KeptDateTimeField(null=True, blank=True, editable=False)
+    message_count = KeptIntegerField(default=0, db_default=0, editable=False)
 
     objects = ThreadQuerySet.as_manager()
 
