@@ -4,6 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
+from django.db.migrations.loader import MigrationLoader
+
+from schema.operations import RERUNNABLE
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ["users", "personas", "threads", "chat"]
@@ -41,5 +44,19 @@ def test_no_migration_imports_a_domain_app() -> None:
         for room in [*ROOMS, "schema"]
         for path in (ROOT / room / "migrations").glob("*.py")
         if imported(path) & set(ROOMS)
+    }
+    assert offenders == set()
+
+
+def test_migration_outside_a_transaction_can_be_run_again() -> None:
+    loader = MigrationLoader(None)
+    ours = [loader.disk_migrations[key] for key in loader.disk_migrations if key[0] in ROOMS]
+    assert ours
+    offenders = {
+        f"{migration}: {operation.describe()}"
+        for migration in ours
+        if not migration.atomic
+        for operation in migration.operations
+        if not isinstance(operation, RERUNNABLE)
     }
     assert offenders == set()

@@ -1,11 +1,16 @@
-"""Migration operations that the framework lacks."""
+"""SQL written for each engine."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
+
+RERUNNABLE = re.compile(
+    r"\s*(CREATE OR REPLACE |(CREATE|DROP) \w+ IF (NOT )?EXISTS )", re.IGNORECASE
+)
 
 
 class SQLByVendor(migrations.RunSQL):
@@ -62,3 +67,25 @@ class SQLByVendor(migrations.RunSQL):
     ) -> None:
         for statement in statements.get(schema_editor.connection.vendor, []):
             schema_editor.execute(statement, params=None)
+
+
+class RerunnableSQL(SQLByVendor):
+    """Statements that do nothing where they are done already.
+
+    Each says so itself (OR REPLACE, IF EXISTS, IF NOT EXISTS); this is checked when the
+    migration is read.
+    """
+
+    def __init__(
+        self,
+        forward: Mapping[str, Sequence[str]],
+        backward: Mapping[str, Sequence[str]],
+        state_operations: Sequence[Any] | None = None,
+        hints: Mapping[str, Any] | None = None,
+        elidable: bool = False,
+    ) -> None:
+        for statements in [*forward.values(), *backward.values()]:
+            for statement in statements:
+                if not RERUNNABLE.match(statement):
+                    raise ValueError(f"This statement cannot be run twice: {statement.strip()}")
+        super().__init__(forward, backward, state_operations, hints, elidable)

@@ -1,0 +1,171 @@
+"""Runs a long data step in short transactions, and goes on where it was cut off."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from django.db import DatabaseError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.functions import Coalesce, Now
+
+from schema.models import BatchProgress
+from schema.progress import Clock
+from schema.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
+
+logger = logging.getLogger(__name__)
+
+TARGET_SECONDS = 0.03
+"""What a batch should take: anybody who wants a row of it waits no longer."""
+REST = 0.1
+"""The pause after a batch, as a share of its time: for replicas, vacuum and other work."""
+LOCK_TIMEOUT_MS = 100
+"""Well below deadlock_timeout (1 s by default): the batch gives way, never the others."""
+SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
+"""Seconds to wait before a batch is tried again; doubled each time."""
+PATIENCE_SECONDS = 600
+"""How long one batch is tried again before the step gives up."""
+
+# lock_not_available, deadlock_detected, serialization_failure, query_canceled
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html)
+GIVE_WAY = {"55P03", "40P01", "40001", "57014"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A data step over one table.
+
+    Each statement holds `{batch}` where the condition for a range of rows belongs. `key` is
+    the primary key to go by; without it the table is gone through as it lies on disk.
+    `pending` is the condition of a row that is still to be done; with it, passes are made
+    until there is none.
+    """
+
+    app: str
+    migration: str
+    name: str
+    table: str
+    statements: tuple[str, ...]
+    key: str | None = None
+    pending: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.migration} {self.name}"
+
+    def ranges(self, connection: BaseDatabaseWrapper) -> Ranges:
+        """Cut the table as it is now."""
+        if self.key is not None:
+            return Keys(connection, self.table, self.key)
+        if connection.vendor == "postgresql":
+            return Blocks(connection, self.table)
+        return RowIds(connection, self.table)
+
+    def is_done(self, connection: BaseDatabaseWrapper, record: BatchProgress) -> bool:
+        """Tell whether there is nothing to do."""
+        if self.pending is None:
+            return record.finished_at is not None
+        return not self.is_pending(connection)
+
+    def is_pending(self, connection: BaseDatabaseWrapper) -> bool:
+        """Tell whether a row is left that needs the step. Reads the whole table if not."""
+        if self.pending is None:
+            return False
+        name = connection.ops.quote_name(self.table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {self.pending})")  # noqa: S608 - written in a migration
+            return bool(cursor.fetchone()[0])
+
+
+def run(connection: BaseDatabaseWrapper, step: Step) -> int:
+    """Do `step` and return the number of rows changed, by earlier runs too.
+
+    Within a transaction it is one batch. Otherwise each batch and its position are committed
+    together; where a run was cut off, the next one goes on.
+
+    Raises:
+        DatabaseError: a batch failed, or could not get its locks for PATIENCE_SECONDS.
+    """
+    if connection.in_atomic_block:
+        return _execute(connection, step, "TRUE")
+    records = BatchProgress.objects.using(connection.alias)
+    record, _ = records.get_or_create(app=step.app, name=step.migration, step=step.name)
+    if step.is_done(connection, record):
+        records.filter(pk=record.pk).update(finished_at=Coalesce("finished_at", Now()))
+        return record.rows_done
+    if record.position is not None:
+        logger.info("%s goes on after %s rows", step, f"{record.rows_done:,}")
+    clock = Clock(str(step), record.rows_done)
+    position: Position = record.position
+    while True:
+        _pass(connection, step, record.pk, position, clock)
+        if not step.is_pending(connection):
+            break
+        position = None
+    records.filter(pk=record.pk).update(finished_at=Now(), updated_at=Now())
+    clock.done()
+    return clock.rows
+
+
+def forget(connection: BaseDatabaseWrapper, step: Step) -> None:
+    """Forget how far `step` came: what it did is being undone."""
+    records = BatchProgress.objects.using(connection.alias)
+    records.filter(app=step.app, name=step.migration, step=step.name).delete()
+
+
+def _pass(
+    connection: BaseDatabaseWrapper, step: Step, record: int, position: Position, clock: Clock
+) -> None:
+    """Go through the table once, from `position`."""
+    ranges = step.ranges(connection)
+    size = ranges.first_size
+    moved_at, wait = time.monotonic(), SHORTEST_WAIT
+    while (batch := ranges.after(position, size)) is not None:
+        begin = time.monotonic()
+        try:
+            rows = _commit(connection, step, record, batch, clock.rows)
+        except DatabaseError as error:
+            if sqlstate(error) not in GIVE_WAY or begin - moved_at > PATIENCE_SECONDS:
+                raise
+            logger.debug("%s waits %.2f s: %s", step, wait, error)
+            time.sleep(wait)
+            size, wait = max(size // 2, 1), min(wait * 2, LONGEST_WAIT)
+            continue
+        end = time.monotonic()
+        position, moved_at, wait = batch.end, end, SHORTEST_WAIT
+        clock.moved(batch.share, rows)
+        size = max(1, round(size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
+        time.sleep((end - begin) * REST)
+
+
+def _commit(
+    connection: BaseDatabaseWrapper, step: Step, record: int, batch: Range, rows_before: int
+) -> int:
+    """Do one batch and note that it is done; return the number of rows changed."""
+    with transaction.atomic(using=connection.alias):
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                # A crash of the server may lose the last batches, but with their positions.
+                cursor.execute("SET LOCAL synchronous_commit = off")
+                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        rows = _execute(connection, step, batch.condition)
+        BatchProgress.objects.using(connection.alias).filter(pk=record).update(
+            position=batch.end,
+            rows_done=rows_before + rows,
+            updated_at=Now(),
+            finished_at=None,
+        )
+    return rows
+
+
+def _execute(connection: BaseDatabaseWrapper, step: Step, condition: str) -> int:
+    """Run the statements over the rows of `condition`; return how many the last changed."""
+    with connection.cursor() as cursor:
+        for statement in step.statements:
+            cursor.execute(statement.replace("{batch}", condition))
+        rows: int = cursor.rowcount
+    return rows
+
+
+def sqlstate(error: DatabaseError) -> str | None:
+    """Return the SQLSTATE of what PostgreSQL said."""
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    return state

@@ -1,0 +1,127 @@
+"""A data step too long for one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from schema import batches
+from schema.operations.recording import written_as
+from schema.scripts import batches_as_sql
+
+
+class BatchedSQL(Operation):
+    """Change the rows of one table a batch at a time, each in a short transaction.
+
+    Args:
+        migration: `__name__` of the migration's file; with `step` it names the position.
+        step: What the step is called where its progress is shown.
+        table: The table to go through.
+        forward: For each vendor the statements of one batch, each with `{batch}` for the
+            condition on the rows of `table`. The last one's rows are counted.
+        backward: The same for the way back; empty where the migration before takes
+            everything away with it.
+        key: The primary key to go by. Without it the table is gone through as it lies on
+            disk. A changed row may then be met again, so the statements leave out what is
+            not pending.
+        pending: The condition of a row that still needs the step: at the end there is none.
+        pending_backward: The same for the way back.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(
+        self,
+        migration: str,
+        step: str,
+        table: str,
+        forward: Mapping[str, Sequence[str]],
+        backward: Mapping[str, Sequence[str]],
+        *,
+        key: str | None = None,
+        pending: str | None = None,
+        pending_backward: str | None = None,
+    ) -> None:
+        if key is None and pending is None:
+            raise ValueError("BatchedSQL needs a key or pending, to do each row once.")
+        self.migration = migration
+        self.step = step
+        self.table = table
+        self.forward = forward
+        self.backward = backward
+        self.key = key
+        self.pending = pending
+        self.pending_backward = pending_backward
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the models as they are."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Do the step; the way back begins anew after it."""
+        self._run(schema_editor, *self._steps(app_label, schema_editor.connection))
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Undo the step; the way forward begins anew after it."""
+        forward, backward = self._steps(app_label, schema_editor.connection)
+        self._run(schema_editor, backward, forward, backwards=True)
+
+    def describe(self) -> str:
+        """Say what `migrate --plan` prints."""
+        return f"Go through {self.table} in batches: {self.step}"
+
+    def _steps(self, app_label: str, connection: BaseDatabaseWrapper) -> list[batches.Step]:
+        """Return the way there and the way back."""
+        name = self.migration.rpartition(".")[2]
+        return [
+            batches.Step(
+                app=app_label,
+                migration=name,
+                name=label,
+                table=self.table,
+                statements=tuple(statements.get(connection.vendor, ())),
+                key=self.key,
+                pending=pending,
+            )
+            for label, statements, pending in (
+                (self.step, self.forward, self.pending),
+                (f"{self.step}, back", self.backward, self.pending_backward),
+            )
+        ]
+
+    def _run(
+        self,
+        schema_editor: BaseDatabaseSchemaEditor,
+        step: batches.Step,
+        opposite: batches.Step,
+        *,
+        backwards: bool = False,
+    ) -> None:
+        """Do `step` and forget how far the opposite one came."""
+        connection = schema_editor.connection
+        script = batches_as_sql(connection, step, opposite, backwards=backwards)
+        if schema_editor.collect_sql:
+            for statement in script:
+                schema_editor.execute(statement, params=None)
+            return
+        with written_as(schema_editor, script):
+            if step.statements:
+                batches.run(connection, step)
+            if not connection.in_atomic_block:
+                batches.forget(connection, opposite)

@@ -1,0 +1,164 @@
+"""Foreign keys, checks and NOT NULL that are put on a table while people use it.
+
+A constraint declared NOT VALID binds what is written from then on and reads nothing.
+Validating it then reads the table, but keeps nobody from reading or writing meanwhile.
+https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
+"""
+
+from typing import Any
+
+from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+# Adding says nothing where the constraint is there, validating nothing where it is valid.
+ADD_MISSING = """
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_constraint
+        WHERE conrelid = to_regclass('{table}') AND format('"%s"', conname) = '{name}'
+    ) THEN
+        {add} NOT VALID;
+    END IF;
+END
+$$
+"""
+VALIDATE = "ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
+DROP = "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
+
+
+class AddFieldUnchecked(migrations.AddField):
+    """Add a foreign key's column; on PostgreSQL leave its constraint to AddForeignKeyOnline.
+
+    Rows can then be filled in without a look-up of each one's target, and are all checked
+    by one join in the end. SQLite adds the whole.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Add the column."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        field = to_state.apps.get_model(app_label, self.model_name)._meta.get_field(self.name)
+        key: Any = field
+        key.db_constraint = False
+        try:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+        finally:
+            key.db_constraint = True
+
+
+class PostgreSQLOperation(Operation):
+    """An operation that changes no model, only what PostgreSQL holds."""
+
+    reversible = True
+    model_name: str
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the models as they are."""
+
+    def references_model(self, name: str, app_label: str) -> bool:
+        """Tell whether this operation has to do with the model called `name`."""
+        return name.lower() == self.model_name.lower()
+
+
+class AddForeignKeyOnline(PostgreSQLOperation):
+    """Add the constraint of a foreign key's column that is there without it.
+
+    With `validate=False` it binds only what is written from then on, so that rows which
+    point nowhere can be seen to before the same operation is used again to validate it.
+    """
+
+    def __init__(self, model_name: str, name: str, *, validate: bool = True) -> None:
+        self.model_name = model_name
+        self.name = name
+        self.validate = validate
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Add the constraint if it is missing, and validate it."""
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        table, name, add = self._sql(app_label, schema_editor, to_state)
+        schema_editor.execute(ADD_MISSING.format(table=table, name=name, add=add), params=None)
+        if self.validate:
+            schema_editor.execute(VALIDATE.format(table=table, name=name), params=None)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Drop the constraint if it is there."""
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        table, name, _ = self._sql(app_label, schema_editor, from_state)
+        schema_editor.execute(DROP.format(table=table, name=name), params=None)
+
+    def describe(self) -> str:
+        """Say what `migrate --plan` prints."""
+        how = "online" if self.validate else "for new rows"
+        return f"Add the foreign key constraint of {self.model_name}.{self.name} {how}"
+
+    def _sql(self, app_label: str, schema_editor: Any, state: ProjectState) -> tuple[str, str, str]:
+        """Return the quoted table, the quoted constraint name, and what adds it."""
+        model = state.apps.get_model(app_label, self.model_name)
+        field = model._meta.get_field(self.name)
+        statement = schema_editor._create_fk_sql(model, field, "_fk_%(to_table)s_%(to_column)s")
+        return str(statement.parts["table"]), str(statement.parts["name"]), str(statement)
+
+
+class AddCheckOnline(migrations.AddConstraint):
+    """Add a check constraint without holding writers up while the rows are read."""
+
+    def __init__(self, model_name: str, constraint: models.CheckConstraint) -> None:
+        super().__init__(model_name, constraint)
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Add the constraint and validate it."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        table = schema_editor.quote_name(model._meta.db_table)
+        name = schema_editor.quote_name(self.constraint.name)
+        add = str(self.constraint.create_sql(model, schema_editor))
+        schema_editor.execute(ADD_MISSING.format(table=table, name=name, add=add), params=None)
+        schema_editor.execute(VALIDATE.format(table=table, name=name), params=None)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Drop the constraint if it is there."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = from_state.apps.get_model(app_label, self.model_name)
+        table = schema_editor.quote_name(model._meta.db_table)
+        name = schema_editor.quote_name(self.constraint.name)
+        schema_editor.execute(DROP.format(table=table, name=name), params=None)

@@ -1,0 +1,97 @@
+"""How far a long data step has come, and who is told."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+logger = logging.getLogger(__name__)
+
+BAR_WIDTH = 24
+LOG_EVERY = 10  # seconds between two lines in a log
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One moment of a data step."""
+
+    step: str
+    share: float
+    """From 0 to 1, of this pass over the table."""
+    rows: int
+    """Changed so far, by earlier runs too."""
+    rows_a_second: float
+    """Of this run."""
+    seconds_left: float | None
+    """None while nothing can be said."""
+    finished: bool = False
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        text = f"{self.step}: {self.share:4.0%}, {self.rows:,} rows, {self.rows_a_second:,.0f}/s"
+        if self.finished or self.seconds_left is None:
+            return text
+        minutes, seconds = divmod(round(self.seconds_left), 60)
+        return f"{text}, {minutes}:{seconds:02} left"
+
+
+@dataclass
+class Lines:
+    """Shows a bar on a terminal; in a log, a line now and then."""
+
+    logged_at: float = field(default_factory=time.monotonic)
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell it to whoever watches."""
+        if sys.stderr.isatty():
+            done = round(progress.share * BAR_WIDTH)
+            end = "\n" if progress.finished else ""
+            sys.stderr.write(f"\r\033[K  [{'#' * done}{'.' * (BAR_WIDTH - done)}] {progress}{end}")
+            sys.stderr.flush()
+        elif time.monotonic() - self.logged_at >= LOG_EVERY or (
+            progress.finished and progress.rows
+        ):
+            self.logged_at = time.monotonic()
+            logger.info("%s", progress)
+
+
+Listener = Callable[[Progress], None]
+listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+"""Who is told in place of the terminal or log; a command sets it for its run."""
+
+
+class Clock:
+    """Measures one run of a step and tells the listener."""
+
+    def __init__(self, step: str, rows: int) -> None:
+        """Begin at `rows` that earlier runs have changed."""
+        self.step = step
+        self.rows = self.rows_at_start = rows
+        self.begin = time.monotonic()
+        self.share_at_start: float | None = None
+        self.tell = listener.get() or Lines()
+
+    def moved(self, share: float, rows: int) -> None:
+        """Note that `rows` more are changed and `share` of the pass is done."""
+        if self.share_at_start is None:
+            self.share_at_start = share
+        self.rows += rows
+        self.tell(self._now(share))
+
+    def done(self) -> None:
+        """Note the end."""
+        self.tell(self._now(1.0, finished=True))
+
+    def _now(self, share: float, *, finished: bool = False) -> Progress:
+        seconds = max(time.monotonic() - self.begin, 1e-6)
+        gained = share - (self.share_at_start or 0.0)
+        return Progress(
+            step=self.step,
+            share=share,
+            rows=self.rows,
+            rows_a_second=(self.rows - self.rows_at_start) / seconds,
+            seconds_left=seconds * (1 - share) / gained if gained > 0 else None,
+            finished=finished,
+        )

@@ -1,0 +1,138 @@
+"""A batched data step as plain SQL, for somebody who runs it by hand."""
+
+import re
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.batches import LOCK_TIMEOUT_MS, REST, TARGET_SECONDS, Step
+from schema.ranges import literal
+
+BY_BLOCK = """
+DO $batches$
+DECLARE
+    batch_begin bigint;
+    batch_end bigint;
+    batch_size bigint;
+    batch_started timestamptz;
+    batch_seconds double precision;
+BEGIN
+    IF {not_wanted} (SELECT FROM django_migrations WHERE app = {app} AND name = {name}) THEN
+        RETURN;
+    END IF;
+    LOOP  -- over the whole table, until no row is left to do
+        batch_begin := 0;
+        batch_size := 16;
+        batch_end := pg_relation_size('{table}') / current_setting('block_size')::bigint;
+        WHILE batch_begin < batch_end LOOP
+            batch_started := clock_timestamp();
+            BEGIN
+                SET LOCAL lock_timeout = {lock_timeout};
+{statements}
+                batch_begin := batch_begin + batch_size;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                -- Somebody holds a row of it: ask for fewer at a time.
+                batch_size := greatest(batch_size / 2, 1);
+            END;
+            COMMIT;
+            batch_seconds := extract(epoch FROM clock_timestamp() - batch_started);
+            batch_size := batch_size * least(greatest({target} / batch_seconds, 0.5), 2.0);
+            batch_size := greatest(batch_size, 1);
+            PERFORM pg_sleep(batch_seconds * {rest});
+        END LOOP;
+        EXIT WHEN {finished};
+    END LOOP;
+END
+$batches$
+"""
+
+BY_KEY = """
+DO $batches$
+DECLARE
+    batch_begin {table}.{key}%TYPE;
+    batch_end {table}.{key}%TYPE;
+    batch_size bigint := 200;
+    batch_started timestamptz;
+    batch_seconds double precision;
+BEGIN
+    IF {not_wanted} (SELECT FROM django_migrations WHERE app = {app} AND name = {name}) THEN
+        RETURN;
+    END IF;
+    LOOP
+        batch_started := clock_timestamp();
+        SELECT max_key INTO batch_end FROM (
+            SELECT {key} AS max_key FROM {table} WHERE batch_begin IS NULL OR {key} > batch_begin
+            ORDER BY {key} LIMIT batch_size
+        ) AS range ORDER BY max_key DESC LIMIT 1;
+        EXIT WHEN batch_end IS NULL;
+        BEGIN
+            SET LOCAL lock_timeout = {lock_timeout};
+{statements}
+            batch_begin := batch_end;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            -- Somebody holds a row of it: ask for fewer at a time.
+            batch_size := greatest(batch_size / 2, 1);
+        END;
+        COMMIT;
+        batch_seconds := extract(epoch FROM clock_timestamp() - batch_started);
+        batch_size := batch_size * least(greatest({target} / batch_seconds, 0.5), 2.0);
+        batch_size := greatest(batch_size, 1);
+        PERFORM pg_sleep(batch_seconds * {rest});
+    END LOOP;
+END
+$batches$
+"""
+
+
+def batches_as_sql(
+    connection: BaseDatabaseWrapper, step: Step, opposite: Step, *, backwards: bool
+) -> list[str]:
+    """Return statements that do `step` as `batches.run` does, and forget the opposite one.
+
+    They begin at the start of the table every time; rows that are done cost little then.
+    """
+    app, name = literal(step.app), literal(step.migration)
+    forget = (
+        f"DELETE FROM schema_batch_progress WHERE app = {app} AND name = {name}"  # noqa: S608 - quoted
+        f" AND step = {literal(opposite.name)}"
+    )
+    if not step.statements:
+        return [forget]
+    if connection.vendor != "postgresql":
+        return [*(statement.replace("{batch}", "TRUE") for statement in step.statements), forget]
+    table = connection.ops.quote_name(step.table)
+    if step.key is None:
+        template, key = BY_BLOCK, ""
+        condition = (
+            f"{table}.ctid >= format('(%s,0)', batch_begin)::tid"
+            f" AND {table}.ctid < format('(%s,0)', batch_begin + batch_size)::tid"
+        )
+    else:
+        template, key = BY_KEY, connection.ops.quote_name(step.key)
+        condition = (
+            f"(batch_begin IS NULL OR {table}.{key} > batch_begin) AND {table}.{key} <= batch_end"
+        )
+    return [
+        template.format(
+            not_wanted="NOT EXISTS" if backwards else "EXISTS",
+            app=app,
+            name=name,
+            table=table,
+            key=key,
+            lock_timeout=LOCK_TIMEOUT_MS,
+            target=TARGET_SECONDS,
+            rest=REST,
+            statements="\n".join(
+                performed(statement.replace("{batch}", condition)).strip("\n") + ";"
+                for statement in step.statements
+            ),
+            finished="true"
+            if step.pending is None
+            else f"NOT EXISTS (SELECT FROM {table} WHERE {step.pending})",
+        ),
+        forget,
+    ]
+
+
+def performed(statement: str) -> str:
+    """Return the statement as PL/pgSQL runs it for its locks, where it returns rows."""
+    return re.sub(r"^(\s*)SELECT\b", r"\1PERFORM", statement)

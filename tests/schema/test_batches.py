@@ -1,0 +1,188 @@
+"""Data steps in batches: cut off, gone on with, and in the way of others."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError
+
+from schema import batches
+from schema.models import BatchProgress
+from schema.operations import BatchedSQL
+from schema.progress import Progress, listener
+from tests.conftest import Database
+
+ROWS = 5000
+BEFORE_THREADS = [("chat", "0001"), ("personas", "0002")]
+
+
+@pytest.fixture
+def messages_without_threads(empty_database: Database) -> Database:
+    """A database from before the threads: three people and ROWS messages."""
+    alias = empty_database.alias
+    for app, target in BEFORE_THREADS:
+        call_command("migrate", app, target, database=alias, verbosity=0)
+    with empty_database.connection.cursor() as cursor:
+        people = [uuid.uuid4().hex for _ in range(3)]
+        cursor.executemany(
+            "INSERT INTO users (id, email, password_hash) VALUES (%s, %s, '')",
+            [(person, f"{person}@example.com") for person in people],
+        )
+        cursor.executemany(
+            "INSERT INTO chat_messages (user_id, role, content) VALUES (%s, 'user', %s)",
+            [(people[n % 3], f"message {n}") for n in range(ROWS)],
+        )
+    return empty_database
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Progress]]:
+    """What the listener is told."""
+    told: list[Progress] = []
+    token = listener.set(told.append)
+    yield told
+    listener.reset(token)
+
+
+def value(database: Database, query: str) -> object:
+    with database.connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone()[0]
+
+
+def counts_are_right(database: Database) -> bool:
+    return not value(
+        database,
+        "SELECT count(*) FROM threads WHERE message_count <>"
+        " (SELECT count(*) FROM chat_messages WHERE thread_id = threads.id)"
+        " OR last_message_at <>"
+        " (SELECT max(created_at) FROM chat_messages WHERE thread_id = threads.id)",
+    )
+
+
+@pytest.mark.every_server
+def test_backfill_leaves_no_message_and_counts_each(
+    messages_without_threads: Database, heard: list[Progress]
+) -> None:
+    call_command("migrate", "chat", "0004", database=messages_without_threads.alias, verbosity=0)
+    assert value(messages_without_threads, "SELECT count(*) FROM threads") == 3
+    assert value(messages_without_threads, "SELECT sum(message_count) FROM threads") == ROWS
+    assert counts_are_right(messages_without_threads)
+    (end,) = [one for one in heard if one.finished and "into General" in one.step]
+    assert (end.share, end.rows) == (1.0, ROWS)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process between two batches."""
+
+
+def test_backfill_goes_on_where_it_was_cut_off(messages_without_threads: Database) -> None:
+    alias = messages_without_threads.alias
+
+    def kill_half_way(progress: Progress) -> None:
+        if "into General" in progress.step and progress.share > 0.5:
+            raise Killed
+
+    token = listener.set(kill_half_way)
+    try:
+        with pytest.raises(Killed):
+            call_command("migrate", "chat", "0004", database=alias, verbosity=0)
+    finally:
+        listener.reset(token)
+    half = BatchProgress.objects.using(alias).get(step="messages into General")
+    done = value(
+        messages_without_threads,
+        "SELECT count(*) FROM chat_messages WHERE thread_id IS NOT NULL",
+    )
+    assert half.rows_done == done
+    assert 0 < half.rows_done < ROWS
+
+    told: list[Progress] = []
+    token = listener.set(told.append)
+    try:
+        call_command("migrate", "chat", "0004", database=alias, verbosity=0)
+    finally:
+        listener.reset(token)
+    first = next(one for one in told if "into General" in one.step)
+    assert first.rows > half.rows_done
+    half.refresh_from_db()
+    assert (half.rows_done, half.finished_at is None) == (ROWS, False)
+    assert counts_are_right(messages_without_threads)
+
+
+def test_backfill_begins_anew_after_the_way_back(messages_without_threads: Database) -> None:
+    alias = messages_without_threads.alias
+    for target in ("0004", "0001", "0004"):
+        call_command("migrate", "chat", target, database=alias, verbosity=0)
+    assert value(messages_without_threads, "SELECT sum(message_count) FROM threads") == ROWS
+    assert counts_are_right(messages_without_threads)
+
+
+def step(**changes: object) -> batches.Step:
+    facts: dict[str, object] = {
+        "app": "chat",
+        "migration": "0099_test",
+        "name": "shout",
+        "table": "chat_messages",
+        "statements": (
+            "UPDATE chat_messages SET content = upper(content) WHERE {batch} AND content LIKE 'm%'",
+        ),
+    }
+    return batches.Step(**(facts | changes))  # type: ignore[arg-type]  # the tests' own facts
+
+
+@pytest.mark.parametrize(
+    ("key", "pending"),
+    [("id", None), (None, "content NOT LIKE '%!'")],
+    ids=["by key", "as it lies"],
+)
+def test_every_row_is_in_one_batch(
+    messages_without_threads: Database, key: str | None, pending: str | None
+) -> None:
+    exclaim = "UPDATE chat_messages SET content = content || '!' WHERE {batch} AND "
+    once = step(statements=(exclaim + (pending or "TRUE"),), key=key, pending=pending)
+    assert batches.run(messages_without_threads.connection, once) == ROWS
+    exclaimed = "SELECT count(*) FROM chat_messages WHERE content LIKE "
+    assert value(messages_without_threads, exclaimed + "'%!'") == ROWS
+    assert value(messages_without_threads, exclaimed + "'%!!'") == 0
+
+
+def test_step_over_the_table_as_it_lies_has_to_know_what_is_pending() -> None:
+    with pytest.raises(ValueError, match="key or pending"):
+        BatchedSQL("chat.migrations.0099_test", "shout", "chat_messages", {}, {})
+
+
+@pytest.mark.postgresql
+def test_batch_gives_way_to_whoever_holds_a_row(messages_without_threads: Database) -> None:
+    with psycopg.connect(messages_without_threads.url) as holder:
+        holder.execute("UPDATE chat_messages SET content = 'mine' WHERE content = 'message 2500'")
+        timer = threading.Timer(0.3, holder.commit)
+        timer.start()
+        shouting = step(pending="content LIKE 'm%'")
+        assert batches.run(messages_without_threads.connection, shouting) == ROWS
+        timer.join()
+    theirs = "SELECT count(*) FROM chat_messages WHERE content = 'MINE'"
+    assert value(messages_without_threads, theirs) == 1
+
+
+@pytest.mark.postgresql
+def test_batch_that_never_gets_its_row_gives_up(
+    messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "PATIENCE_SECONDS", 0.1)
+    with psycopg.connect(messages_without_threads.url) as holder:
+        holder.execute("SELECT FROM chat_messages WHERE content = 'message 4999' FOR UPDATE")
+        with pytest.raises(DatabaseError, match="lock timeout"):
+            batches.run(messages_without_threads.connection, step(pending="content LIKE 'm%'"))
+    record = BatchProgress.objects.using(messages_without_threads.alias).get(step="shout")
+    done = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
+    assert record.rows_done == value(messages_without_threads, done)
+    assert record.finished_at is None
+
+
+def test_progress_says_how_long_it_takes() -> None:
+    half = Progress("chat.0003 messages", 0.5, 5000, 2500.0, 83.0)
+    assert str(half) == "chat.0003 messages:  50%, 5,000 rows, 2,500/s, 1:23 left"
