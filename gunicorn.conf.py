@@ -1,6 +1,8 @@
 """How gunicorn serves the site; every value may be overridden on the command line."""
 
 import os
+import signal
+from typing import Any
 
 wsgi_app = "config.asgi:application"
 worker_class = "asgi"
@@ -10,3 +12,18 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 timeout = 120
 graceful_timeout = 30
 accesslog = "-"
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the application when the worker is told to stop.
+
+    gunicorn itself says so only once the last connection is gone, and streams last.
+    """
+    from config import lifespan
+
+    def stop() -> None:
+        worker.handle_exit_signal()
+        lifespan.close()
+
+    if worker.loop is not None:
+        worker.loop.add_signal_handler(signal.SIGTERM, stop)

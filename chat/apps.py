@@ -2,6 +2,16 @@
 
 from django.apps import AppConfig
 
+from config import lifespan
+
 
 class ChatConfig(AppConfig):
     name = "chat"
+
+    def ready(self) -> None:
+        """Have replies produced in the server's event loop, from its start to its end."""
+        from chat.engine import engine
+
+        lifespan.startup.append(engine.attach)
+        lifespan.closing.append(engine.close)
+        lifespan.shutdown.append(engine.detach)

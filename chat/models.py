@@ -3,9 +3,12 @@
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 
-from chat.querysets import ChatMessageQuerySet
+from chat.failures import REMEDIES, Failure
+from chat.querysets import ChatMessageQuerySet, ReplyQuerySet
+from personas.models import Persona
 from schema.functions import RandomUUID, uuid7
 from threads.models import Thread
 
@@ -57,3 +60,154 @@ class ChatMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_role_display()}: {self.content[:60]}"
+
+    def get_absolute_url(self) -> str:
+        """Return where the conversation is shown around this message, scrolled to it."""
+        page = reverse("chat:conversation", args=[self.thread_id])
+        return f"{page}?message={self.pk}#m-{self.pk}"
+
+
+class MessageVersion(models.Model):
+    """What a message said before, or what was answered to what it said before.
+
+    Messages are edited in place, so that search, export and counts know only one text of
+    each. A reply that went with an earlier wording is kept under the message it answered.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    message = models.ForeignKey(
+        ChatMessage, models.CASCADE, related_name="versions", db_index=False
+    )
+    role = models.CharField(max_length=50, choices=ChatMessage.Role)
+    content = models.TextField()
+    written_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    class Meta:
+        db_table = "chat_message_versions"
+        indexes = [
+            # A message's versions in order, and their CASCADE.
+            models.Index(fields=["message", "written_at", "id"], name="chat_message_versions_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()}: {self.content[:60]}"
+
+
+class Reply(models.Model):
+    """One attempt to answer; while it streams, this row is where its text lives.
+
+    The message it becomes is written once, at the end, in the transaction that ends the
+    row. Text that arrived before a failure becomes a message too, and `status` says what
+    it is. `text` is empty once the message holds it.
+    """
+
+    class Status(models.TextChoices):
+        """How it goes, or how it ended."""
+
+        STREAMING = "streaming", "Streaming"
+        COMPLETE = "complete", "Complete"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+        INTERRUPTED = "interrupted", "Interrupted"
+
+    class Voice(models.TextChoices):
+        """Who answers: a role of the message it becomes."""
+
+        ASSISTANT = ChatMessage.Role.ASSISTANT.value, "Assistant"
+        TWIN = ChatMessage.Role.TWIN.value, "Twin"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="replies", db_index=False)
+    question = models.ForeignKey(
+        ChatMessage,
+        models.SET_NULL,
+        related_name="replies",
+        null=True,
+        db_index=False,
+        help_text="The message it answers; null once that one is deleted.",
+    )
+    answer = models.ForeignKey(
+        ChatMessage,
+        models.CASCADE,
+        related_name="origins",
+        null=True,
+        db_index=False,
+        help_text="The message it became or, of one that is generated anew, is to replace.",
+    )
+    voice = models.CharField(max_length=50, choices=Voice)
+    persona = models.ForeignKey(
+        Persona, models.SET_NULL, related_name="replies", null=True, db_index=False
+    )
+    model = models.TextField(db_default="", default="", blank=True)
+    status = models.CharField(
+        max_length=11, choices=Status, default=Status.STREAMING, db_default=Status.STREAMING
+    )
+    text = models.TextField(default="", db_default="", blank=True)
+    stop_requested = models.BooleanField(default=False, db_default=False)
+    prompt_tokens = models.IntegerField(null=True, blank=True)
+    completion_tokens = models.IntegerField(null=True, blank=True)
+    failure = models.CharField(
+        max_length=20, default="", db_default="", blank=True, help_text="One of chat.failures."
+    )
+    error = models.TextField(
+        default="", db_default="", blank=True, help_text="What the model's server said."
+    )
+    retry_after = models.IntegerField(
+        null=True, blank=True, help_text="Seconds the model's server asked to wait."
+    )
+    heartbeat_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = ReplyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "chat_replies"
+        verbose_name_plural = "replies"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    status__in=["streaming", "complete", "stopped", "failed", "interrupted"]
+                ),
+                name="chat_replies_status_check",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(voice__in=["assistant", "twin"]),
+                name="chat_replies_voice_check",
+            ),
+            models.UniqueConstraint(
+                fields=["thread"],
+                condition=models.Q(status="streaming"),
+                name="chat_replies_one_in_flight",
+                violation_error_message="A reply is being written in this thread.",
+            ),
+        ]
+        indexes = [
+            # A thread's latest attempt, and the CASCADE.
+            models.Index(fields=["thread", "-created_at"], name="chat_replies_thread_idx"),
+            # How the messages of a page came about, and the CASCADE of a message.
+            models.Index(fields=["answer"], name="chat_replies_answer_idx"),
+            # The SET NULL of a message and of a persona.
+            models.Index(fields=["question"], name="chat_replies_question_idx"),
+            models.Index(fields=["persona"], name="chat_replies_persona_idx"),
+            # ReplyQuerySet.abandoned: those in flight that nobody writes any more.
+            models.Index(
+                fields=["heartbeat_at"],
+                condition=models.Q(status="streaming"),
+                name="chat_replies_heartbeat_idx",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_voice_display()}: {self.get_status_display()}"
+
+    @property
+    def reason(self) -> str:
+        """Return what went wrong, for the person."""
+        return Failure(self.failure).label if self.failure else ""
+
+    @property
+    def remedy(self) -> str:
+        """Return what the person can do about the failure."""
+        return REMEDIES[Failure(self.failure)] if self.failure else ""

@@ -1,14 +1,21 @@
-"""How messages are asked for."""
+"""How messages and replies are asked for."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models.functions import Now
 
 if TYPE_CHECKING:
-    from chat.models import ChatMessage  # noqa: F401 - named in a text below
+    from chat.models import ChatMessage, Reply
+    from threads.models import Thread
     from users.models import User
+
+# A worker writes its replies' heartbeats twice a second; one that says nothing for this
+# long is dead, or so stuck that its text is better shown as what it is.
+ABANDONED_AFTER = timedelta(seconds=10)
 
 
 class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
@@ -17,3 +24,54 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
     def for_user(self, user: User) -> Self:
         """Keep this user's messages, newest first."""
         return self.filter(user=user).order_by("-created_at", "-id")
+
+    def in_thread(self, thread: Thread) -> Self:
+        """Keep one conversation's messages, newest first."""
+        return self.filter(thread=thread).order_by("-created_at", "-id")
+
+    def before(self, message: ChatMessage) -> Self:
+        """Keep what was said before `message`."""
+        return self.filter(
+            models.Q(created_at__lt=message.created_at)
+            | models.Q(created_at=message.created_at, id__lt=message.pk),
+            # Said again in the plain, so that the index on (thread, created_at, id) is
+            # entered at the right place; an OR alone is only a filter to the planners.
+            created_at__lte=message.created_at,
+        )
+
+    def after(self, message: ChatMessage) -> Self:
+        """Keep what was said after `message`."""
+        return self.filter(
+            models.Q(created_at__gt=message.created_at)
+            | models.Q(created_at=message.created_at, id__gt=message.pk),
+            created_at__gte=message.created_at,
+        )
+
+    def questions(self) -> Self:
+        """Keep what the person said."""
+        return self.filter(role="user")
+
+
+class ReplyQuerySet(models.QuerySet["Reply"]):
+    """The language replies are asked for in."""
+
+    def for_user(self, user: User) -> Self:
+        """Keep the replies in this user's threads, but for the deleted ones."""
+        return self.filter(thread__user=user, thread__deleted_at=None)
+
+    def in_flight(self) -> Self:
+        """Keep those that are being written."""
+        return self.filter(status="streaming")
+
+    def abandoned(self) -> Self:
+        """Keep those in flight whose worker is gone, by the database's clock."""
+        return self.in_flight().filter(heartbeat_at__lt=Now() - ABANDONED_AFTER)
+
+    def latest_in(self, thread: Thread) -> Reply | None:
+        """Return the thread's latest attempt."""
+        return self.filter(thread=thread).order_by("-created_at").first()
+
+    def of_messages(self, messages: list[ChatMessage]) -> Self:
+        """Keep the ended replies that became one of these messages, oldest first."""
+        ended = self.filter(answer__in=messages).exclude(status="streaming")
+        return ended.order_by("created_at")

@@ -7,4 +7,16 @@ from chat import views
 app_name = "chat"
 urlpatterns = [
     path("threads/<uuid:thread>/", views.conversation, name="conversation"),
+    path("threads/<uuid:thread>/messages/", views.send, name="send"),
+    path("threads/<uuid:thread>/messages/older/", views.older, name="older"),
+    path("threads/<uuid:thread>/messages/newer/", views.newer, name="newer"),
+    path("threads/<uuid:thread>/again/", views.again, name="again"),
+    path("threads/<uuid:thread>/models/", views.models, name="models"),
+    path("messages/<uuid:message>/", views.message, name="message"),
+    path("messages/<uuid:message>/edit/", views.edit, name="edit"),
+    path("messages/<uuid:message>/delete/", views.delete, name="delete"),
+    path("messages/<uuid:message>/text/", views.text, name="text"),
+    path("messages/<uuid:message>/versions/", views.versions, name="versions"),
+    path("replies/<uuid:reply>/stop/", views.stop, name="stop"),
+    path("replies/<uuid:reply>/stream/", views.stream, name="stream"),
 ]

@@ -1,9 +1,38 @@
 """The ASGI application that gunicorn serves."""
 
 import os
+from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
+from asgiref.sync import ThreadSensitiveContext
+from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
 
-application = get_asgi_application()
+from config import lifespan  # noqa: E402 - Django has to be set up first
+from config.lanes import Lanes  # noqa: E402
+
+# Django gives each request a thread of its own, which opens a database connection of its
+# own and keeps it while the response streams: 500 open streams would hold 500. Here the
+# requests share a few threads, and so a few connections, which they use again.
+REQUEST_THREADS = 8
+
+
+class Application(ASGIHandler):
+    """Django's handler, which also says when the server starts and stops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lanes = Lanes(REQUEST_THREADS, "request")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, or go through the server's life with it."""
+        if scope["type"] == "lifespan":
+            await lifespan.attend(receive, send)
+            return
+        async with ThreadSensitiveContext(executor=self.lanes.freest()):
+            await super().__call__(scope, receive, send)
+
+
+application = Application()

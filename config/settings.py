@@ -145,6 +145,15 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 
+# The model's server: anything that speaks OpenAI's protocol.
+OPENAI_BASE_URL = os.environ.get("OPENAI_BASE_URL", "").strip()
+OPENAI_API_KEY = os.environ.get("OPENAI_API_KEY", "").strip()
+OPENAI_MODEL = os.environ.get("OPENAI_MODEL", "").strip()
+# Seconds without a word after which a reply is given up; a local model may need long to load.
+OPENAI_TIMEOUT = environment.whole_number("OPENAI_TIMEOUT", default=120)
+# What a model reads at most, where its server does not say.
+OPENAI_CONTEXT_TOKENS = environment.whole_number("OPENAI_CONTEXT_TOKENS", default=8192)
+
 # Production is whatever is not DEBUG: HTTPS only, unless the operator says otherwise.
 HTTPS = environment.flag("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
@@ -164,4 +173,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    "loggers": {"httpx2": {"level": "WARNING"}},  # a line for each request to the model's server
 }

@@ -1,6 +1,9 @@
 """Fixtures for every room."""
 
+import os
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +19,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoDbBlocker
 
 from config import environment
+from tests.chat.provider_server import ProviderServer
 from tests.engine import VENDOR, url
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +41,28 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
+
+
+@pytest.fixture(scope="session")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Collect the static files as a deployment does."""
+    folder = tmp_path_factory.mktemp("collected")
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"],
+        cwd=ROOT,
+        env=os.environ | {"STATIC_ROOT": str(folder)},
+        check=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[ProviderServer]:
+    """Start a model's server that does what the person's words tell it."""
+    server = ProviderServer()
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """A real browser against the site as gunicorn serves it, with collected static files."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +7,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
+from tests.chat.provider_server import ProviderServer
 from tests.factories import PASSWORD
-from tests.site import ROOT, Site, database_url
+from tests.site import Site, database_url
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -33,22 +31,9 @@ WATCH = """
 
 
 @pytest.fixture(scope="session")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Collect the static files as a deployment does."""
-    folder = tmp_path_factory.mktemp("collected")
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"],
-        cwd=ROOT,
-        env=os.environ | {"STATIC_ROOT": str(folder)},
-        check=True,
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
-def site_environment() -> dict[str, str]:
-    """Return what else the site's environment says."""
-    return {}
+def site_environment(provider: ProviderServer) -> dict[str, str]:
+    """Return what else the site's environment says: where its model is."""
+    return provider.environment
 
 
 @pytest.fixture(scope="session")
@@ -69,17 +54,18 @@ def served_site(
 
 
 @pytest.fixture
-def live_site(served_site: Site, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Site:
+def live_site(served_site: Site, transactional_db: None) -> Site:
     """Return the served site, with an empty database."""
-    # The browser's driver runs an event loop in this thread, beside the tests' own queries.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     return served_site
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start Chromium."""
-    with sync_playwright() as playwright:
+    # The browser's driver runs an event loop in this thread, beside the queries of this and
+    # of all later tests.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()

@@ -6,8 +6,10 @@ from playwright.sync_api import Page, expect
 def test_new_thread_by_key_and_shortcut_sheet(alice_page: Page) -> None:
     page = alice_page
     before = page.url
+    page.keyboard.press("Escape")  # leaves the composer, where one begins
     page.keyboard.press("n")
     page.wait_for_url(lambda url: url != before)
+    page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")

@@ -184,7 +184,7 @@ def test_deleting_people_and_threads_through_the_models_leaves_right_counts() ->
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("table", ["chat_messages", "threads CASCADE", "users CASCADE"])
+@pytest.mark.parametrize("table", ["chat_messages CASCADE", "threads CASCADE", "users CASCADE"])
 def test_truncate_sets_the_counts_to_nothing(table: str) -> None:
     thread = make_thread(make_user())
     make_message(thread)

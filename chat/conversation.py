@@ -1,0 +1,131 @@
+"""What a person does in a conversation: say, say otherwise, ask again, take back."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from chat import engine, provider, replies, titles
+from chat.models import ChatMessage, MessageVersion, Reply
+from threads.models import Thread
+
+
+class NotLastError(Exception):
+    """Only the last thing the person said can be edited or answered again."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the person said, and the reply that is on its way, if any."""
+
+    message: ChatMessage
+    reply: Reply | None
+    is_new: bool = True
+
+
+@transaction.atomic
+def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None = None) -> Turn:
+    """Say something, and have it answered if a model is connected.
+
+    Args:
+        thread: Where.
+        text: What.
+        voice: Who is to answer, a `Reply.Voice`.
+        key: The message's key, made by whoever sends. Sending it again changes nothing and
+            returns what the first time did.
+
+    Raises:
+        replies.InFlightError: A reply is being written; nothing is saved.
+        IntegrityError: The key belongs to another message.
+    """
+    _lock(thread)
+    if key and (known := thread.messages.questions().filter(pk=key).first()):
+        return Turn(known, known.replies.order_by("created_at").last(), is_new=False)
+    message = ChatMessage(user=thread.user, thread=thread, role=ChatMessage.Role.USER, content=text)
+    if key:
+        message.pk = key
+    is_first = not thread.messages.exists()
+    message.save(force_insert=True)
+    if is_first:
+        titles.begin(thread, text)
+    return Turn(message, _ask(thread=thread, voice=voice, question=message))
+
+
+@transaction.atomic
+def edit_message(*, message: ChatMessage, text: str, voice: str) -> Turn:
+    """Say the last thing otherwise; what it said, and what was answered to it, are kept.
+
+    Raises:
+        NotLastError: The person has said something after it, or did not say it.
+        replies.InFlightError: A reply is being written; nothing is changed.
+    """
+    thread = _thread(message)
+    _lock(thread)
+    if last_question(thread) != message:
+        raise NotLastError
+    if Reply.objects.in_flight().filter(thread=thread).exists():
+        replies.interrupt_abandoned(thread=thread)
+    replies.keep_version(message)
+    for later in ChatMessage.objects.in_thread(thread).after(message):
+        replies.keep_version(later, under=message)
+        MessageVersion.objects.filter(message=later).update(message=message)
+        later.delete()
+    message.content = text
+    message.save(update_fields=["content", "updated_at"])
+    return Turn(message, _ask(thread=thread, voice=voice, question=message))
+
+
+@transaction.atomic
+def answer_again(*, thread: Thread, voice: str) -> Turn:
+    """Have the last thing answered anew; the earlier reply becomes a version of the new one.
+
+    Raises:
+        NotLastError: The person has said nothing yet.
+        replies.InFlightError: A reply is being written.
+    """
+    _lock(thread)
+    question = last_question(thread)
+    if question is None:
+        raise NotLastError
+    answer = ChatMessage.objects.in_thread(thread).after(question).first()
+    return Turn(question, _ask(thread=thread, voice=voice, question=question, answer=answer))
+
+
+@transaction.atomic
+def delete_message(*, message: ChatMessage) -> None:
+    """Take a message back, with all its versions."""
+    message.delete()
+
+
+def stop(*, reply: Reply) -> None:
+    """Stop a reply, in whichever worker it is being written."""
+    replies.request_stop(reply=reply)
+    engine.engine.stop(reply.pk)
+
+
+def last_question(thread: Thread) -> ChatMessage | None:
+    """Return the last thing the person said."""
+    return ChatMessage.objects.in_thread(thread).questions().first()
+
+
+def _ask(
+    *, thread: Thread, voice: str, question: ChatMessage, answer: ChatMessage | None = None
+) -> Reply | None:
+    if not provider.is_configured():
+        return None
+    reply = replies.begin(thread=thread, voice=voice, question=question, answer=answer)
+    transaction.on_commit(lambda: engine.engine.start(reply.pk))
+    return reply
+
+
+def _lock(thread: Thread) -> None:
+    """Let what is done to one thread be done one after the other."""
+    Thread.objects.select_for_update(no_key=True).get(pk=thread.pk)
+
+
+def _thread(message: ChatMessage) -> Thread:
+    if message.thread is None:  # the database puts every message into a thread
+        raise IntegrityError("The message belongs to no thread.")
+    return message.thread

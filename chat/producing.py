@@ -1,0 +1,88 @@
+"""How one reply comes about: read the conversation, ask the model, keep what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chat import offers, prompts, provider, replies, titles
+from chat.failures import Failure
+from chat.live import Live
+from chat.models import Reply
+from chat.provider import ProviderError
+from chat.replies import End
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
+
+log = logging.getLogger(__name__)
+
+# How much of the room to fill: estimates can be wrong, so a refusal is answered with less.
+SHARES = (1.0, 0.5, 0.2)
+
+
+@dataclass
+class Cost:
+    """Tokens, where the server counts them."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
+async def produce(live: Live, in_database: Callable[..., Awaitable[Any]]) -> None:
+    """Produce the reply and save its end, whatever that is."""
+    cost = Cost()
+    status, failure, error, wait = Reply.Status.COMPLETE, None, "", None
+    try:
+        await _listen(live, cost, in_database)
+    except ProviderError as problem:
+        status, failure = Reply.Status.FAILED, problem.failure
+        error, wait = problem.detail, problem.retry_after
+    except asyncio.CancelledError:
+        status = live.stopped_as or Reply.Status.INTERRUPTED
+    except Exception:
+        log.exception("reply %s failed", live.reply_id)
+        status, failure = Reply.Status.FAILED, Failure.INTERNAL
+    live.is_finishing = True
+    end = End(status, live.text, failure, error, wait, cost.prompt, cost.completion)
+    reply = await in_database(replies.finish, live.reply_id, end)
+    if reply is not None and reply.status == Reply.Status.COMPLETE:
+        live.end()  # a title may take a while, and nobody has to wait for it
+        await titles.give(reply, in_database)
+
+
+async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[Any]]) -> None:
+    for share in SHARES:
+        model, messages = await in_database(_prompt, live.reply_id, share)
+        try:
+            async for piece in provider.stream(model=model, messages=messages):
+                if piece.text:
+                    live.add(clean(piece.text))
+                cost.prompt = piece.prompt_tokens or cost.prompt
+                cost.completion = piece.completion_tokens or cost.completion
+            return
+        except ProviderError as problem:
+            can_shorten = share != SHARES[-1] and len(messages) > 2 and not live.text
+            if problem.failure != Failure.TOO_LONG or not can_shorten:
+                raise
+
+
+def _prompt(reply_id: uuid.UUID, share: float) -> tuple[str, list[ChatCompletionMessageParam]]:
+    reply = Reply.objects.select_related("thread__user", "persona", "question").get(pk=reply_id)
+    if not reply.model:
+        reply.model = offers.default_model()
+        if not reply.model:
+            raise ProviderError(Failure.UNREACHABLE)
+        reply.save(update_fields=["model", "updated_at"])
+    return reply.model, prompts.for_reply(reply, share=share)
+
+
+def clean(text: str) -> str:
+    """Return `text` without what no database takes: NUL, and halves of surrogate pairs."""
+    if text.isascii():
+        return text.replace("\0", "")
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

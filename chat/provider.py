@@ -1,0 +1,180 @@
+"""The model's server, spoken to in OpenAI's protocol.
+
+Nothing is retried here: the person sees what happened and decides. Servers differ in what
+they leave out, so only the text and the reason for its end are taken for granted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from chat.failures import Failure
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+
+CONNECT_SECONDS = 10
+# The reasons for an end that are not "all is said"; none at all means the line broke.
+ENDS = {"": Failure.CUT_OFF, "length": Failure.LENGTH, "content_filter": Failure.FILTERED}
+TOO_LONG = re.compile(
+    r"context.{0,20}(length|window|size)|maximum context|too many tokens|prompt is too long"
+    r"|exceeds? the (available )?context|input is too long",
+    re.IGNORECASE,
+)
+
+
+class ProviderError(Exception):
+    """A reply that could not be had, or not to its end."""
+
+    def __init__(self, failure: Failure, detail: str = "", retry_after: int | None = None) -> None:
+        super().__init__(failure.label)
+        self.failure = failure
+        self.detail = detail[:1000]
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some words of a reply, why it ended, or what it cost."""
+
+    text: str = ""
+    end: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+def is_configured() -> bool:
+    """Tell whether there is a server to ask."""
+    return bool(settings.OPENAI_BASE_URL or settings.OPENAI_API_KEY)
+
+
+@lru_cache(maxsize=4)
+def _client(base_url: str, key: str, silence: int) -> openai.AsyncOpenAI:
+    # Imported late: the package takes a second, and migrate has no use for it.
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=base_url or None,
+        api_key=key or "none",  # local servers ask for no key, the package asks for one
+        max_retries=0,
+        timeout=openai.Timeout(silence, connect=CONNECT_SECONDS),
+    )
+
+
+def client() -> openai.AsyncOpenAI:
+    """Return the client for the server of the settings; use it in one event loop only."""
+    if not is_configured():
+        raise ProviderError(Failure.UNCONFIGURED)
+    return _client(settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY, settings.OPENAI_TIMEOUT)
+
+
+async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> AsyncIterator[Piece]:
+    """Yield a reply as it comes.
+
+    Raises:
+        ProviderError: Also after some of it has come, and when the stream ends without
+            saying why: then what came may not be all.
+    """
+    import openai
+
+    loop = asyncio.get_running_loop()
+    silence = settings.OPENAI_TIMEOUT
+    reason, spoken = "", False
+    try:
+        # Keep-alive comments are not words, so silence is measured here, not by the socket.
+        async with asyncio.timeout(silence) as patience:
+            answer = await client().chat.completions.create(
+                model=model,
+                messages=messages,
+                stream=True,
+                stream_options={"include_usage": True},
+            )
+            async with answer:
+                async for chunk in answer:
+                    patience.reschedule(loop.time() + silence)
+                    piece = read(chunk)
+                    reason = piece.end or reason
+                    spoken = spoken or bool(piece.text)
+                    yield piece
+    except TimeoutError as error:
+        raise ProviderError(Failure.SILENT) from error
+    except openai.OpenAIError as error:
+        raise explain(error, started=spoken) from error
+    except ValueError as error:  # a line that is no JSON
+        raise ProviderError(Failure.BROKEN, str(error)) from error
+    if failure := ENDS.get(reason, None if spoken else Failure.EMPTY):
+        raise ProviderError(failure)
+
+
+async def complete(
+    *, model: str, messages: list[ChatCompletionMessageParam], most_tokens: int
+) -> str:
+    """Return a short answer at once.
+
+    Raises:
+        ProviderError: There is none.
+    """
+    import openai
+
+    try:
+        answer = await client().chat.completions.create(
+            model=model, messages=messages, max_tokens=most_tokens
+        )
+    except openai.OpenAIError as error:
+        raise explain(error, started=False) from error
+    except ValueError as error:
+        raise ProviderError(Failure.BROKEN, str(error)) from error
+    return (answer.choices[0].message.content or "") if answer.choices else ""
+
+
+def read(chunk: ChatCompletionChunk) -> Piece:
+    """Return what a chunk holds; the one with the token counts has no choices."""
+    text, end = "", ""
+    if chunk.choices:
+        choice = chunk.choices[0]
+        text = (choice.delta.content if choice.delta else None) or ""
+        end = choice.finish_reason or ""
+    if usage := chunk.usage:
+        return Piece(text, end, usage.prompt_tokens, usage.completion_tokens)
+    return Piece(text, end)
+
+
+def explain(error: openai.OpenAIError, *, started: bool) -> ProviderError:
+    """Return what an error of the package means to the person."""
+    import openai
+
+    detail = _without_key(getattr(error, "message", "") or str(error))
+    match error:
+        case openai.APITimeoutError():
+            return ProviderError(Failure.SILENT if started else Failure.UNREACHABLE, detail)
+        case openai.APIConnectionError():
+            return ProviderError(Failure.CUT_OFF if started else Failure.UNREACHABLE, detail)
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return ProviderError(Failure.REFUSED, detail)
+        case openai.RateLimitError():
+            return ProviderError(Failure.RATE_LIMITED, detail, _wait(error.response.headers))
+        case openai.NotFoundError():
+            return ProviderError(Failure.NO_MODEL, detail)
+    if TOO_LONG.search(detail) or getattr(error, "code", "") == "context_length_exceeded":
+        return ProviderError(Failure.TOO_LONG, detail)
+    return ProviderError(Failure.BROKEN, detail)
+
+
+def _wait(headers: Mapping[str, Any]) -> int | None:
+    """Return the seconds of Retry-After; its other form, a date, is rare and left out."""
+    value = str(headers.get("retry-after", ""))
+    return min(int(float(value)) + 1, 86_400) if re.fullmatch(r"\d+(\.\d+)?", value) else None
+
+
+def _without_key(text: str) -> str:
+    """Return `text` without the key: some servers quote it in their answer."""
+    key = settings.OPENAI_API_KEY
+    return text.replace(key, "…") if key else text

@@ -1,0 +1,132 @@
+/* What can be done with a message: copy, edit, answer again, delete, look at its past. */
+(() => {
+  "use strict";
+  const { entries, ask, send, nodes, notify, retire, add, say } = window.conversation;
+  const COPIED_SECONDS = 2;
+
+  const copied = async (button, text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      notify("The browser does not let this page copy.");
+      return;
+    }
+    const label = button.getAttribute("aria-label");
+    button.dataset.copied = "yes";
+    button.setAttribute("aria-label", "Copied");
+    say("Copied.");
+    setTimeout(() => {
+      delete button.dataset.copied;
+      button.setAttribute("aria-label", label);
+    }, COPIED_SECONDS * 1000);
+  };
+
+  /* A button on each block of code; the sanitizer lets none through from the server. */
+  const equip = (added) => {
+    for (const node of added) {
+      for (const block of node.querySelectorAll?.(".code:not([data-equipped])") || []) {
+        block.dataset.equipped = "yes";
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "button quiet small copy-code";
+        button.textContent = "Copy";
+        button.setAttribute("aria-label", "Copy the code");
+        button.addEventListener("click", () => copied(button, block.querySelector("code").textContent));
+        block.prepend(button);
+      }
+    }
+  };
+  entries.addEventListener("entries:added", (event) => equip(event.detail));
+  equip([...entries.children]);
+
+  entries.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.copy) {
+      const answer = await ask(button.dataset.copy);
+      if (answer.ok) copied(button, answer.text);
+      else notify(answer.text);
+    } else if ("cancelEdit" in button.dataset) {
+      button.closest("details").open = false;
+    }
+  });
+
+  /* An answer that takes the place of what was there. */
+  const replace = async (form, prepare) => {
+    const buttons = form.querySelectorAll("button");
+    buttons.forEach((button) => (button.disabled = true));
+    const answer = await send(form);
+    buttons.forEach((button) => (button.disabled = false));
+    if (!answer.ok) {
+      notify(answer.text);
+      return;
+    }
+    prepare();
+    add(answer.text);
+    window.conversation.toEnd();
+  };
+
+  entries.addEventListener("submit", async (event) => {
+    const form = event.target;
+    event.preventDefault();
+    if ("again" in form.dataset) {
+      replace(form, () => retire("[data-again]"));
+    } else if (form.dataset.editForm) {
+      replace(form, () => {
+        const edited = document.getElementById(form.dataset.editForm);
+        while (edited.nextElementSibling) edited.nextElementSibling.remove();
+        edited.remove();
+      });
+    } else if (form.dataset.delete) {
+      remove(form);
+    } else if ("stop" in form.dataset) {
+      form.querySelector("button").disabled = true;
+      const answer = await send(form);
+      if (!answer.ok) notify(answer.text);
+    }
+  });
+
+  /* Deleting asks once more, in place: the button has to be pressed twice. */
+  const remove = async (form) => {
+    const button = form.querySelector("button");
+    if (!button.dataset.sure) {
+      button.dataset.sure = "yes";
+      button.classList.add("danger");
+      button.setAttribute("aria-label", "Delete for good? Press again");
+      button.title = "Delete for good? Press again";
+      button.append(" Delete?");
+      button.classList.remove("icon-only", "quiet");
+      say("Press again to delete this message for good.");
+      return;
+    }
+    const answer = await send(form);
+    if (!answer.ok) {
+      notify(answer.text);
+      return;
+    }
+    document.getElementById(form.dataset.delete).remove();
+    say("Deleted.");
+    document.getElementById("text").focus();
+  };
+
+  /* `toggle` does not bubble, so it is caught on its way down. */
+  entries.addEventListener(
+    "toggle",
+    async (event) => {
+      const details = event.target;
+      if (!details.open) return;
+      if ("edit" in details.dataset) {
+        const field = details.querySelector("textarea");
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.focus();
+        field.setSelectionRange(field.value.length, field.value.length);
+      } else if (details.dataset.versions && !details.dataset.loaded) {
+        const answer = await ask(details.dataset.versions);
+        if (!answer.ok) return;
+        details.dataset.loaded = "yes";
+        details.querySelector("p").replaceWith(...nodes(answer.text));
+      }
+    },
+    true,
+  );
+})();

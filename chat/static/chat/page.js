@@ -1,0 +1,68 @@
+/* What the parts of a conversation's page share. */
+(() => {
+  "use strict";
+  const entries = document.getElementById("entries");
+  const announce = document.getElementById("announce");
+  const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+
+  /* The server's answer to a form: { ok, text }, or a reason that a person can read. */
+  const ask = async (url, { method = "GET", body } = {}) => {
+    let response;
+    try {
+      response = await fetch(url, { method, body, headers: { "HX-Request": "true", "X-CSRFToken": token } });
+    } catch {
+      return { ok: false, text: "The server does not answer. What you wrote is still here; try again in a moment." };
+    }
+    if (response.redirected && new URL(response.url).pathname.startsWith("/account/")) {
+      location.assign(`/account/log-in/?next=${encodeURIComponent(location.pathname)}`);
+      return { ok: false, text: "You have been logged out." };
+    }
+    const text = await response.text();
+    const isReason = response.headers.get("Content-Type")?.startsWith("text/plain");
+    if (response.ok || isReason) return { ok: response.ok, text };
+    if (response.status === 404) return { ok: false, text: "That is not there any more." };
+    return { ok: false, text: `That did not work (${response.status}). Try again.` };
+  };
+  const send = (form) => ask(form.action, { method: "POST", body: new FormData(form) });
+
+  /* HTML that the server rendered, as nodes. */
+  const nodes = (html) => {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return [...template.content.children];
+  };
+
+  const notify = (text) => {
+    const toast = document.createElement("div");
+    toast.className = "toast error";
+    toast.dataset.toast = "";
+    toast.append(Object.assign(document.createElement("p"), { textContent: text }));
+    document.getElementById("toasts").append(toast);
+  };
+
+  /* Only the end of a conversation can be edited or answered again: take back what was. */
+  const retire = (what = "[data-edit], [data-again], [data-empty]") => {
+    for (const old of entries.querySelectorAll(what)) old.remove();
+    const reply = document.getElementById("reply");
+    if (reply && !reply.dataset.stream) reply.remove();
+  };
+
+  const add = (html) => {
+    const added = nodes(html);
+    entries.append(...added);
+    entries.dispatchEvent(new CustomEvent("entries:added", { detail: added }));
+    return added;
+  };
+
+  window.conversation = {
+    entries,
+    ask,
+    send,
+    nodes,
+    notify,
+    retire,
+    add,
+    say: (text) => (announce.textContent = text),
+    streaming: () => entries.querySelector("[data-stream]"),
+  };
+})();

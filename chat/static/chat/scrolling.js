@@ -1,0 +1,77 @@
+/* Where the page stands: at the newest, unless the person went elsewhere. */
+(() => {
+  "use strict";
+  const { entries, ask, nodes, notify } = window.conversation;
+  const page = document.scrollingElement;
+  const jump = document.getElementById("jump");
+  const NEAR = 120; // pixels
+
+  const distance = () => page.scrollHeight - page.scrollTop - page.clientHeight;
+  let follows = true;
+  const toEnd = () => page.scrollTo({ top: page.scrollHeight, behavior: "instant" });
+
+  /* What grows while one looks at the end keeps the end in view. */
+  new ResizeObserver(() => {
+    if (follows) toEnd();
+    else jump.hidden = distance() < 2 * NEAR;
+  }).observe(entries);
+  addEventListener(
+    "scroll",
+    () => {
+      follows = distance() < NEAR && !entries.querySelector("[data-newer]");
+      jump.hidden = distance() < 2 * NEAR && !entries.querySelector("[data-newer]");
+    },
+    { passive: true },
+  );
+  jump.addEventListener("click", (event) => {
+    event.preventDefault();
+    if (entries.querySelector("[data-newer]")) location.assign(location.pathname);
+    follows = true;
+    toEnd();
+  });
+
+  const sought = entries.querySelector(".sought");
+  if (sought) {
+    follows = false;
+    sought.scrollIntoView({ block: "center", behavior: "instant" });
+  } else {
+    toEnd();
+  }
+
+  /* More of the conversation, as one comes near it. What is in view stays where it is. */
+  const load = async (more) => {
+    if (more.dataset.loading) return;
+    more.dataset.loading = "yes";
+    const older = more.dataset.older;
+    const answer = await ask(older || more.dataset.newer);
+    if (!answer.ok) {
+      delete more.dataset.loading;
+      notify(answer.text);
+      return;
+    }
+    const anchor = older ? more.nextElementSibling : more.previousElementSibling;
+    const before = anchor?.getBoundingClientRect().top;
+    const added = nodes(answer.text);
+    more.replaceWith(...added);
+    if (anchor) page.scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
+    entries.dispatchEvent(new CustomEvent("entries:added", { detail: added }));
+    watch();
+  };
+  const watcher = new IntersectionObserver(
+    (seen) => seen.filter((one) => one.isIntersecting).forEach((one) => load(one.target)),
+    { rootMargin: "600px 0px" },
+  );
+  const watch = () => entries.querySelectorAll(".more").forEach((more) => watcher.observe(more));
+  watch();
+  entries.addEventListener("click", (event) => {
+    const more = event.target.closest(".more");
+    if (!more) return;
+    event.preventDefault();
+    load(more);
+  });
+
+  window.conversation.toEnd = () => {
+    follows = true;
+    toEnd();
+  };
+})();

@@ -1,0 +1,104 @@
+"""A reply on its way to the browser, as server-sent events.
+
+Each event's id is the number of characters sent so far, so a browser that comes back with
+Last-Event-ID goes on where it was: in this worker, or in another one, which reads the row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+from chat.engine import engine
+from chat.live import Live
+from chat.models import Reply
+from chat.replies import interrupt_abandoned
+
+# Words are sent at once; those that come within this time of each other go together.
+GATHER_SECONDS = 0.04
+# Nothing for this long and proxies close the line.
+PING_SECONDS = 15
+# How often the row is read of a reply that another process produces.
+LOOK_SECONDS = 0.3
+
+
+async def follow(
+    reply_id: uuid.UUID, position: int, render_end: Callable[[Reply | None], str]
+) -> AsyncIterator[str]:
+    """Yield the reply's events from the character `position` on.
+
+    Args:
+        reply_id: The reply.
+        position: How many characters the browser has.
+        render_end: What the page shows in the end, as HTML; called in a database thread.
+    """
+    yield "retry: 1000\n\n"
+    if live := engine.live(reply_id):
+        async for part in _here(live, position):
+            yield part
+    else:
+        async for part in _elsewhere(reply_id, position):
+            yield part
+    if (ended := await engine.in_database(_ended, reply_id, render_end)) is not None:
+        yield event(ended, name="end")
+
+
+def event(data: object, *, name: str = "", key: int | None = None) -> str:
+    """Return one event; its data is JSON, which has no line breaks."""
+    lines = [f"event: {name}"] if name else []
+    lines += [f"id: {key}"] if key is not None else []
+    return "\n".join([*lines, f"data: {json.dumps(data, ensure_ascii=False)}", "", ""])
+
+
+async def _here(live: Live, position: int) -> AsyncIterator[str]:
+    """Yield what this process produces, the moment it is there."""
+    while True:
+        changed = live.changed
+        if len(live.text) > position:
+            words, position = live.text[position:], len(live.text)
+            yield event(words, key=position)
+            if not live.has_ended:
+                await asyncio.sleep(GATHER_SECONDS)
+            continue
+        if live.has_ended:
+            return
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await changed.wait()
+        except TimeoutError:
+            yield ":\n\n"
+
+
+async def _elsewhere(reply_id: uuid.UUID, position: int) -> AsyncIterator[str]:
+    """Yield what the row gains until it ends, or until this worker is to end."""
+    quiet = 0.0
+    while not engine.is_closing:
+        text = await engine.in_database(_text, reply_id)
+        if text is None:
+            return
+        if len(text) > position:
+            yield event(text[position:], key=len(text))
+            position, quiet = len(text), 0.0
+        elif quiet > PING_SECONDS:
+            yield ":\n\n"
+            quiet = 0.0
+        await asyncio.sleep(LOOK_SECONDS)
+        quiet += LOOK_SECONDS
+
+
+def _text(reply_id: uuid.UUID) -> str | None:
+    """Return the words so far; None once the reply has ended, or its worker is dead."""
+    if Reply.objects.abandoned().filter(pk=reply_id).exists():
+        interrupt_abandoned()
+    rows = Reply.objects.in_flight().filter(pk=reply_id)
+    return rows.values_list("text", flat=True).first()
+
+
+def _ended(reply_id: uuid.UUID, render_end: Callable[[Reply | None], str]) -> dict[str, str] | None:
+    """Return the last event's data; None while the reply goes on in another worker."""
+    reply = Reply.objects.select_related("thread", "answer").filter(pk=reply_id).first()
+    if reply is not None and reply.status == Reply.Status.STREAMING:
+        return None
+    return {"status": reply.status if reply else "gone", "html": render_end(reply)}

@@ -1,0 +1,193 @@
+"""A model's server for the tests: OpenAI's streaming protocol over real HTTP, by script.
+
+What the person writes says how the reply goes, in words such as `words=5 pause=0.1
+after=stall`. `python -m tests.chat.provider_server` runs one by itself and prints its URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+MODELS = ["small-model", "large-model"]
+
+
+@dataclass(frozen=True)
+class Script:
+    """How one reply goes."""
+
+    words: int = 4  # how many come
+    pause: float = 0.0  # seconds before each
+    wait: float = 0.0  # seconds before the answer's head
+    status: int = 200  # an HTTP status, instead of a reply
+    after: str = "end"  # then: end, cut, drop, stall, length, filter, error
+    usage: str = "yes"  # or no: many servers count nothing
+    stamp: str = "no"  # or yes: each word tells when it was sent
+    text: str = ""  # what to say, instead of counted words
+
+    @classmethod
+    def from_words(cls, words: str) -> Script:
+        """Read `key=value` words; the rest is ignored."""
+        found = dict(re.findall(r"\b(\w+)=([\w.-]+)", words))
+        types = {"words": int, "pause": float, "wait": float, "status": int}
+        names = cls.__dataclass_fields__
+        return cls(**{key: types.get(key, str)(found[key]) for key in found if key in names})
+
+
+@dataclass
+class ProviderServer:
+    """The server, in a thread of its own; `requests` holds what it was asked."""
+
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Return what OPENAI_BASE_URL is to be."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a site that uses this server, and is not patient."""
+        return {
+            "OPENAI_BASE_URL": self.url,
+            "OPENAI_API_KEY": "sk-test-key",
+            "OPENAI_MODEL": "small-model",
+            "OPENAI_TIMEOUT": "2",
+        }
+
+    def start(self) -> None:
+        """Listen on a free port."""
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self.serve(ready)), daemon=True)
+        self._thread.start()
+        ready.wait(10)
+
+    def stop(self) -> None:
+        """End, and drop what is being streamed."""
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(10)
+
+    async def serve(self, ready: threading.Event) -> None:
+        """Serve until told to stop."""
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=2000)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await self._ended.wait()
+        server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                key = re.search(rb"(?i)authorization: bearer (\S+)", head)
+                self.keys.append(key[1].decode() if key else "")
+                if head.startswith(b"GET"):
+                    data = [{"id": name, "object": "model"} for name in MODELS]
+                    self._answer(writer, 200, {"object": "list", "data": data})
+                else:
+                    await self._complete(writer, json.loads(body))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the site left, or the test is over
+        finally:
+            writer.close()
+
+    async def _complete(self, writer: asyncio.StreamWriter, request: dict[str, Any]) -> None:
+        self.requests.append(request)
+        last = request["messages"][-1]["content"]
+        if not request.get("stream"):
+            said = {"role": "assistant", "content": "A fitting title"}
+            choice = {"message": said, "finish_reason": "stop", "index": 0}
+            self._answer(writer, 200, {"id": "1", "object": "chat.completion", "choices": [choice]})
+            return
+        script = Script.from_words(last)
+        await asyncio.sleep(script.wait)
+        if script.status != 200:
+            error = {"message": f"refused with {script.status}", "code": None}
+            self._answer(writer, script.status, {"error": error})
+            return
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for word in self._words(script):
+            await asyncio.sleep(script.pause)
+            if script.stamp == "yes":
+                word = f"{time.time():.6f} "
+            self._event(writer, request, {"content": word})
+            await writer.drain()
+        await self._end(writer, request, script)
+
+    def _words(self, script: Script) -> list[str]:
+        if script.text:
+            return re.findall(r"\S+\s*|\s+", self.texts[script.text])
+        return [f"word{number} " for number in range(1, script.words + 1)]
+
+    async def _end(
+        self, writer: asyncio.StreamWriter, request: dict[str, Any], script: Script
+    ) -> None:
+        if script.after == "stall":
+            await asyncio.sleep(3600)
+        if script.after == "drop":
+            writer.transport.abort()
+            raise ConnectionResetError
+        reasons = {"end": "stop", "length": "length", "filter": "content_filter"}
+        if script.after == "error":
+            self._chunk(writer, {"error": {"message": "the card is on fire"}})
+        elif reason := reasons.get(script.after):
+            self._event(writer, request, {}, reason)
+        if script.usage == "yes":
+            usage = {"prompt_tokens": 11, "completion_tokens": script.words, "total_tokens": 0}
+            self._chunk(writer, {"id": "1", "object": "x", "choices": [], "usage": usage})
+        data = b"data: [DONE]\n\n"
+        writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n0\r\n\r\n")
+
+    def _event(
+        self,
+        writer: asyncio.StreamWriter,
+        request: dict[str, Any],
+        delta: dict[str, str],
+        reason: str | None = None,
+    ) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "choices": [choice]}
+        self._chunk(writer, chunk | {"model": request["model"]})
+
+    def _chunk(self, writer: asyncio.StreamWriter, data: dict[str, Any]) -> None:
+        line = f"data: {json.dumps(data)}\n\n".encode()
+        writer.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+
+    def _answer(self, writer: asyncio.StreamWriter, status: int, data: dict[str, Any]) -> None:
+        body = json.dumps(data).encode()
+        extra = "Retry-After: 7\r\n" if status == 429 else ""
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{extra}"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+async def main() -> None:
+    """Serve until the process is ended."""
+    server = ProviderServer()
+    ready = threading.Event()
+    task = asyncio.create_task(server.serve(ready))
+    while not ready.is_set():
+        await asyncio.sleep(0.01)
+    sys.stdout.write(server.url + "\n")
+    sys.stdout.flush()
+    await task
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,259 @@
+"""Replies over real HTTP, from a server that does what servers do."""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from chat.models import ChatMessage, MessageVersion, Reply
+from tests.chat.provider_server import ProviderServer
+from tests.factories import make_persona, make_thread, make_user
+from tests.site import Site, Visitor
+from threads.models import Thread
+
+WORDS = "word1 word2 word3 word4 "
+
+
+def say(visitor: Visitor, thread: Thread, text: str, **fields: str) -> Reply:
+    status, page = visitor.post(f"/threads/{thread.pk}/messages/", text=text, **fields)
+    assert status == 200, page
+    found = re.search(r'data-reply="([\w-]+)"', page)
+    assert found, page
+    return Reply.objects.get(pk=found[1])
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def heard(visitor: Visitor, reply: Reply, at: int = 0) -> tuple[str, str]:
+    """Return the words that were streamed, and the status they ended with."""
+    words = ""
+    for event in visitor.follow(reply.pk, at=at):
+        if event.name == "end":
+            return words, event.data["status"]
+        words += event.data
+    return words, "no end"
+
+
+def test_reply_streams_and_becomes_one_message(site: Site, provider: ProviderServer) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello pause=0.05")
+    assert heard(visitor, reply) == (WORDS, "complete")
+    reply.refresh_from_db()
+    said = list(thread.messages.order_by("created_at").values_list("role", "content"))
+    assert said == [("user", "Hello pause=0.05"), ("assistant", WORDS)]
+    assert (reply.model, reply.prompt_tokens, reply.completion_tokens) == ("small-model", 11, 4)
+    assert reply.text == ""
+    thread.refresh_from_db()
+    assert thread.message_count == 2
+    assert provider.keys[-1] == "sk-test-key"
+
+
+def test_twin_speaks_as_the_persona(site: Site, provider: ProviderServer) -> None:
+    alice = make_user()
+    persona = make_persona(alice, "Captain", metadata={"tone": "salty", "phrases": ["Ahoy"]})
+    thread = make_thread(alice, persona=persona)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello words=1", voice="twin")
+    assert heard(visitor, reply)[1] == "complete"
+    said = [request for request in provider.requests if request.get("stream")][-1]
+    system = said["messages"][0]["content"]
+    assert "Captain" in system
+    assert "salty" in system
+    assert "Ahoy" in system
+    assert thread.messages.filter(role="twin", content="word1 ").count() == 1
+
+
+def test_dropped_line_goes_on_where_it_was(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello words=8 pause=0.1")
+    first = next(visitor.follow(reply.pk))
+    assert first.key == len(first.data)
+    rest, status = heard(visitor, reply, at=first.key)
+    assert status == "complete"
+    assert first.data + rest == "".join(f"word{n} " for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("script", "failure", "kept"),
+    [
+        ("after=cut", "cut_off", WORDS),
+        ("after=drop", "cut_off", WORDS),
+        ("after=stall", "silent", WORDS),
+        ("after=error", "broken", WORDS),
+        ("after=length", "length", WORDS),
+        ("after=filter", "filtered", WORDS),
+        ("words=0 after=cut", "cut_off", None),
+        ("words=0", "empty", None),
+        ("status=401", "refused", None),
+        ("status=404", "no_model", None),
+        ("status=429", "rate_limited", None),
+        ("status=500", "broken", None),
+    ],
+)
+def test_failure_is_named_and_what_arrived_is_kept(
+    site: Site, script: str, failure: str, kept: str | None
+) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, f"Hello {script}")
+    assert heard(visitor, reply)[1] == "failed"
+    reply.refresh_from_db()
+    assert (reply.status, reply.failure) == ("failed", failure)
+    answers = list(thread.messages.exclude(role="user").values_list("content", flat=True))
+    assert answers == ([kept] if kept else [])
+    status, page = visitor.get(f"/threads/{thread.pk}/")
+    assert status == 200
+    assert reply.reason.replace("'", "&#x27;") in page
+    assert "Try again" in page
+
+
+def test_retry_after_failure_answers_the_same_message(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello status=429")
+    assert heard(visitor, reply)[1] == "failed"
+    reply.refresh_from_db()
+    assert reply.retry_after == 8
+    ChatMessage.objects.filter(thread=thread).update(content="Hello")
+    status, _ = visitor.post(f"/threads/{thread.pk}/again/", voice="assistant")
+    assert status == 200
+    second = Reply.objects.exclude(pk=reply.pk).get()
+    assert heard(visitor, second)[1] == "complete"
+    assert list(thread.messages.order_by("created_at").values_list("role", flat=True)) == [
+        "user",
+        "assistant",
+    ]
+
+
+def test_second_reply_in_a_thread_is_refused_and_nothing_is_saved(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello after=stall")
+    status, text = visitor.post(f"/threads/{thread.pk}/messages/", text="And another thing")
+    assert (status, text) == (
+        409,
+        "A reply is being written in this thread. Stop it, or wait until it is done.",
+    )
+    assert thread.messages.filter(role="user").count() == 1
+    visitor.post(f"/replies/{reply.pk}/stop/")
+    assert heard(visitor, reply)[1] == "stopped"
+
+
+def test_message_sent_twice_at_once_is_one_message(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    key = "01890000-0000-7000-8000-000000000001"
+    answers: list[int] = []
+
+    def send() -> None:
+        path = f"/threads/{thread.pk}/messages/"
+        answers.append(visitor.post(path, text="Hello words=1", key=key)[0])
+
+    senders = [threading.Thread(target=send) for _ in range(6)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert answers == [200] * 6
+    wait_for(lambda: thread.messages.count() == 2)
+    assert Reply.objects.count() == 1
+
+
+def test_stop_keeps_what_arrived(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello words=100 pause=0.1")
+    stream = visitor.follow(reply.pk)
+    first = next(stream)
+    assert visitor.post(f"/replies/{reply.pk}/stop/")[0] == 204
+    events = list(stream)
+    assert events[-1].data["status"] == "stopped"
+    words = first.data + "".join(event.data for event in events[:-1])
+    answer = thread.messages.get(role="assistant")
+    assert answer.content == words
+    assert "You stopped this reply" in events[-1].data["html"]
+
+
+def test_regenerated_reply_keeps_the_earlier_one_as_a_version(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    assert heard(visitor, say(visitor, thread, "Hello words=2"))[1] == "complete"
+    answer = thread.messages.get(role="assistant")
+    ChatMessage.objects.filter(role="user").update(content="Hello words=3")
+    visitor.post(f"/threads/{thread.pk}/again/", voice="twin")
+    assert heard(visitor, Reply.objects.latest("created_at"))[1] == "complete"
+    answer.refresh_from_db()
+    assert (answer.role, answer.content) == ("twin", "word1 word2 word3 ")
+    version = MessageVersion.objects.get()
+    assert (version.message, version.role, version.content) == (
+        answer,
+        "assistant",
+        "word1 word2 ",
+    )
+    status, page = visitor.get(f"/messages/{answer.pk}/versions/")
+    assert (status, "word1 word2" in page) == (200, True)
+
+
+def test_edited_message_keeps_its_wording_and_its_reply(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    assert heard(visitor, say(visitor, thread, "First words=1"))[1] == "complete"
+    question = thread.messages.get(role="user")
+    status, _ = visitor.post(f"/messages/{question.pk}/edit/", text="Second words=2")
+    assert status == 200
+    assert heard(visitor, Reply.objects.latest("created_at"))[1] == "complete"
+    said = list(thread.messages.order_by("created_at").values_list("role", "content"))
+    assert said == [("user", "Second words=2"), ("assistant", "word1 word2 ")]
+    versions = MessageVersion.objects.filter(message=question).order_by("written_at")
+    assert list(versions.values_list("role", "content")) == [
+        ("user", "First words=1"),
+        ("assistant", "word1 "),
+    ]
+
+
+def test_only_the_last_message_can_be_edited(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    for _ in range(2):
+        assert heard(visitor, say(visitor, thread, "Hello words=1"))[1] == "complete"
+    first = thread.messages.order_by("created_at")[0]
+    assert visitor.post(f"/messages/{first.pk}/edit/", text="Other")[0] == 409
+    first.refresh_from_db()
+    assert first.content == "Hello words=1"
+
+
+def test_somebody_elses_conversation_is_not_found(site: Site) -> None:
+    alice, bob = make_user(), make_user("bob")
+    thread = make_thread(alice)
+    owner, other = site.log_in(alice), site.log_in(bob)
+    reply = say(owner, thread, "Hello words=1")
+    message = thread.messages.get(role="user")
+    paths = [f"/threads/{thread.pk}/", f"/replies/{reply.pk}/stream/"]
+    paths += [f"/messages/{message.pk}/{verb}" for verb in ("", "text/", "versions/")]
+    assert [other.get(path)[0] for path in paths] == [404] * len(paths)
+    posts = [f"/threads/{thread.pk}/messages/", f"/threads/{thread.pk}/again/"]
+    posts += [f"/messages/{message.pk}/edit/", f"/messages/{message.pk}/delete/"]
+    posts += [f"/replies/{reply.pk}/stop/"]
+    assert [other.post(path, text="Mine")[0] for path in posts] == [404] * len(posts)
+    own = make_thread(bob)
+    assert other.post(f"/threads/{own.pk}/messages/", text="Hi", key=message.pk)[0] == 422
+    assert owner.get(f"/messages/{message.pk}/text/") == (200, "Hello words=1")
