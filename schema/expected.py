@@ -131,4 +131,9 @@ def _apply(
     connection: BaseDatabaseWrapper, migration: Migration, state: ProjectState
 ) -> ProjectState:
     with connection.schema_editor(atomic=migration.atomic) as editor:
-        return migration.apply(state, editor)
+        state = migration.apply(state, editor)
+    if connection.vendor == "postgresql":
+        # Live, each migration commits. Deferred checks of rows that one wrote would keep
+        # the next from altering their table.
+        connection.check_constraints()
+    return state

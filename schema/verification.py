@@ -9,7 +9,7 @@ from schema.catalog import read_catalog
 from schema.data_checks import broken
 from schema.differences import Difference, differences
 from schema.expected import expected_catalog
-from schema.history import History
+from schema.history import History, Outcome
 
 
 @dataclass
@@ -25,6 +25,9 @@ class Verification:
     """Their files were changed after they were applied."""
     unknown: list[str] = field(default_factory=list)
     """They are recorded as applied, but have no file here."""
+
+    unfinished: list[str] = field(default_factory=list)
+    """A run of them is going on, or was killed."""
 
     @property
     def all_differences(self) -> list[Difference]:
@@ -59,8 +62,10 @@ def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verificati
     result.tables = len(expected.tables)
     result.differences = differences(expected, read_catalog(connection))
     migrations = [migration for key, migration in here.items() if key in applied]
-    result.edited = [
-        _name((one.app_label, one.name)) for one in History(connection).edited(migrations)
+    history = History(connection)
+    result.edited = [_name((one.app_label, one.name)) for one in history.edited(migrations)]
+    result.unfinished = [
+        _name((run.app, run.name)) for run in history.past() if run.outcome == Outcome.RUNNING
     ]
     if data:
         result.data = broken(connection, expected, applied)

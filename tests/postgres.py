@@ -25,12 +25,13 @@ SETTINGS = (
 EMBEDDED = {"postgresql": "pginstall18", "postgresql-16": "pginstall"}
 
 
-def start(server: str = "postgresql") -> str:
+def start(server: str = "postgresql", password: str = "") -> str:
     """Start a server that ends with this process; return the URL of its superuser.
 
     Args:
         server: `postgresql` or `postgresql-16` for an embedded server, otherwise a folder
             with `initdb` and `pg_ctl`.
+        password: What the superuser logs in with; without one the server trusts everybody.
     """
     folder = tempfile.mkdtemp(prefix="twinthread-pg-")
     # PostgreSQL refuses to run as root, so root lends itself a name without rights.
@@ -52,9 +53,11 @@ def start(server: str = "postgresql") -> str:
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
-    run(
-        f"{binaries}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
-    )
+    trust = ["-A", "trust"]
+    if password:
+        Path(folder, "password").write_text(password)
+        trust = ["-A", "scram-sha-256", "--pwfile", f"{folder}/password"]
+    run(f"{binaries}/initdb", "-D", data, "-U", "postgres", *trust, "-E", "UTF8", "--no-sync")
     options = " ".join(f"-c {setting}" for setting in SETTINGS) + f" -p {port} -k {folder}"
     run(f"{binaries}/pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
 
@@ -63,7 +66,8 @@ def start(server: str = "postgresql") -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
-    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    login = f"postgres:{password}" if password else "postgres"
+    return f"postgresql://{login}@127.0.0.1:{port}/postgres"
 
 
 def embedded(installation: str = "pginstall18", copy_to: Path | None = None) -> Path:

@@ -63,7 +63,7 @@ class Site:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, "DATABASE_URL": database, **self.environment},
+                env=os.environ | {"DATABASE_URL": database} | dict(self.environment),
                 pass_fds=[self.socket.fileno()],
                 stdout=log,
                 stderr=log,

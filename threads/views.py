@@ -11,7 +11,7 @@ from threads.joining import sign_up as join
 from threads.models import Thread
 from threads.organising import start_thread
 from users import attempts, devices
-from users.forms import TOO_MANY, SignUpForm
+from users.forms import TAKEN, TOO_MANY, SignUpForm
 from users.requests import PersonRequest
 
 
@@ -31,7 +31,7 @@ def sign_up(request: HttpRequest) -> HttpResponseBase:
             try:
                 user = join(**form.cleaned_data)
             except IntegrityError:
-                form.add_error("email", "There is an account with this e-mail address already.")
+                form.add_error("email", TAKEN)
             else:
                 login(request, user)
                 response = redirect("threads:home")

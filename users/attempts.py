@@ -34,15 +34,17 @@ class Limit:
     def take(self, subject: str) -> bool:
         """Count one attempt and tell whether it may go on.
 
-        Counting comes first, in one statement, so that attempts made at once cannot all
-        find the last free place.
+        Looking and counting are one statement, so attempts made at once cannot all find the
+        last free place. One too many is noted as such, for `allows`.
         """
         key = self.key(subject)
         while True:
             now = timezone.now()
-            row = Attempt.objects.filter(key=key)
-            if row.filter(expires_at__gt=now).update(count=F("count") + 1):
-                return self.allows(subject)
+            row = Attempt.objects.filter(key=key, expires_at__gt=now)
+            if row.filter(count__lt=self.most).update(count=F("count") + 1):
+                return True
+            if row.update(count=self.most + 1):
+                return False
             Attempt.objects.filter(expires_at__lte=now).delete()
             begun = Attempt(key=key, count=0, expires_at=now + self.window)
             Attempt.objects.bulk_create([begun], ignore_conflicts=True)
@@ -69,6 +71,8 @@ HOUR = timedelta(hours=1)
 ACCOUNT = Limit("account", 10, QUARTER)
 DEVICE = Limit("device", 10, QUARTER)
 ADDRESS = Limit("address", 50, QUARTER)
+# The password asked for once more, by somebody who is logged in.
+CONFIRM = Limit("confirm", 10, QUARTER)
 SIGN_UP = Limit("sign-up", 20, HOUR)
 RESET_ACCOUNT = Limit("reset-account", 3, HOUR)
 RESET_ADDRESS = Limit("reset-address", 20, HOUR)

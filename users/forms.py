@@ -5,47 +5,63 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from users import backends
+from users import attempts, backends, mail
 from users.models import User
 
 HOW_LONG = "At least eight characters, and not one that everybody uses."
-TOO_MANY = "Too many attempts. Wait a quarter of an hour, or reset the password by mail."
+TAKEN = "There is an account with this e-mail address already."
+TOO_MANY = "Too many attempts. Wait a while and try again."
+WRONG = "That is not your password."
 
 
-class EmailField(forms.EmailField):
-    """An e-mail address that is nobody's yet."""
-
-    def __init__(self, **options: Any) -> None:
-        """Say to browsers and password managers what this is."""
-        widget = forms.EmailInput(attrs={"autocomplete": "username", "inputmode": "email"})
-        super().__init__(label="E-mail", widget=widget, max_length=254, **options)
-
-
-class SignUpForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """Everything that a new account needs."""
-
-    email = EmailField()
-    password = forms.CharField(
-        strip=False,
-        help_text=HOW_LONG,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+def email_field() -> forms.EmailField:
+    """Return a field that browsers and password managers know for what it is."""
+    attributes = {"autocomplete": "username", "inputmode": "email"}
+    return forms.EmailField(
+        label="E-mail", max_length=254, widget=forms.EmailInput(attrs=attributes)
     )
+
+
+def password_field(label: str, autocomplete: str = "current-password") -> forms.CharField:
+    """Return a field for a password, whose blanks at either end count."""
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+    return forms.CharField(label=label, strip=False, widget=widget)
+
+
+class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """What to call the person."""
 
     class Meta:
         model = User
-        fields = ["name", "email", "password"]
+        fields = ["name"]
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name", "maxlength": 100})}
         help_texts = {"name": "What the assistant may call you. You can leave it empty."}
 
-    def clean(self) -> dict[str, Any] | None:
+
+class SignUpForm(NameForm):
+    """Everything that a new account needs."""
+
+    email = email_field()
+    password = password_field("Password", "new-password")
+
+    class Meta(NameForm.Meta):
+        fields = ["name", "email", "password"]
+        help_texts = {**NameForm.Meta.help_texts, "password": HOW_LONG}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Say what a password has to be."""
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = HOW_LONG
+
+    def clean(self) -> dict[str, Any]:
         """Hold the password against the rules, and against the name and e-mail."""
-        cleaned = super().clean()
-        data = cleaned if cleaned is not None else self.cleaned_data
+        super().clean()
+        data = self.cleaned_data
         if data.get("password"):
             person = User(email=data.get("email", ""), name=data.get("name", ""))
             try:
@@ -73,5 +89,83 @@ class LogInForm(AuthenticationForm):
         """Return the error that fits."""
         request: HttpRequest | None = self.request
         if request and backends.is_refused(request, self.cleaned_data["username"]):
-            return ValidationError(TOO_MANY, code="refused")
+            return ValidationError(
+                "Too many attempts. Wait a quarter of an hour, or reset the password by mail.",
+                code="refused",
+            )
         return super().get_invalid_login_error()
+
+
+def confirm(user: User, password: str) -> None:
+    """Make sure that it is still the owner who sits there.
+
+    Raises:
+        ValidationError: The password is wrong, or was too often.
+    """
+    if not attempts.CONFIRM.take(str(user.pk)):
+        raise ValidationError(TOO_MANY, code="refused")
+    if not user.check_password(password):
+        raise ValidationError(WRONG, code="wrong")
+    attempts.CONFIRM.forget(str(user.pk))
+
+
+class ConfirmForm(forms.Form):
+    """The password once more, before something that matters."""
+
+    password = password_field("Your password")
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        """Remember whose password it has to be."""
+        self.user = user
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        """Hold it against the account's."""
+        password: str = self.cleaned_data["password"]
+        confirm(self.user, password)
+        return password
+
+
+class EmailForm(ConfirmForm):
+    """Another e-mail address."""
+
+    email = email_field()
+    field_order = ["email", "password"]
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    """The old password and a new one."""
+
+    def clean_old_password(self) -> str:
+        """Hold the old one against the account's."""
+        password: str = self.cleaned_data["old_password"]
+        confirm(self.user, password)
+        return password
+
+
+class ResetForm(PasswordResetForm):
+    """Where to send the link for a new password; never tells whether there is an account."""
+
+    email = email_field()
+
+    def get_users(self, email: str) -> list[User]:
+        """Return who gets a mail: nobody, after too many for one address."""
+        if not attempts.RESET_ACCOUNT.take(email.lower()):
+            return []
+        try:
+            user = User.objects.get_by_natural_key(email)
+        except User.DoesNotExist:
+            return []
+        return [user] if user.is_active and user.has_usable_password() else []
+
+    def send_mail(
+        self,
+        subject_template_name: str,
+        email_template_name: str,
+        context: dict[str, Any],
+        from_email: str | None,
+        to_email: str,
+        html_email_template_name: str | None = None,
+    ) -> None:
+        """Send it without making the page wait."""
+        mail.send(email_template_name, to=to_email, context=context)

@@ -3,11 +3,19 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from users import views
+from users import entrance, views
 
 app_name = "users"
 urlpatterns = [
-    path("log-in/", views.LogIn.as_view(), name="log_in"),
-    path("log-out/", LogoutView.as_view(), name="log_out"),
+    path("", views.account, name="account"),
+    path("name/", views.change_name, name="change_name"),
+    path("email/", views.change_email, name="change_email"),
+    path("delete/", views.delete, name="delete"),
     path("theme/", views.theme, name="theme"),
+    path("log-in/", entrance.LogIn.as_view(), name="log_in"),
+    path("log-out/", LogoutView.as_view(), name="log_out"),
+    path("password/", entrance.ChangePassword.as_view(), name="change_password"),
+    path("reset/", entrance.Reset.as_view(), name="reset"),
+    path("reset/sent/", entrance.ResetSent.as_view(), name="reset_sent"),
+    path("reset/<uidb64>/<token>/", entrance.ResetConfirm.as_view(), name="reset_confirm"),
 ]

@@ -1,43 +1,26 @@
 """The account's pages."""
 
+from __future__ import annotations
+
 from typing import Any
 
+from django import forms
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
-from django.utils.decorators import method_decorator
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
-from users import devices
+from users import accounts
 from users.context import THEMES
-from users.forms import LogInForm
-from users.models import User
+from users.forms import TAKEN, ConfirmForm, EmailForm, NameForm
 from users.navigation import back_to
+from users.requests import PersonRequest
 
-
-@method_decorator(login_not_required, name="dispatch")
-class LogIn(LoginView):
-    """Log in by e-mail and password; 429 after too many attempts."""
-
-    template_name = "users/log_in.html"
-    authentication_form = LogInForm
-    redirect_authenticated_user = True
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        """Let the person in, and make the device known to the account."""
-        response = super().form_valid(form)
-        user = form.get_user()
-        if isinstance(user, User):
-            devices.remember(self.request, response, user.email)
-        return response
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        """Show what is wrong."""
-        response = super().form_invalid(form)
-        response.status_code = 429 if form.has_error("__all__", "refused") else 422
-        return response
+YEAR = 365 * 24 * 3600  # seconds
 
 
 @login_not_required
@@ -47,13 +30,65 @@ def theme(request: HttpRequest) -> HttpResponseBase:
     wanted = request.POST.get("theme", "")
     response = redirect(back_to(request))
     if wanted in THEMES:
-        response.set_cookie(
-            "theme",
-            wanted,
-            max_age=365 * 24 * 3600,
-            samesite="Lax",
-            secure=bool(settings.SESSION_COOKIE_SECURE),
-        )
+        secure = bool(settings.SESSION_COOKIE_SECURE)
+        response.set_cookie("theme", wanted, max_age=YEAR, samesite="Lax", secure=secure)
     else:
         response.delete_cookie("theme", samesite="Lax")
     return response
+
+
+@require_GET
+def account(request: PersonRequest) -> HttpResponse:
+    """Show everything about the account."""
+    return _account(request)
+
+
+@require_POST
+def change_name(request: PersonRequest) -> HttpResponseBase:
+    """Call the person something else."""
+    form = NameForm(request.POST)
+    if not form.is_valid():
+        return _account(request, name_form=form)
+    accounts.change_name(user=request.user, name=form.cleaned_data["name"])
+    messages.success(request, "Your name is saved.")
+    return redirect("users:account")
+
+
+@require_POST
+def change_email(request: PersonRequest) -> HttpResponseBase:
+    """Give the account another e-mail address, with the password."""
+    form = EmailForm(request.user, request.POST, prefix="email")
+    if form.is_valid():
+        try:
+            accounts.change_email(user=request.user, email=form.cleaned_data["email"])
+        except IntegrityError:
+            request.user.refresh_from_db(fields=["email"])
+            form.add_error("email", TAKEN)
+        else:
+            messages.success(request, "Your e-mail address is changed.")
+            return redirect("users:account")
+    return _account(request, email_form=form)
+
+
+@require_POST
+def delete(request: PersonRequest) -> HttpResponseBase:
+    """Delete the account and everything in it, with the password."""
+    form = ConfirmForm(request.user, request.POST, prefix="delete")
+    if not form.is_valid():
+        return _account(request, delete_form=form)
+    user = request.user
+    logout(request)
+    accounts.delete_account(user=user)
+    messages.success(request, "Your account and everything in it is deleted.")
+    return redirect("users:log_in")
+
+
+def _account(request: PersonRequest, **bound: forms.BaseForm) -> HttpResponse:
+    """Show the account's page; `bound` holds the form that was not right, if one was not."""
+    user = request.user
+    context: dict[str, Any] = {
+        "name_form": NameForm(instance=user),
+        "email_form": EmailForm(user, prefix="email", initial={"email": user.email}),
+        "delete_form": ConfirmForm(user, prefix="delete"),
+    }
+    return render(request, "users/account.html", context | bound, status=422 if bound else 200)

@@ -116,7 +116,7 @@ def test_backfill_goes_on_where_it_was_cut_off(messages_without_threads: Databas
 def test_backfill_begins_anew_after_the_way_back(messages_without_threads: Database) -> None:
     alias = messages_without_threads.alias
     for target in ("0004", "0001", "0004"):
-        call_command("migrate", "chat", target, database=alias, verbosity=0)
+        call_command("migrate", "chat", target, database=alias, verbosity=0, accept_data_loss=True)
     assert value(messages_without_threads, "SELECT sum(message_count) FROM threads") == ROWS
     assert counts_are_right(messages_without_threads)
 

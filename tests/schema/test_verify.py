@@ -103,6 +103,15 @@ def test_edited_migration_is_named(migrated: Migrated) -> None:
     assert "threads.0001_threads: its file was edited after it was applied" in out
 
 
+def test_run_that_has_not_ended_is_named(migrated: Migrated) -> None:
+    MigrationRun.objects.using(migrated.database.alias).create(
+        app="chat", name="0999_x", direction="forwards", operator="", host="", checksum=""
+    )
+    status, out = verify(migrated.database)
+    assert status == 0
+    assert "chat.0999_x: a migrate is at work on it, or was killed" in out
+
+
 def test_long_definitions_are_cut_about_where_they_part(migrated: Migrated) -> None:
     trigger = migrated.expected.tables["chat_messages"].triggers["chat_messages_count_delete"]
     if migrated.database.connection.vendor == "postgresql":

@@ -1,30 +1,175 @@
 """Logging in and out, and the limits on guessing."""
 
+import threading
+from datetime import timedelta
+
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
 
 from personas.models import Persona
 from tests.factories import PASSWORD, make_user
 from threads.models import Thread
+from users.attempts import ACCOUNT, ADDRESS, Limit
+from users.models import Attempt, User
 
-pytestmark = pytest.mark.django_db
+ALICE = "alice@example.com"
 
 
-def log_in(client: Client, email: str, password: str = PASSWORD, **extra: str) -> int:
+def log_in(client: Client, password: str = PASSWORD, email: str = ALICE, place: str = "") -> int:
     data = {"username": email, "password": password}
-    return client.post(reverse("users:log_in"), data, **extra).status_code  # type: ignore[arg-type]  # headers
+    where = {"REMOTE_ADDR": place or "203.0.113.7"}
+    return client.post(reverse("users:log_in"), data, headers={}, **where).status_code  # type: ignore[arg-type]  # the stubs know no environ
 
 
+def is_logged_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+def sign_up(client: Client, email: str = ALICE) -> int:
+    data = {"name": "Alice", "email": email, "password": PASSWORD}
+    return client.post(reverse("threads:sign_up"), data).status_code
+
+
+@pytest.mark.django_db
 def test_log_in_takes_the_email_in_any_case(client: Client) -> None:
     make_user()
-    assert log_in(client, "ALICE@Example.com") == 302
-    assert client.session["_auth_user_id"]
+    assert log_in(client, email="ALICE@Example.com") == 302
+    assert is_logged_in(client)
 
 
+@pytest.mark.django_db
 def test_sign_up_makes_an_active_persona_and_a_general_thread(client: Client) -> None:
-    data = {"name": "Alice", "email": "alice@example.com", "password": PASSWORD}
-    assert client.post(reverse("threads:sign_up"), data).status_code == 302
+    assert sign_up(client) == 302
     assert list(Persona.objects.values_list("name", "is_active")) == [("Alice", True)]
     assert list(Thread.objects.values_list("title", "is_general")) == [("General", True)]
     assert client.get(reverse("threads:home"), follow=True).status_code == 200
+
+
+@pytest.mark.django_db
+def test_sign_up_with_a_known_email_in_another_case_makes_nothing(client: Client) -> None:
+    make_user()
+    assert sign_up(client, "Alice@EXAMPLE.com") == 422
+    assert (User.objects.count(), Persona.objects.count(), Thread.objects.count()) == (1, 0, 0)
+
+
+@pytest.mark.django_db
+def test_sign_up_refuses_weak_passwords(client: Client) -> None:
+    for password in ("short", "password", "alice@example.com", "1234567890"):
+        data = {"name": "Alice", "email": ALICE, "password": password}
+        assert client.post(reverse("threads:sign_up"), data).status_code == 422
+    assert User.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_log_in_gives_a_new_session_key(client: Client) -> None:
+    make_user()
+    client.session["planted"] = 1
+    session = client.session
+    session["planted"] = 1
+    session.save()
+    before = session.session_key
+    log_in(client)
+    assert client.session.session_key != before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [("/personas/", "/personas/"), ("https://evil.example/", "/"), ("//evil.example", "/")],
+)
+def test_next_stays_on_this_site(client: Client, wanted: str, got: str) -> None:
+    make_user()
+    data = {"username": ALICE, "password": PASSWORD, "next": wanted}
+    assert client.post(reverse("users:log_in"), data).headers["Location"] == got
+
+
+@pytest.mark.django_db
+def test_guessing_is_stopped_and_even_the_right_password_then_refused() -> None:
+    make_user()
+    statuses = [log_in(Client(), "wrong", place=f"203.0.113.{n}") for n in range(ACCOUNT.most + 2)]
+    assert statuses == [422] * ACCOUNT.most + [429] * 2
+    stranger = Client()
+    assert log_in(stranger, place="198.51.100.1") == 429
+    assert not is_logged_in(stranger)
+
+
+@pytest.mark.django_db
+def test_strangers_do_not_lock_the_owner_out_of_a_known_device() -> None:
+    make_user()
+    own = Client()
+    log_in(own)
+    own.post(reverse("users:log_out"))
+    for n in range(ACCOUNT.most + 2):
+        log_in(Client(), "wrong", place=f"203.0.113.{n}")
+    assert log_in(own) == 302
+    assert is_logged_in(own)
+
+
+@pytest.mark.django_db
+def test_the_window_ends_by_itself() -> None:
+    make_user()
+    for n in range(ACCOUNT.most + 2):
+        log_in(Client(), "wrong", place=f"203.0.113.{n}")
+    Attempt.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert log_in(Client()) == 302
+
+
+@pytest.mark.django_db
+def test_one_address_cannot_try_many_accounts() -> None:
+    make_user("bob")
+    log_in(Client(), "wrong", email="0@example.com")
+    Attempt.objects.filter(key=ADDRESS.key("203.0.113.7")).update(count=ADDRESS.most - 2)
+    statuses = [log_in(Client(), "wrong", email=f"{n}@example.com") for n in range(1, 5)]
+    assert statuses == [422] * 2 + [429] * 2
+    assert log_in(Client(), email="bob@example.com") == 429
+    assert log_in(Client(), email="bob@example.com", place="198.51.100.1") == 302
+
+
+@pytest.mark.django_db
+def test_the_admin_log_in_has_the_same_limits(client: Client) -> None:
+    make_user(is_staff=True)
+    for n in range(ACCOUNT.most + 1):
+        log_in(Client(), "wrong", place=f"203.0.113.{n}")
+    client.post("/admin/login/", {"username": ALICE, "password": PASSWORD})
+    assert not is_logged_in(client)
+
+
+@pytest.mark.django_db
+def test_forwarded_address_counts_only_behind_a_proxy(client: Client, settings: Settings) -> None:
+    make_user()
+    data = {"username": ALICE, "password": "wrong"}
+
+    def guess(forwarded: str) -> list[str]:
+        Attempt.objects.all().delete()
+        client.post(reverse("users:log_in"), data, headers={"X-Forwarded-For": forwarded})
+        return sorted(Attempt.objects.values_list("key", flat=True))
+
+    account = ACCOUNT.key(ALICE)
+    assert guess("192.0.2.1") == sorted([account, ADDRESS.key("127.0.0.1")])
+    settings.BEHIND_PROXY = True
+    assert guess("192.0.2.1, 198.51.100.9") == sorted([account, ADDRESS.key("198.51.100.9")])
+    neighbourhood = ADDRESS.key("2001:db8:1:2::/64")
+    assert guess("2001:db8:1:2:3:4:5:6") == sorted([account, neighbourhood])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_attempts_made_at_once_never_exceed_the_limit() -> None:
+    limit = Limit("at-once", 5, timedelta(minutes=1))
+    allowed: list[bool] = []
+    barrier = threading.Barrier(8)
+
+    def guess() -> None:
+        barrier.wait()
+        allowed.extend([limit.take("somebody") for _ in range(5)])
+        connection.close()
+
+    threads = [threading.Thread(target=guess) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(allowed), sum(allowed)) == (40, 5)

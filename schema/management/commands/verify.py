@@ -89,12 +89,16 @@ class Command(BaseCommand):
             for statement in mend:
                 for line in _statement(statement).splitlines():
                     self.stdout.write(f"    {line}")
-        for name in result.edited:
-            self.stdout.write(
-                self.style.WARNING(f"{name}: its file was edited after it was applied")
-            )
-        for name in result.unknown:
-            self.stdout.write(self.style.WARNING(f"{name}: applied, but it has no file here"))
+        notes = {
+            "its file was edited after it was applied": result.edited,
+            "applied, but it has no file here": result.unknown,
+            "a migrate is at work on it, or was killed: run `python manage.py migrate`": (
+                result.unfinished
+            ),
+        }
+        for note, names in notes.items():
+            for name in names:
+                self.stdout.write(self.style.WARNING(f"{name}: {note}"))
         if result.unapplied:
             self.stdout.write(
                 f"Not applied yet ({len(result.unapplied)}): {', '.join(result.unapplied)}"

@@ -1,0 +1,182 @@
+"""`migrate` where the database cannot be reached, or takes nothing: plain lines, status 1."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from tests import postgres
+from tests.conftest import Database
+from tests.schema.processes import run, start
+
+PASSWORD = "s3cret-word"
+
+
+@pytest.fixture(scope="module")
+def guarded_server() -> str:
+    """Return the URL of a server that asks for a password."""
+    chosen = os.environ["TEST_ENGINE"]
+    return postgres.start(chosen if chosen != "sqlite" else "postgresql", PASSWORD)
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """Return a port that is taken, so that no server appears there, and does not listen."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def plain(err: str) -> list[str]:
+    assert "Traceback" not in err
+    assert PASSWORD not in err
+    return err.strip().splitlines()
+
+
+@pytest.mark.postgresql
+def test_unreachable_server(free_port: int) -> None:
+    url = f"postgresql://alice:{PASSWORD}@127.0.0.1:{free_port}/chat"
+    status, out, err = run(url, "migrate")
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[0] == (
+        f'CommandError: Cannot connect to the database "chat" on 127.0.0.1, port {free_port},'
+        ' as user "alice": no server answers there.'
+    )
+    assert lines[2] == (
+        "Nothing was changed. Start it, or correct host and port in DATABASE_URL;"
+        " --wait SECONDS waits for one that is starting."
+    )
+
+
+@pytest.mark.postgresql
+def test_wrong_password(guarded_server: str) -> None:
+    status, out, err = run(guarded_server.replace(PASSWORD, "wrong"), "migrate")
+    lines = plain(err)
+    port = urlsplit(guarded_server).port
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[0] == (
+        f'CommandError: Cannot connect to the database "postgres" on 127.0.0.1, port {port},'
+        ' as user "postgres": the server refuses the log-in.'
+    )
+    assert lines[2] == (
+        "Nothing was changed. Check the user, the password and the name of the database in"
+        " DATABASE_URL."
+    )
+
+
+@pytest.mark.postgresql
+def test_missing_database(guarded_server: str) -> None:
+    url = urlunsplit(urlsplit(guarded_server)._replace(path="/nowhere"))
+    status, out, err = run(url, "migrate")
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[0].endswith("there is no such database.")
+    assert lines[2] == (
+        'Nothing was changed. Create it (CREATE DATABASE "nowhere"), or correct the name in'
+        " DATABASE_URL."
+    )
+
+
+@pytest.mark.postgresql
+def test_role_without_rights_to_create_tables(guarded_server: str) -> None:
+    with psycopg.connect(guarded_server, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'".encode())
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    url = guarded_server.replace("postgres:", "guest:", 1)
+    status, out, err = run(url, "migrate")
+    assert (status, out) == (1, "")
+    assert plain(err) == [
+        "CommandError: A problem stands in the way; nothing was changed:",
+        '  1. The role "guest" may not create tables in the schema "public".',
+        '      As its owner: GRANT CREATE ON SCHEMA "public" TO "guest";',
+    ]
+    with psycopg.connect(guarded_server) as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        assert tables.fetchone() == (0,)
+
+
+@pytest.mark.postgresql
+def test_migrate_lists_every_table_the_role_does_not_own(empty_database: Database) -> None:
+    run(empty_database.url, "migrate", "personas", "0001", "-v0")
+    run(empty_database.url, "migrate", "chat", "0001", "-v0")
+    with psycopg.connect(empty_database.url, autocommit=True) as connection:
+        connection.execute(f'CREATE ROLE "{empty_database.alias}" LOGIN'.encode())
+        connection.execute(f'GRANT CREATE ON SCHEMA public TO "{empty_database.alias}"'.encode())
+        connection.execute(
+            f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{empty_database.alias}"'.encode()
+        )
+        url = empty_database.url.replace("postgres@", f"{empty_database.alias}@", 1)
+        status, out, err = run(url, "migrate")
+        connection.execute(f'DROP OWNED BY "{empty_database.alias}"'.encode())
+        connection.execute(f'DROP ROLE "{empty_database.alias}"'.encode())
+    lines = plain(err)
+    assert (status, out) == (1, "")
+    assert lines[0] == "CommandError: 2 problems stand in the way; nothing was changed:"
+    assert [line.split("alter the table ")[1] for line in lines[1::2]] == [
+        '"chat_messages", which "postgres" owns.',
+        '"personas", which "postgres" owns.',
+    ]
+
+
+@pytest.mark.postgresql
+def test_wait_waits_for_a_server_that_is_starting(empty_database: Database, free_port: int) -> None:
+    """A proxy opens the port only when migrate has said that it waits."""
+    parts = urlsplit(empty_database.url)
+    server = (str(parts.hostname), int(parts.port or 5432))
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        url = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
+        process = start(url, "migrate", "schema", "--wait", "60")
+        assert process.stdout is not None
+        assert "does not answer yet: waiting" in process.stdout.readline()
+        listener.listen()
+        threading.Thread(target=forward, args=(listener, server), daemon=True).start()
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "applied schema.0001_initial" in out
+
+
+def forward(listener: socket.socket, server: tuple[str, int]) -> None:
+    """Pass every connection on to the server."""
+
+    def pump(source: socket.socket, drain: socket.socket) -> None:
+        while data := source.recv(65536):
+            drain.sendall(data)
+        drain.close()
+
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        upstream = socket.create_connection(server)
+        for pair in ((client, upstream), (upstream, client)):
+            threading.Thread(target=pump, args=pair, daemon=True).start()
+
+
+@pytest.mark.sqlite
+def test_sqlite_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    status, out, err = run(f"sqlite:///{tmp_path}/nowhere/chat.sqlite3", "migrate")
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[0].endswith(f"there is no folder {tmp_path}/nowhere.")
+    assert lines[2] == "Nothing was changed. Make it, or correct DATABASE_URL."
+
+
+@pytest.mark.sqlite
+def test_sqlite_that_is_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "chat.sqlite3"
+    file.write_bytes(b"Dear diary, " * 100)
+    status, out, err = run(f"sqlite:///{file}", "migrate")
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[1] == "It says: file is not a database"
+    assert file.read_bytes() == b"Dear diary, " * 100
