@@ -43,7 +43,7 @@ class Limit:
             row = Attempt.objects.filter(key=key, expires_at__gt=now)
             if row.filter(count__lt=self.most).update(count=F("count") + 1):
                 return True
-            if row.update(count=self.most + 1):
+            if row.filter(count__gte=self.most).update(count=self.most + 1):
                 return False
             Attempt.objects.filter(expires_at__lte=now).delete()
             begun = Attempt(key=key, count=0, expires_at=now + self.window)
