@@ -116,6 +116,9 @@ EMAIL_USE_TLS = MAIL.starts_tls
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "Twinthread <noreply@localhost>")
 
+# What `migrate` knows of databases that were migrated by hand.
+SCHEMA_ADOPTION = "config.legacy.FACTS"
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True

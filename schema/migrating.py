@@ -12,6 +12,9 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
 from schema import exits, interruptions, preflight
+from schema.adoption.executing import AdoptingExecutor
+from schema.adoption.taking_over import adoption_of
+from schema.adoption.telling import conclude, prepare
 from schema.executor import FIRST, Plan, RecordingExecutor
 from schema.history import History, edited
 from schema.models import MigrationRun
@@ -52,7 +55,7 @@ class Migrating:
         self.connection.prepare_database()
         patience = Patience(self.options["table_lock_timeout"] / 1000, self.options["patience"])
         runner = Runner(self.connection, self.history, self.report, patience)
-        executor = RecordingExecutor(self.connection, runner, self._say_found)
+        executor = self._executor(runner)
         try:
             executor.loader.check_consistent_history(self.connection)
         except InconsistentMigrationHistory as error:
@@ -78,9 +81,20 @@ class Migrating:
             self._reset_lock_timeout()
         if not plan:
             self._say_nothing_to_do(executor)
+        if self.adoption is not None:
+            conclude(self.adoption, self.report)
         say_summary(self.report, executor.recorder)
         if first_run and plan and not backwards:
             self._say_next_steps()
+
+    def _executor(self, runner: Runner) -> RecordingExecutor:
+        """Return the executor for this database: one made by hand is taken over."""
+        executor = RecordingExecutor(self.connection, runner, self._say_found)
+        self.adoption = adoption_of(self.connection, executor.loader, self.report.doing)
+        if self.adoption is None or self.options["fake"]:
+            return executor
+        prepare(self.adoption, self.report)
+        return AdoptingExecutor(self.connection, runner, self._say_found, self.adoption)
 
     def _look_back(self, executor: RecordingExecutor) -> None:
         """See how earlier runs ended, and whether the files they ran are the same still."""

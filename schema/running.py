@@ -22,6 +22,7 @@ DOING = {
     MigrationRun.Direction.FORWARDS: ("applying", "applied"),
     MigrationRun.Direction.BACKWARDS: ("rolling back", "rolled back"),
 }
+ADOPTING = ("adopting", "adopted")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts; they double, and a random part lets live traffic through."""
 AUTOVACUUM_YIELDS_AFTER = 0.2
@@ -57,14 +58,19 @@ class Runner:
         self.patience = patience
 
     def __call__(
-        self, migration: Migration, direction: MigrationRun.Direction, work: Work
+        self,
+        migration: Migration,
+        direction: MigrationRun.Direction,
+        work: Work,
+        outcome: MigrationRun.Outcome = MigrationRun.Outcome.SUCCEEDED,
     ) -> ProjectState:
         """Do `work`, and see to it that what happened is written down and said.
 
         Raises:
             CommandError: the migration failed; the text says what is left and what to do.
         """
-        doing, done = DOING[direction]
+        adopted = outcome is MigrationRun.Outcome.ADOPTED
+        doing, done = ADOPTING if adopted else DOING[direction]
         self.report.doing(f"  {doing} {migration} ...")
         begin = time.monotonic()
         run = self.history.begin(migration, direction)
@@ -81,7 +87,7 @@ class Runner:
             )
             raise self._failure(migration, doing, error) from error
         seconds = time.monotonic() - begin
-        self.history.end(run, MigrationRun.Outcome.SUCCEEDED)
+        self.history.end(run, outcome)
         self.report.say(
             "migrated",
             f"  {done} {migration} ({duration(seconds)})",

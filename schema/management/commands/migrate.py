@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
+from schema.adoption.telling import tell
 from schema.connecting import connect
 from schema.lock import migration_lock
 from schema.migrating import Migrating
@@ -112,6 +113,8 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what was asked, or leave it to Django where that changes no schema."""
         if options["plan"] or options["check_unapplied"] or options["prune"]:
+            if options["plan"]:
+                tell(connections[options["database"]], self.report)
             super().handle(*args, **options)
             return
         self.verbosity, self.interactive = options["verbosity"], options["interactive"]

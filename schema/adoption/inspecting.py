@@ -1,0 +1,250 @@
+"""Looking through the rows, before anything is changed, for what no rule covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db import Error, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.adoption.facts import Facts, Quarantine, Rule
+from schema.adoption.following import applies, has, key_of, references
+from schema.adoption.obstacles import Obstacle
+from schema.adoption.recognising import Recognised, State, column_before
+from schema.adoption.types import inconvertible, mistyped, views_over
+from schema.catalog import Catalog, Constraint, quoted
+
+SHOWN = 5
+"""How many rows an obstacle names."""
+
+WHOLE_NUMBERS = {"smallint", "integer", "bigint"}
+
+
+class Inspection:
+    """Looks through the rows for what no rule covers."""
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        facts: Facts,
+        found: Catalog,
+        steps: Sequence[Recognised],
+    ) -> None:
+        """Look at the database that `found` was read from and `steps` recognised in."""
+        self.connection = connection
+        self.facts = facts
+        self.found = found
+        self.steps = [one for one in steps if one.state in {State.PARTIAL, State.COMPLETE}]
+        self.all = steps
+        self.ours = {
+            name for one in steps for name in one.step.after.tables if name in found.tables
+        }
+
+    def find(self) -> list[Obstacle]:
+        """Return every obstacle."""
+        if whole := self._whole_number_keys():
+            return whole
+        return [
+            *self._conflicts(),
+            *self._missing_tables(),
+            *self._types(),
+            *self._nulls(),
+            *self._constraints(),
+            *self._references(),
+        ]
+
+    def rules(self) -> list[Rule]:
+        """Return the rules that have a meaning here."""
+        keys = {one.key for one in self.steps}
+        return [one for one in self.facts.rules if one.step in keys and applies(one, self.found)]
+
+    def _whole_number_keys(self) -> list[Obstacle]:
+        """Return what is wrong where keys are numbers; nothing else can be told then."""
+        numbered = [
+            f"{name}.{column.name} ({there.type})"
+            for one, name in self._tables()
+            for column, there in mistyped(one.step.after.tables[name], self.found.tables[name])
+            if column.type == "uuid" and there.type in WHOLE_NUMBERS
+        ]
+        if not numbered:
+            return []
+        return [
+            Obstacle(
+                f"The keys of this database are whole numbers: {', '.join(dict.fromkeys(numbered))}"
+                ". This project's are UUIDs.",
+                "Convert the keys, and every column that refers to them, to uuid beforehand.",
+            )
+        ]
+
+    def _conflicts(self) -> Iterator[Obstacle]:
+        for conflict in self.facts.conflicts:
+            if all(has(self.found, column) for column in conflict.needs):
+                lines = [row[0] for row in self._fetch(conflict.query)]
+                if lines:
+                    yield Obstacle(
+                        f"There are {conflict.kind}:\n" + "\n".join(f"    {x}" for x in lines),
+                        conflict.remedy,
+                    )
+
+    def _missing_tables(self) -> Iterator[Obstacle]:
+        """Yield what is empty-handed: rows that belong to a table that is not there."""
+        for one in self.all:
+            for name, table in one.step.after.tables.items():
+                if name in one.step.before.tables or name not in self.found.tables:
+                    continue
+                for constraint in table.constraints:
+                    target = constraint.target
+                    if (
+                        target
+                        and target not in self.found.tables
+                        and not table.columns[constraint.columns[0]].nullable
+                        and self._fetch(f"SELECT EXISTS (SELECT FROM {quoted(name)})")[0][0]
+                    ):
+                        yield Obstacle(
+                            f"{name} has rows, and the table {target} that they belong to is"
+                            " not there.",
+                            f"Restore {target}, or point DATABASE_URL at the whole database.",
+                        )
+
+    def _types(self) -> Iterator[Obstacle]:
+        for one, name in self._tables():
+            table, there = one.step.after.tables[name], self.found.tables[name]
+            wrong = [
+                pair
+                for pair in mistyped(table, there)
+                if pair[0] != column_before(one, name, pair[0].name)
+            ]
+            for column, other in wrong:
+                spared = [
+                    f"({rule.where})"
+                    for rule in self.rules()
+                    if rule.table == name
+                    and column.name in rule.settles
+                    and (rule.when == "mistyped" or "::text" in rule.where)
+                ]
+                problem = inconvertible(
+                    self.connection,
+                    name,
+                    (column, other),
+                    self.facts.zone,
+                    " OR ".join(spared) or "false",
+                )
+                if problem:
+                    yield Obstacle(
+                        f"The column {name}.{column.name} is {other.type} instead of"
+                        f" {column.type}, and cannot be converted: {problem}.",
+                        "Mend those values, or rename the column out of the way.",
+                    )
+            if wrong:
+                for view in views_over(self.connection, name, [one.name for one, _ in wrong]):
+                    if view.problem:
+                        yield Obstacle(
+                            f"{view.name}, which {view.problem}, reads a column of {name} whose"
+                            " type has to change.",
+                            f"Drop {view.name}, run migrate, and make it again.",
+                        )
+
+    def _nulls(self) -> Iterator[Obstacle]:
+        settled = {f"{rule.table}.{column}" for rule in self.rules() for column in rule.settles}
+        for one, name in self._tables():
+            there = self.found.tables[name]
+            for column in one.step.after.tables[name].columns.values():
+                known = there.columns.get(column.name)
+                if (
+                    known is None
+                    or column.nullable
+                    or not known.nullable
+                    or column == column_before(one, name, column.name)
+                    or f"{name}.{column.name}" in settled
+                ):
+                    continue
+                yield from self._rows(
+                    name,
+                    f"{quoted(column.name)} IS NULL",
+                    f"without a {column.name}, which has to be there",
+                )
+
+    def _constraints(self) -> Iterator[Obstacle]:
+        """Yield the rows that an expected check or unique constraint would refuse."""
+        settled = {f"{rule.table}.{column}" for rule in self.rules() for column in rule.settles}
+        for one in self.steps:
+            for finding in one.findings:
+                constraint, name = finding.expected, str(finding.table)
+                if not isinstance(constraint, Constraint) or name not in self.found.tables:
+                    continue
+                columns = [f"{name}.{column}" for column in constraint.columns]
+                if not all(has(self.found, one) for one in columns) or settled & set(columns):
+                    continue
+                if constraint.kind == "check":
+                    yield from self._rows(
+                        name,
+                        f"NOT ({constraint.definition.removeprefix('CHECK ')})",
+                        f"that {constraint.name} forbids",
+                    )
+                elif constraint.kind == "foreign key" and constraint.target in self.found.tables:
+                    column, key = (
+                        quoted(constraint.columns[0]),
+                        key_of(self.found, constraint.target),
+                    )
+                    yield from self._rows(
+                        name,
+                        f"one.{column} IS NOT NULL AND NOT EXISTS (SELECT FROM"
+                        f" {quoted(constraint.target)} AS t WHERE t.{quoted(key)} = one.{column})",
+                        f"whose {constraint.columns[0]} is in no row of {constraint.target}",
+                    )
+
+    def _references(self) -> Iterator[Obstacle]:
+        """Yield the rows of others that refer to a row which has to go into quarantine."""
+        for rule in self.rules():
+            if not isinstance(rule, Quarantine):
+                continue
+            key = quoted(key_of(self.found, rule.table))
+            for name, constraint in references(self.found, rule.table):
+                if name in self.ours:
+                    continue
+                column = quoted(constraint.columns[0])
+                rows = self._fetch(
+                    f"SELECT {column}::text, count(*) FROM {quoted(name)} WHERE {column} IN"
+                    f" (SELECT one.{key} FROM {quoted(rule.table)} AS one WHERE {rule.where})"
+                    " GROUP BY 1 ORDER BY 1"
+                )
+                if rows:
+                    named = ", ".join(row[0] for row in rows[:SHOWN])
+                    yield Obstacle(
+                        f"There are {rule.kind}, and {sum(row[1] for row in rows)} rows of {name},"
+                        f" which is not this project's, refer to them by {constraint.columns[0]}:"
+                        f" {named}{' …' if len(rows) > SHOWN else ''}.",
+                        f"Give those rows of {rule.table} what they lack (UPDATE {rule.table} SET"
+                        f" {rule.settles[0] if rule.settles else '…'} = '…' WHERE {key} = '…'),"
+                        f" or let go of them in {name}.",
+                    )
+
+    def _rows(self, table: str, where: str, words: str) -> Iterator[Obstacle]:
+        key = quoted(key_of(self.found, table))
+        try:
+            with transaction.atomic(using=self.connection.alias):
+                rows = self._fetch(
+                    f"SELECT one.{key}::text, count(*) OVER () FROM {quoted(table)} AS one"
+                    f" WHERE {where} ORDER BY one.{key} LIMIT {SHOWN}"
+                )
+        except Error:  # the columns have other types yet, of which _types speaks
+            return
+        if rows:
+            named = ", ".join(row[0] for row in rows)
+            yield Obstacle(
+                f"{table} has {rows[0][1]} rows {words}: {named}"
+                f"{' …' if rows[0][1] > SHOWN else ''}.",
+                "Mend those rows, then run migrate again.",
+            )
+
+    def _tables(self) -> Iterator[tuple[Recognised, str]]:
+        for one in self.steps:
+            for name in one.step.after.tables:
+                if name in self.found.tables:
+                    yield one, name
+
+    def _fetch(self, sql: str) -> list[tuple[str, int]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows: list[tuple[str, int]] = cursor.fetchall()
+            return rows

@@ -1,0 +1,165 @@
+"""The SQL that brings a table people use to what a migration would have made.
+
+Each function returns units: one statement runs by itself, several in one transaction. Every
+unit may be the last before a crash; what is left is worked out anew from the live schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from schema.catalog import Catalog, Column, Constraint, Index, Table, quoted
+from schema.differences import Finding, same
+from schema.mending_postgresql import mended
+
+Unit = tuple[str, ...]
+
+DEFERRABLE = " DEFERRABLE INITIALLY DEFERRED"
+
+
+def columns(findings: Sequence[Finding]) -> Iterator[Unit]:
+    """Yield what adds the missing columns and sets the defaults of the others."""
+    for finding in findings:
+        match finding.expected, finding.found:
+            case Column() as column, None:
+                yield _added(str(finding.table), column)
+            case Column() as column, Column() as there:
+                if column.type == there.type and column.default != there.default:
+                    yield (f"{_alter(finding.table, column)} {_default(column)}",)
+
+
+def _added(table: str, column: Column) -> Unit:
+    """Return what adds a column without rewriting the table.
+
+    A default that is worked out (a time) would be made up for the rows that are there; they
+    get none, and what is known of them is filled in afterwards.
+    """
+    add = f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(column.name)}"
+    if column.default is None or "(" not in column.default or column.identity:
+        plain = column.default is None and not column.identity and not column.nullable
+        described = column.type if plain else column.describe()
+        return (f"{add} {described}",)
+    return f"{add} {column.type}", f"{_alter(table, column)} {_default(column)}"
+
+
+def _default(column: Column) -> str:
+    return "DROP DEFAULT" if column.default is None else f"SET DEFAULT {column.default}"
+
+
+def _alter(table: str | None, column: Column) -> str:
+    return f"ALTER TABLE {quoted(str(table))} ALTER COLUMN {quoted(column.name)}"
+
+
+def by_mender(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> Iterator[Unit]:
+    """Yield what makes tables, functions and triggers: nothing is there that it could block."""
+    for difference in mended(list(findings), expected, found, online=True):
+        yield tuple(difference.mend)
+
+
+def not_null(table: Table, there: Table) -> Iterator[Unit]:
+    """Yield what forbids NULL, reading the table without a lock that writers would feel.
+
+    A valid check spares SET NOT NULL the reading
+    (https://www.postgresql.org/docs/current/sql-altertable.html).
+    """
+    alter = f"ALTER TABLE {quoted(table.name)}"
+    for column in table.columns.values():
+        known = there.columns.get(column.name)
+        if known is None or column.nullable:
+            continue
+        name = f"{column.name}_is_not_null"
+        check = there.constraint(name)
+        if known.nullable:
+            if check is None:
+                yield (
+                    f"{alter} ADD CONSTRAINT {quoted(name)}"
+                    f" CHECK ({quoted(column.name)} IS NOT NULL) NOT VALID",
+                )
+            if check is None or not check.valid:
+                yield (f"{alter} VALIDATE CONSTRAINT {quoted(name)}",)
+            yield (f"{alter} ALTER COLUMN {quoted(column.name)} SET NOT NULL",)
+        if known.nullable or check is not None:
+            yield (f"{alter} DROP CONSTRAINT {quoted(name)}",)
+
+
+def checks_and_foreign_keys(findings: Sequence[Finding], found: Catalog) -> Iterator[Unit]:
+    """Yield what adds, renames or replaces checks and foreign keys, and validates them."""
+    for finding in findings:
+        constraint, there = finding.expected, finding.found
+        if not isinstance(constraint, Constraint) or constraint.kind not in {
+            "check",
+            "foreign key",
+        }:
+            continue
+        old = there if isinstance(there, Constraint) else None
+        alter = f"ALTER TABLE {quoted(str(finding.table))}"
+        name = quoted(constraint.name)
+        if old is not None and old.enforced and _reads(old) == _reads(constraint):
+            yield from _kept(alter, constraint, old)
+        else:
+            add = f"{alter} ADD CONSTRAINT {name} {constraint.definition} NOT VALID"
+            yield (f"{alter} DROP CONSTRAINT {quoted(old.name)}", add) if old else (add,)
+        if constraint.valid and not (old and old.valid and _reads(old) == _reads(constraint)):
+            yield (f"{alter} VALIDATE CONSTRAINT {name}",)
+        if constraint.kind == "foreign key":
+            table = found.tables[str(finding.table)]
+            for other in table.constraints:
+                if (
+                    other.kind == constraint.kind
+                    and other.columns == constraint.columns
+                    and other.target == constraint.target
+                    and other.name not in {constraint.name, old.name if old else ""}
+                ):
+                    yield (f"{alter} DROP CONSTRAINT {quoted(other.name)}",)
+
+
+def renamed(findings: Sequence[Finding]) -> Iterator[Unit]:
+    """Yield what makes foreign keys ours that are there under another name."""
+    for finding in findings:
+        match finding.expected, finding.found:
+            case Constraint(kind="foreign key") as wanted, Constraint() as there:
+                if there.enforced and _reads(there) == _reads(wanted):
+                    yield from _kept(f"ALTER TABLE {quoted(str(finding.table))}", wanted, there)
+
+
+def _reads(constraint: Constraint) -> str:
+    return constraint.definition.replace(DEFERRABLE, "")
+
+
+def _kept(alter: str, constraint: Constraint, old: Constraint) -> Iterator[Unit]:
+    """Yield what makes an old constraint ours without reading a row."""
+    unit: list[str] = []
+    if old.name != constraint.name:
+        unit.append(f"{alter} RENAME CONSTRAINT {quoted(old.name)} TO {quoted(constraint.name)}")
+    if old.definition != constraint.definition:
+        wanted = DEFERRABLE if DEFERRABLE in constraint.definition else " NOT DEFERRABLE"
+        unit.append(f"{alter} ALTER CONSTRAINT {quoted(constraint.name)}{wanted}")
+    if unit:
+        yield tuple(unit)
+
+
+def keys_and_indexes(
+    findings: Sequence[Finding], expected: Catalog, found: Catalog
+) -> Iterator[Unit]:
+    """Yield what makes keys, unique constraints and indexes while people write."""
+    for finding in findings:
+        match finding.expected, finding.found:
+            case Index() as index, None:
+                yield _built(index)
+            case Index() as index, Index() as there if not same(index, there):
+                yield (f"DROP INDEX CONCURRENTLY {quoted(there.name)}",)
+                yield _built(index)
+            case Index(), Index():
+                yield from _alone(finding, expected, found)
+            case Constraint() as one, _ if one.kind not in {"check", "foreign key"}:
+                yield from _alone(finding, expected, found)
+
+
+def _built(index: Index) -> Unit:
+    unique = "UNIQUE " if index.unique else ""
+    return (f"CREATE {unique}INDEX CONCURRENTLY {quoted(index.name)} ON {index.definition}",)
+
+
+def _alone(finding: Finding, expected: Catalog, found: Catalog) -> Iterator[Unit]:
+    for difference in mended([finding], expected, found, online=True):
+        yield from ((statement,) for statement in difference.mend)

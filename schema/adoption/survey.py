@@ -1,0 +1,166 @@
+"""What an adoption would find and do, told before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import Error, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.adoption.facts import Facts, Key, Repair, Rule
+from schema.adoption.following import has
+from schema.adoption.inspecting import Inspection
+from schema.adoption.obstacles import Obstacle
+from schema.adoption.recognising import Recognised, State, recognise, things
+from schema.adoption.types import mistyped
+from schema.catalog import Catalog, Table, quoted
+from schema.expected import Step
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the old tool recorded of one file."""
+
+    file: str
+    moment: datetime | None
+    steps: tuple[Key, ...]
+    true: bool
+
+
+@dataclass
+class Survey:
+    """Everything found; `obstacles` have to go before anything is done."""
+
+    steps: list[Recognised]
+    claims: list[Claim] | None
+    """None where the old tool's table is not there."""
+    unknown_files: list[str]
+    rows: dict[str, int]
+    foreign_tables: list[str]
+    foreign_columns: list[str]
+    foreign_objects: list[str]
+    repairs: list[tuple[str, int | None]] = field(default_factory=list)
+    """What the rules will do, and to how many rows; None where that shows only later."""
+    conversions: list[str] = field(default_factory=list)
+    obstacles: list[Obstacle] = field(default_factory=list)
+
+
+def survey(
+    connection: BaseDatabaseWrapper, facts: Facts, steps: Sequence[Step], found: Catalog
+) -> Survey:
+    """Look at the database that `found` was read from; change nothing."""
+    recognised = [recognise(step, found) for step in steps]
+    expected = steps[-1].after
+    ours = [name for name in found.tables if name in expected.tables]
+    claims, unknown = _claims(connection, facts, recognised, found)
+    looked = Inspection(connection, facts, found, recognised)
+    return Survey(
+        steps=recognised,
+        claims=claims,
+        unknown_files=unknown,
+        rows={name: _count(connection, f"SELECT count(*) FROM {quoted(name)}") for name in ours},
+        foreign_tables=[
+            name
+            for name in found.tables
+            if name not in expected.tables and name != facts.history.table
+        ],
+        foreign_columns=[
+            f"{name}.{column}"
+            for name in ours
+            for column in found.tables[name].columns
+            if column not in expected.tables[name].columns
+        ],
+        foreign_objects=[*_triggers(found, expected, ours), *_views(connection)],
+        repairs=list(_repairs(connection, looked.rules())),
+        conversions=list(_conversions(recognised, found)),
+        obstacles=looked.find(),
+    )
+
+
+def _claims(
+    connection: BaseDatabaseWrapper, facts: Facts, steps: list[Recognised], found: Catalog
+) -> tuple[list[Claim] | None, list[str]]:
+    history = facts.history
+    if not has(found, f"{history.table}.{history.file}"):
+        return None, []
+    there = has(found, f"{history.table}.{history.moment}")
+    moment = quoted(history.moment) if there else "NULL"
+    known: list[Claim] = []
+    unknown: list[str] = []
+    states = {one.key: one.state for one in steps}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {quoted(history.file)}, ({moment})::timestamp FROM {quoted(history.table)}"
+            " ORDER BY 2, 1"
+        )
+        for file, naive in cursor.fetchall():
+            if file not in facts.files:
+                unknown.append(file)
+                continue
+            keys = facts.files[file]
+            begun = [states[key] for key in keys if key in states]
+            # What is recorded as applied already needs no claim to be true.
+            true = not begun or begun[0] in {State.COMPLETE, State.PARTIAL}
+            known.append(Claim(file, naive and naive.replace(tzinfo=UTC), keys, true))
+    return known, unknown
+
+
+def _repairs(
+    connection: BaseDatabaseWrapper, rules: Sequence[Rule]
+) -> Iterator[tuple[str, int | None]]:
+    counted: set[str] = set()
+    for rule in rules:
+        where = rule.foretold if isinstance(rule, Repair) and rule.foretold else rule.where
+        if rule.kind in counted:
+            continue
+        try:
+            with transaction.atomic(using=connection.alias):
+                count = _count(
+                    connection,
+                    f"SELECT count(*) FROM {quoted(rule.table)} AS one WHERE {where}",
+                )
+        except Error:  # it reads what an earlier step makes or mends
+            yield rule.kind, None
+            continue
+        counted.add(rule.kind)
+        if count:
+            yield rule.kind, count
+
+
+def _conversions(steps: list[Recognised], found: Catalog) -> Iterator[str]:
+    for one in steps:
+        if one.state is not State.PARTIAL:
+            continue
+        own = {(table, getattr(thing, "name", "")) for table, thing in things(one.step)}
+        for name, table in one.step.after.tables.items():
+            if name in found.tables:
+                for column, there in mistyped(table, found.tables[name]):
+                    if (name, column.name) in own:
+                        yield f"{name}.{column.name} from {there.type} to {column.type}"
+
+
+def _triggers(found: Catalog, expected: Catalog, ours: list[str]) -> Iterator[str]:
+    for name in ours:
+        table: Table = found.tables[name]
+        for trigger in table.triggers:
+            if trigger not in expected.tables[name].triggers:
+                yield f"trigger {trigger} on {name}"
+
+
+def _views(connection: BaseDatabaseWrapper) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace ="
+            " (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY relname"
+        )
+        for (name,) in cursor.fetchall():
+            yield f"view {name}"
+
+
+def _count(connection: BaseDatabaseWrapper, sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        count: int = cursor.fetchone()[0]
+        return count

@@ -1,0 +1,283 @@
+"""Taking over a database that another tool made, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+from django.utils.module_loading import import_string
+
+from schema.adoption import mends
+from schema.adoption.facts import Facts, Key, When
+from schema.adoption.following import Followed, applies
+from schema.adoption.obstacles import Obstacle, rights
+from schema.adoption.recognising import Recognised, State, recognise
+from schema.adoption.statements import Statements
+from schema.adoption.survey import Survey, survey
+from schema.adoption.types import mistyped, retyping
+from schema.catalog import Catalog, Column, Table, quoted, read_catalog
+from schema.expected import Step, expected_steps
+from schema.models import MigrationRun
+
+
+class AdoptionError(Exception):
+    """The database cannot be taken over as it is; the text says why and what to do."""
+
+
+class Adoption:
+    """One adoption: what is there, what will be done, and the doing of it."""
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        loader: MigrationLoader,
+        facts: Facts,
+        doing: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Prepare to take over the database of `connection`; `doing` shows what goes on."""
+        self.connection = connection
+        self.loader = loader
+        self.facts = facts
+        self.doing = doing
+        self.statements = Statements(connection, lambda what: doing(f"waiting for a lock: {what}"))
+        self.pending = [key for key in facts.steps if key not in loader.applied_migrations]
+        self.moments: dict[Key, datetime] = {}
+        tables = frozenset(_tables(loader, facts))
+        self.followed = Followed(self.statements, tables)
+
+    @cached_property
+    def steps(self) -> dict[Key, Step]:
+        """Return the pending steps, each with the schema before and after."""
+        graph = self.loader.graph
+        before: dict[Key, None] = {}
+        for key in self.facts.steps:
+            before |= dict.fromkeys(graph.forwards_plan(key))
+        plan = [graph.nodes[key] for key in self.pending]
+        steps = expected_steps(self.connection, plan, list(before))
+        return {(step.migration.app_label, step.migration.name): step for step in steps}
+
+    def rights(self) -> list[Obstacle]:
+        """Return what the role may not do."""
+        return rights(self.connection, _tables(self.loader, self.facts))
+
+    def survey(self) -> Survey:
+        """Return what is there and what will be done."""
+        found = read_catalog(self.connection)
+        result = survey(self.connection, self.facts, list(self.steps.values()), found)
+        states = {one.key: one.state for one in result.steps}
+        for claim in result.claims or []:
+            for key in claim.steps:
+                begun = states.get(key) in {State.PARTIAL, State.COMPLETE}
+                if claim.true and claim.moment and begun:
+                    self.moments[key] = claim.moment
+        return result
+
+    def takes_over(self, migration: Migration) -> bool:
+        """Whether the work of `migration` is there, whole or in part, and is to be mended.
+
+        A migration that is not atomic can run over its own work, so it does.
+        """
+        key = (migration.app_label, migration.name)
+        if key not in self.pending:
+            return False
+        state = recognise(self.steps[key], read_catalog(self.connection)).state
+        return migration.atomic and state in {State.PARTIAL, State.COMPLETE}
+
+    def make_way(self, migration: Migration) -> None:
+        """Prepare for a migration that is not atomic and so can run over its own work.
+
+        What it would build a second time under another name becomes its own.
+        """
+        key = (migration.app_label, migration.name)
+        if key not in self.pending or migration.atomic:
+            return
+        step = self.steps[key]
+        self._units(lambda one, _: mends.renamed(one.findings), step)
+        self._units(
+            lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
+        )
+        self._drop_superseded(key)
+
+    def moment(self, migration: Migration) -> datetime | None:
+        """Return when the old tool did the work of `migration`, where it says so."""
+        return self.moments.get((migration.app_label, migration.name))
+
+    def mend(self, migration: Migration) -> None:
+        """Bring what is there to what `migration` makes; may be begun again at any point.
+
+        Raises:
+            AdoptionError: something still differs.
+        """
+        key = (migration.app_label, migration.name)
+        step = self.steps[key]
+        self._units(lambda one, _: mends.columns(one.findings), step)
+        self._follow(key, "mistyped")
+        self._follow(key, "twice", typed_only=step)
+        self._retype(step)
+        self._units(self._new, step)
+        self._follow(key, "twice")
+        self._follow(key, "triggered")
+        self._units(
+            lambda one, found: [
+                unit
+                for name, table in one.step.after.tables.items()
+                if name in found.tables
+                for unit in mends.not_null(_own(one.step, table), found.tables[name])
+            ],
+            step,
+        )
+        self._units(lambda one, found: mends.checks_and_foreign_keys(one.findings, found), step)
+        self._units(
+            lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
+        )
+        self._drop_superseded(key)
+        left = recognise(step, read_catalog(self.connection))
+        if left.state is not State.COMPLETE:
+            raise AdoptionError(
+                f"{migration} could not be completed; these still differ: "
+                + ", ".join(left.lacking())
+                + ". `python manage.py verify` shows how, once they are mended run migrate again."
+            )
+
+    def _units(
+        self,
+        make: Callable[[Recognised, Catalog], Iterable[mends.Unit]],
+        step: Step,
+    ) -> None:
+        found = read_catalog(self.connection)
+        for unit in make(recognise(step, found), found):
+            self.doing(" ".join(unit[0].split())[:120])
+            self.statements.run(*unit)
+
+    def _new(self, recognised: Recognised, found: Catalog) -> list[mends.Unit]:
+        """Return what makes the tables, functions and triggers that are not there."""
+        new = [
+            finding
+            for finding in recognised.findings
+            if finding.kind in {"function", "trigger"} or (isinstance(finding.expected, Table))
+        ]
+        return list(mends.by_mender(new, recognised.step.after, found))
+
+    def _retype(self, step: Step) -> None:
+        found = read_catalog(self.connection)
+        for name, table in step.after.tables.items():
+            if name in found.tables:
+                unit = retyping(
+                    self.connection, _own(step, table), found.tables[name], self.facts.zone
+                )
+                if unit:
+                    self.doing(f"changing the types of {name}")
+                    self.statements.run("SELECT 1", *unit)
+
+    def _follow(self, key: Key, when: When, typed_only: Step | None = None) -> None:
+        rules = [rule for rule in self.facts.of(key) if rule.when == when]
+        if not rules:
+            return
+        found = read_catalog(self.connection)
+        after = self.steps[key].after.tables
+        for rule in rules:
+            if not applies(rule, found):
+                continue
+            table = after.get(rule.table)
+            wrong = mistyped(table, found.tables[rule.table]) if table else []
+            differs = any(one.name in rule.settles for one, _ in wrong)
+            if when == "mistyped" and not differs:
+                continue
+            if typed_only and differs and "::text" not in rule.where:
+                continue
+            self.followed.follow(rule, found, self.doing)
+
+    def _drop_superseded(self, key: Key) -> None:
+        found = read_catalog(self.connection)
+        for table in found.tables.values():
+            for name in self.facts.superseded.get(key, ()):
+                if name in table.indexes:
+                    self.statements.run(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(name)}")
+
+
+def adoption_of(
+    connection: BaseDatabaseWrapper,
+    loader: MigrationLoader,
+    doing: Callable[[str], None] = lambda _: None,
+) -> Adoption | None:
+    """Return the adoption that the database is in need of, if it is."""
+    path = getattr(settings, "SCHEMA_ADOPTION", None)
+    if connection.vendor != "postgresql" or not path:
+        return None
+    facts: Facts = import_string(path)
+    adoption = Adoption(connection, loader, facts, doing)
+    begun = adoption.pending and _begun(connection, loader, adoption.pending)
+    return adoption if begun else None
+
+
+def _begun(
+    connection: BaseDatabaseWrapper, loader: MigrationLoader, pending: Sequence[Key]
+) -> bool:
+    """Whether something of a pending step is there, or an adoption was interrupted."""
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor))
+        if not tables:
+            return False
+        if MigrationRun._meta.db_table in tables:
+            runs = MigrationRun.objects.using(connection.alias).filter(
+                direction=MigrationRun.Direction.FORWARDS
+            )
+            done = set(
+                runs.filter(
+                    outcome__in=[MigrationRun.Outcome.SUCCEEDED, MigrationRun.Outcome.ADOPTED]
+                ).values_list("app", "name")
+            )
+            never_done = [key for key in pending if key not in done]
+            if never_done and runs.filter(outcome=MigrationRun.Outcome.ADOPTED).exists():
+                return True
+        for key in pending:
+            for table, column in _anchors(loader, key):
+                if table in tables and (
+                    column is None
+                    or column
+                    in {
+                        one.name
+                        for one in connection.introspection.get_table_description(cursor, table)
+                    }
+                ):
+                    return True
+    return False
+
+
+def _anchors(loader: MigrationLoader, key: Key) -> list[tuple[str, str | None]]:
+    """Return the tables that a migration makes, and the columns it adds to others."""
+    before = loader.project_state(key, at_end=False)
+    after = loader.project_state(key)
+    anchors: list[tuple[str, str | None]] = []
+    for name, model in after.models.items():
+        table = str(model.options.get("db_table") or "_".join(name))
+        if name not in before.models:
+            anchors.append((table, None))
+            continue
+        for field_name, field in model.fields.items():
+            if field_name not in before.models[name].fields and not field.many_to_many:
+                link = f"{field_name}_id" if field.remote_field else field_name
+                anchors.append((table, field.db_column or link))
+    return anchors
+
+
+def _tables(loader: MigrationLoader, facts: Facts) -> list[str]:
+    return sorted(
+        {table for key in facts.steps for table, column in _anchors(loader, key) if column is None}
+    )
+
+
+def _own(step: Step, table: Table) -> Table:
+    """Return the table with no other columns than those that the step adds or changes."""
+    before = step.before.tables.get(table.name)
+    if before is None:
+        return table
+    columns: dict[str, Column] = {
+        name: one for name, one in table.columns.items() if before.columns.get(name) != one
+    }
+    return Table(table.name, columns)

@@ -1,0 +1,101 @@
+"""Old databases, made of statements."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
+from django.db.migrations.recorder import MigrationRecorder
+from pytest_django import DjangoDbBlocker
+
+from schema.adoption import taking_over
+from schema.catalog import Catalog, read_catalog
+from schema.differences import find
+from schema.expected import Key, Step, expected_catalog, expected_steps
+from tests.conftest import Database, new_database
+from tests.schema.adoption import scripts
+
+Make = Callable[[Sequence[str]], Database]
+
+OLD_INDEXES = {
+    word
+    for statement in [*scripts.BASE, *scripts.V2, *scripts.V3, *scripts.V4, *scripts.EARLY]
+    for word in statement.split()
+    if word.startswith("idx_")
+}
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Catalog:
+    """Return what `migrate` makes of an empty database."""
+    folder = tmp_path_factory.mktemp("fresh")
+    with django_db_blocker.unblock(), new_database(folder) as database:
+        call_command("migrate", database=database.alias, verbosity=0)
+        applied = MigrationRecorder(database.connection).applied_migrations()
+        return expected_catalog(database.connection, applied)
+
+
+@pytest.fixture(scope="session")
+def nothing_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """Make a database to copy that has Django's own tables: they are in nobody's way."""
+    folder = tmp_path_factory.mktemp("template")
+    with django_db_blocker.unblock(), new_database(folder) as database:
+        for app in ("schema", "auth", "sessions"):
+            call_command("migrate", app, database=database.alias, verbosity=0)
+        database.connection.close()
+        yield database
+
+
+@pytest.fixture
+def make(
+    tmp_path: Path, nothing_of_ours: Database, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Make]:
+    """Return what makes a database by running statements, each committing by itself."""
+    with django_db_blocker.unblock(), ExitStack() as stack:
+
+        def made(statements: Sequence[str]) -> Database:
+            database = stack.enter_context(new_database(tmp_path, nothing_of_ours))
+            run(database, statements)
+            return database
+
+        yield made
+
+
+KNOWN: dict[tuple[str, ...], list[Step]] = {}
+
+
+@pytest.fixture(autouse=True)
+def steps_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the migrations make: it is the same on every database of one server."""
+
+    def once(
+        connection: BaseDatabaseWrapper, plan: Sequence[Migration], applied: Collection[Key]
+    ) -> list[Step]:
+        key = tuple(str(migration) for migration in plan)
+        if key not in KNOWN:
+            KNOWN[key] = expected_steps(connection, plan, applied)
+        return KNOWN[key]
+
+    monkeypatch.setattr(taking_over, "expected_steps", once)
+
+
+def run(database: Database, statements: Sequence[str]) -> None:
+    with database.connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def assert_like_fresh(database: Database, fresh: Catalog) -> None:
+    """Hold that nothing differs from a fresh schema, and nothing of the scripts is left over."""
+    found = read_catalog(database.connection)
+    assert find(fresh, found) == []
+    for name, table in fresh.tables.items():
+        there = found.tables[name]
+        assert OLD_INDEXES & set(there.indexes) == set()
+        extra = {one.name for one in there.constraints} - {one.name for one in table.constraints}
+        assert extra <= {"chat_messages_persona_id_fkey"}

@@ -1,0 +1,57 @@
+"""Every known state of an old database, taken over by `migrate`."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+
+from schema.catalog import Catalog
+from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for, fetch
+from tests.schema.adoption.conftest import Make, assert_like_fresh
+from tests.schema.adoption.states import STATES
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_old_database_becomes_like_a_fresh_one(make: Make, fresh: Catalog, state: str) -> None:
+    database = make(STATES[state])
+    before = all_rows(database.connection)
+    records = fetch(database.connection, RECORDS)
+
+    plan = io.StringIO()
+    call_command("migrate", database=database.alias, plan=True, stdout=plan)
+    assert all_rows(database.connection) == before
+    assert fetch(database.connection, RECORDS) == records
+
+    out = io.StringIO()
+    call_command("migrate", database=database.alias, stdout=out)
+    assert_like_fresh(database, fresh)
+    assert_all_accounted_for(before, database.connection)
+    assert fetch(database.connection, WRONG) == []
+
+    rows, records = all_rows(database.connection), fetch(database.connection, RECORDS)
+    again = io.StringIO()
+    call_command("migrate", database=database.alias, stdout=again)
+    assert "Nothing to do" in again.getvalue()
+    assert (all_rows(database.connection), fetch(database.connection, RECORDS)) == (rows, records)
+
+
+RECORDS = "SELECT app, name, applied FROM django_migrations ORDER BY id"
+# Messages that are in no thread of their own user's, threads whose counts are wrong, users
+# with two General threads, and users with personas of which not one is active.
+WRONG = """
+    SELECT 'message', m.id::text FROM chat_messages m
+    LEFT JOIN threads t ON t.id = m.thread_id AND t.user_id = m.user_id WHERE t.id IS NULL
+    UNION ALL
+    SELECT 'thread', t.id::text FROM threads t
+    WHERE t.message_count <> (SELECT count(*) FROM chat_messages m WHERE m.thread_id = t.id)
+    OR t.last_message_at IS DISTINCT FROM
+       (SELECT max(created_at) FROM chat_messages m WHERE m.thread_id = t.id)
+    UNION ALL
+    SELECT 'user', user_id::text FROM threads WHERE title = 'General'
+    GROUP BY user_id HAVING count(*) > 1 OR NOT bool_or(is_general)
+    UNION ALL
+    SELECT 'persona', user_id::text FROM personas
+    GROUP BY user_id HAVING count(*) FILTER (WHERE is_active) <> 1
+"""
