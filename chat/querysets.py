@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db import models
+from django.db import connections, models
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 if TYPE_CHECKING:
@@ -21,9 +22,47 @@ ABANDONED_AFTER = timedelta(seconds=10)
 class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
     """The language messages are asked for in."""
 
+    # Whose messages these are, once for_user() was asked: what search() looks among.
+    owner: User | None = None
+
+    def _clone(self) -> Self:
+        clone = super()._clone()  # type: ignore[misc]  # the stubs leave it out
+        clone.owner = self.owner
+        return clone  # type: ignore[no-any-return]
+
     def for_user(self, user: User) -> Self:
         """Keep this user's messages, newest first."""
-        return self.filter(user=user).order_by("-created_at", "-id")
+        messages = self.filter(user=user).order_by("-created_at", "-id")
+        messages.owner = user
+        return messages
+
+    def search(self, typed: str, *, best: bool = False) -> Self:
+        """Keep what matches, as typed into the search field: words, "phrases", -excluded.
+
+        Newest first, all of it; or, with `best`, the newest few hundred hits, best first.
+        Follows for_user(). A page of results is quicker with `chat.search.finding.find`.
+        """
+        # They import the models, which import this module.
+        from chat.search.finding import RANKED, find, scope_of
+        from chat.search.query import parse
+        from chat.search.statements import Statement, add_matches
+
+        if self.owner is None:
+            raise TypeError("search() follows for_user().")
+        query = parse(typed)
+        if best:
+            results = find(self.owner, query, best=True, size=RANKED, using=self.db)
+            keys = [hit.message.pk for hit in results.hits]
+            order = [models.When(pk=key, then=place) for place, key in enumerate(keys)]
+            found = self.filter(pk__in=keys)
+            return found.order_by(models.Case(*order)) if order else found
+        scope = scope_of(self.owner, query, self.db) if query else None
+        if scope is None:
+            return self.none()
+        statement = Statement(connections[self.db].vendor)
+        add_matches(statement, scope, None, columns="found.id")
+        matches = RawSQL(str(statement), statement.params)  # noqa: S611 - values are parameters
+        return self.filter(pk__in=matches)
 
     def in_thread(self, thread: Thread) -> Self:
         """Keep one conversation's messages, newest first."""

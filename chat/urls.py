@@ -3,6 +3,7 @@
 from django.urls import path
 
 from chat import views
+from chat.search import views as search
 
 app_name = "chat"
 urlpatterns = [
@@ -19,4 +20,5 @@ urlpatterns = [
     path("messages/<uuid:message>/versions/", views.versions, name="versions"),
     path("replies/<uuid:reply>/stop/", views.stop, name="stop"),
     path("replies/<uuid:reply>/stream/", views.stream, name="stream"),
+    path("search/", search.search, name="search"),
 ]

@@ -10,13 +10,18 @@ from schema.operations.constraints import (
     AddFieldUnchecked,
     AddForeignKeyOnline,
 )
-from schema.operations.indexes import AddIndexOnline, RemoveIndexOnline
+from schema.operations.indexes import (
+    AddIndexOnline,
+    AddPostgreSQLIndexOnline,
+    RemoveIndexOnline,
+)
 from schema.operations.sql import RerunnableSQL, SQLByVendor
 
 RERUNNABLE = (
     AddCheckOnline,
     AddForeignKeyOnline,
     AddIndexOnline,
+    AddPostgreSQLIndexOnline,
     BatchedSQL,
     RemoveIndexOnline,
     RerunnableSQL,
@@ -28,6 +33,7 @@ __all__ = [
     "AddFieldUnchecked",
     "AddForeignKeyOnline",
     "AddIndexOnline",
+    "AddPostgreSQLIndexOnline",
     "BatchedSQL",
     "RemoveIndexOnline",
     "RerunnableSQL",

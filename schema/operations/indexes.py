@@ -51,6 +51,35 @@ class AddIndexOnline(migrations.AddIndex):
         drop(app_label, schema_editor, from_state, to_state, model, self.index)
 
 
+class AddPostgreSQLIndexOnline(AddIndexOnline):
+    """Add an index that only PostgreSQL has and that the model does not name."""
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the model as it is: SQLite rebuilds tables with the indexes named there."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Build the index on PostgreSQL."""
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Drop the index on PostgreSQL."""
+        if schema_editor.connection.vendor == "postgresql":
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+
+
 class RemoveIndexOnline(migrations.RemoveIndex):
     """Remove an index; on PostgreSQL concurrently, unless it is all one transaction."""
 

@@ -1,0 +1,80 @@
+"""The search form."""
+
+import datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from chat.models import ChatMessage
+from chat.search.query import SearchQuery, parse
+from personas.models import Persona
+from users.models import User
+
+
+class SearchForm(forms.Form):
+    """What to look for; every field may be left empty, and text filters do the same."""
+
+    q = forms.CharField(
+        label="Search",
+        required=False,
+        strip=False,
+        widget=forms.TextInput(
+            attrs={
+                "type": "search",
+                "placeholder": "Search your messages",
+                "autocomplete": "off",
+                "enterkeyhint": "search",
+                "data-key": "/",
+                "autofocus": True,
+            }
+        ),
+    )
+    role = forms.ChoiceField(
+        label="From", required=False, choices=[("", "Anyone"), *ChatMessage.Role.choices]
+    )
+    persona = forms.ModelChoiceField(
+        label="Persona", required=False, queryset=Persona.objects.none(), empty_label="Any"
+    )
+    after = forms.DateField(
+        label="After", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    before = forms.DateField(
+        label="Before", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    best = forms.ChoiceField(
+        label="Order", required=False, choices=[("", "Newest first"), ("1", "Best first")]
+    )
+
+    def __init__(self, user: User, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        personas = self.fields["persona"]
+        if isinstance(personas, forms.ModelChoiceField):
+            personas.queryset = Persona.objects.for_user(user)
+
+    def query(self) -> SearchQuery:
+        """Return what is asked for; a field filled in wrongly is left out."""
+        self.is_valid()
+        data = self.cleaned_data
+        # A NUL fails the field, and is nothing one could look for.
+        query = parse(data.get("q") or str(self.data.get("q", "")).replace("\0", " "))
+        if data.get("role"):
+            query.roles.add(data["role"])
+        if data.get("persona"):
+            query.persona_ids.append(data["persona"].pk)
+        if data.get("after"):
+            after = _start(data["after"])
+            query.after = max(query.after or after, after)
+        if data.get("before"):
+            before = _start(data["before"])
+            query.before = min(query.before or before, before)
+        return query
+
+    @property
+    def best_first(self) -> bool:
+        """Whether the best are wanted first."""
+        return bool(self.cleaned_data.get("best"))
+
+
+def _start(day: datetime.date) -> datetime.datetime:
+    return timezone.make_aware(datetime.datetime.combine(day, datetime.time()))

@@ -1,0 +1,50 @@
+"""Words as the search index has them.
+
+The same rules stand in chat.0006_search_document, in SQL; tests/chat/search_table.py holds
+the three to one meaning.
+"""
+
+import re
+import unicodedata
+
+CJK = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003134f"
+)
+ACCENTS = re.compile("([A-Za-z])[\u0300-\u036f]+")
+RUN = re.compile(f"[{CJK}]+|[^{CJK}]+")
+IS_CJK = re.compile(f"[{CJK}]")
+# What is found of a message: a tsvector may not pass a megabyte.
+LENGTH = 50_000
+
+
+def fold(text: str) -> str:
+    """Return `text` in lower case, its Latin letters without accents."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", ACCENTS.sub(r"\1", decomposed)).lower()
+
+
+def words(text: str) -> list[str]:
+    """Split `text`, folded first, into runs of letters and digits, CJK runs by themselves."""
+    spaced = "".join(c if is_letter(c) else " " for c in fold(text))
+    return [run for word in spaced.split() for run in RUN.findall(word)]
+
+
+def is_letter(character: str) -> bool:
+    """Whether a character belongs to a word: a letter, a digit or a mark on a letter."""
+    if character.isascii():
+        return character.isalnum()
+    category = unicodedata.category(character)
+    # A mark on nothing is the variation selector after an emoji.
+    return (
+        category[0] == "L"
+        or category == "Nd"
+        or (category[0] == "M" and not "\ufe00" <= character <= "\ufe0f")
+    )
+
+
+def pairs(run: str) -> list[str]:
+    """Return the neighbouring characters of a CJK run, two by two."""
+    return [run[n : n + 2] for n in range(len(run) - 1)] or [run]
