@@ -1,0 +1,1 @@
+"""Believable people and conversations, for looking at the site and for measuring it."""
