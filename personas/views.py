@@ -1,15 +1,80 @@
 """The pages of the personas."""
 
+from __future__ import annotations
+
 from uuid import UUID
 
-from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_POST
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from personas.forms import PersonaForm
 from personas.models import Persona
-from personas.switching import switch_to
+from personas.switching import LastPersonaError, add_persona, delete_persona, switch_to
+from personas.voice import Voice
 from users.navigation import back_to
 from users.requests import PersonRequest
+
+NEEDS_ANOTHER = "It is your last persona: name one to take its place."
+
+
+@require_GET
+def index(request: PersonRequest) -> HttpResponse:
+    """Show all personas."""
+    living = Q(threads__deleted_at=None)
+    personas = Persona.objects.for_user(request.user).annotate(
+        thread_count=Count("threads", filter=living)
+    )
+    return render(request, "personas/list.html", {"personas": personas})
+
+
+@require_http_methods(["GET", "POST"])
+def create(request: PersonRequest) -> HttpResponseBase:
+    """Make a persona."""
+    form = PersonaForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        persona = add_persona(user=request.user, persona=form.save(commit=False))
+        messages.success(request, f"{persona.name} is made.")
+        return redirect("personas:list")
+    return _form(request, form)
+
+
+@require_http_methods(["GET", "POST"])
+def edit(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+    """Change a persona."""
+    persona = get_object_or_404(Persona.objects.for_user(request.user), pk=pk)
+    form = PersonaForm(request.POST or None, instance=persona)
+    if request.method == "POST" and form.is_valid():
+        changed = form.save(commit=False)
+        changed.save(update_fields=["name", "description", "color", "metadata", "updated_at"])
+        messages.success(request, f"{changed.name} is saved.")
+        return redirect("personas:list")
+    return _form(request, form)
+
+
+@require_http_methods(["GET", "POST"])
+def delete(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+    """Ask, and delete a persona; the last one together with naming another."""
+    personas = Persona.objects.for_user(request.user)
+    persona = get_object_or_404(personas, pk=pk)
+    error = ""
+    if request.method == "POST":
+        try:
+            replacement = request.POST.get("replacement", "").strip()[:100]
+            delete_persona(persona=persona, replacement=replacement)
+        except LastPersonaError:
+            error = NEEDS_ANOTHER
+        else:
+            messages.success(request, f"{persona.name} is deleted.")
+            return redirect("personas:list")
+    context = {
+        "persona": persona,
+        "is_last": not personas.exclude(pk=pk).exists(),
+        "error": error,
+    }
+    return render(request, "personas/delete.html", context, status=422 if error else 200)
 
 
 @require_POST
@@ -17,3 +82,8 @@ def switch(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     """Make a persona the active one, and go back to where it was clicked."""
     switch_to(persona=get_object_or_404(Persona.objects.for_user(request.user), pk=pk))
     return redirect(back_to(request))
+
+
+def _form(request: PersonRequest, form: PersonaForm) -> HttpResponse:
+    context = {"form": form, "voice": Voice.read(form.instance.metadata)}
+    return render(request, "personas/form.html", context, status=422 if form.errors else 200)

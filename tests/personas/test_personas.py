@@ -1,0 +1,134 @@
+"""Making, changing, switching and deleting personas."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from personas.models import Persona
+from personas.switching import LastPersonaError, delete_persona, switch_to
+from tests.factories import make_persona, make_thread, make_user
+from threads.models import Thread
+from users.models import User
+
+FORM = {"name": "Work me", "description": "Mails to colleagues", "color": "#0f766e"}
+
+
+def active(user: User) -> list[str]:
+    return list(Persona.objects.for_user(user).active().values_list("name", flat=True))
+
+
+@pytest.mark.django_db
+def test_personas_are_made_listed_and_changed(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    assert client.post(reverse("personas:create"), FORM | {"tone": "dry"}).status_code == 302
+    persona = Persona.objects.get()
+    assert (persona.name, persona.color, persona.is_active) == ("Work me", "#0f766e", True)
+    assert persona.metadata == {"tone": "dry"}
+    data = FORM | {"name": "Home me", "common_phrases": "See you\n\nAll right"}
+    assert client.post(reverse("personas:edit", args=[persona.pk]), data).status_code == 302
+    persona.refresh_from_db()
+    assert (persona.name, persona.is_active) == ("Home me", True)
+    assert persona.metadata == {"tone": "", "commonPhrases": ["See you", "All right"]}
+    assert b"Home me" in client.get(reverse("personas:list")).content
+
+
+@pytest.mark.django_db
+def test_a_colour_that_is_none_is_refused(client: Client) -> None:
+    client.force_login(make_user())
+    response = client.post(reverse("personas:create"), FORM | {"color": "red"})
+    assert response.status_code == 422
+    assert b"A colour is # and six hexadecimal digits" in response.content
+    assert Persona.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_switching_makes_exactly_one_active_and_goes_back(client: Client) -> None:
+    alice = make_user()
+    first, second = make_persona(alice, "First"), make_persona(alice, "Second")
+    client.force_login(alice)
+    response = client.post(
+        reverse("personas:switch", args=[second.pk]),
+        headers={"Referer": "http://testserver/personas/"},
+    )
+    assert response.headers["Location"] == "http://testserver/personas/"
+    assert active(alice) == ["Second"]
+    switch_to(persona=first)
+    assert active(alice) == ["First"]
+
+
+@pytest.mark.django_db
+def test_deleting_the_active_one_makes_another_active_and_keeps_the_threads() -> None:
+    alice = make_user()
+    first, _ = make_persona(alice, "First"), make_persona(alice, "Second")
+    thread = make_thread(alice, persona=first)
+    delete_persona(persona=first)
+    assert active(alice) == ["Second"]
+    assert Thread.objects.get(pk=thread.pk).persona is None
+
+
+@pytest.mark.django_db
+def test_the_last_one_goes_only_when_another_comes(client: Client) -> None:
+    alice = make_user()
+    only = make_persona(alice, "Only")
+    with pytest.raises(LastPersonaError):
+        delete_persona(persona=only)
+    client.force_login(alice)
+    url = reverse("personas:delete", args=[only.pk])
+    assert client.post(url).status_code == 422
+    assert client.post(url, {"replacement": "Heir"}).status_code == 302
+    assert list(Persona.objects.values_list("name", "is_active")) == [("Heir", True)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whatever_is_clicked_at_once_one_persona_is_active() -> None:
+    alice = make_user()
+    names = [f"Persona {number}" for number in range(6)]
+    personas = [make_persona(alice, name) for name in names]
+    barrier = threading.Barrier(6)
+    failures: list[Exception] = []
+
+    def click(verb: Callable[[], None]) -> None:
+        barrier.wait()
+        for _ in range(5):
+            try:
+                verb()
+            except (Persona.DoesNotExist, LastPersonaError):
+                pass  # another click deleted it: the page says 404
+            except Exception as error:
+                failures.append(error)
+        connection.close()
+
+    verbs: list[Callable[[], None]] = [
+        *(lambda p=persona: switch_to(persona=p) for persona in personas[:4]),
+        *(lambda p=persona: delete_persona(persona=p) for persona in personas[3:5]),
+    ]
+    clickers = [threading.Thread(target=click, args=[verb]) for verb in verbs]
+    for clicker in clickers:
+        clicker.start()
+    for clicker in clickers:
+        clicker.join()
+    assert failures == []
+    assert len(active(alice)) == 1
+    assert Persona.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_the_list_takes_the_same_number_of_queries_for_one_and_three(client: Client) -> None:
+    alice = make_user()
+    make_persona(alice)
+    client.force_login(alice)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            client.get(reverse("personas:list"))
+        return len(captured)
+
+    one = queries()
+    make_persona(alice, "Second"), make_persona(alice, "Third")
+    assert queries() == one
