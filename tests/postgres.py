@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -25,13 +26,16 @@ SETTINGS = (
 EMBEDDED = {"postgresql": "pginstall18", "postgresql-16": "pginstall"}
 
 
-def start(server: str = "postgresql", password: str = "") -> str:
+def start(
+    server: str = "postgresql", password: str = "", settings: Sequence[str] = SETTINGS
+) -> str:
     """Start a server that ends with this process; return the URL of its superuser.
 
     Args:
         server: `postgresql` or `postgresql-16` for an embedded server, otherwise a folder
             with `initdb` and `pg_ctl`.
         password: What the superuser logs in with; without one the server trusts everybody.
+        settings: Settings of the server, as NAME=VALUE.
     """
     folder = tempfile.mkdtemp(prefix="twinthread-pg-")
     # PostgreSQL refuses to run as root, so root lends itself a name without rights.
@@ -58,7 +62,7 @@ def start(server: str = "postgresql", password: str = "") -> str:
         Path(folder, "password").write_text(password)
         trust = ["-A", "scram-sha-256", "--pwfile", f"{folder}/password"]
     run(f"{binaries}/initdb", "-D", data, "-U", "postgres", *trust, "-E", "UTF8", "--no-sync")
-    options = " ".join(f"-c {setting}" for setting in SETTINGS) + f" -p {port} -k {folder}"
+    options = " ".join(f"-c {setting}" for setting in settings) + f" -p {port} -k {folder}"
     run(f"{binaries}/pg_ctl", "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start")
 
     def stop() -> None:
