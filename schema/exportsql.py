@@ -1,0 +1,239 @@
+"""The migrations as plain SQL files, for somebody who runs them by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.expected import Key
+from schema.ranges import literal
+from schema.recording import Recording, record
+
+LOCK_TIMEOUT = "5s"
+"""A statement that waits for a lock holds up everybody behind it: not longer than this."""
+
+HEAD_POSTGRESQL = """
+-- {title}
+-- Run with: psql -v ON_ERROR_STOP=1 -f {file}
+-- or paste it into a shell. It may be run again: what is done is left alone.
+"""
+ONE_BY_ONE = """\
+-- Not one transaction: it goes on beside people who read and write. A shell that sends all
+-- of it at once has to be given one statement at a time.
+"""
+ATOMIC = """
+BEGIN;
+SET LOCAL lock_timeout = '{timeout}';
+DO $migration$
+BEGIN
+IF {done} THEN
+    RAISE NOTICE '{key}: nothing to do';
+    RETURN;
+END IF;
+{checks}{statements}
+{noted}
+END
+$migration$;
+COMMIT;
+"""
+CHECK = """\
+IF {wrong} THEN
+    RAISE EXCEPTION '{key} goes after {other}';
+END IF;
+"""
+GUARDED = """
+DO $migration$
+BEGIN
+IF {done} THEN
+    RETURN;
+END IF;
+SET LOCAL lock_timeout = '{timeout}';
+{checks}{statements}
+END
+$migration$;
+"""
+
+HEAD_SQLITE = """
+-- {title}
+-- Run with: sqlite3 -bail FILE < {file}
+-- with nobody else writing. Run again, or out of turn, it stops and changes nothing.
+"""
+SQLITE = """
+PRAGMA foreign_keys = OFF;
+BEGIN IMMEDIATE;
+CREATE TEMPORARY TABLE here (
+    done integer CONSTRAINT {name}_has_nothing_to_do CHECK (done = 0),
+    out_of_turn integer CONSTRAINT {name}_is_not_next CHECK (out_of_turn = 0)
+);
+INSERT INTO here SELECT {done}, {out_of_turn};
+DROP TABLE here;
+{statements}
+{noted}
+COMMIT;
+PRAGMA foreign_keys = ON;
+"""
+
+# What PostgreSQL refuses inside a function, so no condition can be put before it. Both say
+# themselves what is done already.
+ALONE = re.compile(r"\s*((CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|DO \$batches\$)")
+
+
+def export(connection: BaseDatabaseWrapper, folder: Path, *, rollback: bool) -> list[Path]:
+    """Write the files into `folder`, which is made if need be; return them.
+
+    Raises:
+        FileExistsError: there is something in the folder.
+        NotSQLError, CatalogError, IrreversibleError: see `record`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(folder)
+    first, recordings = record(connection, backwards=rollback)
+    if connection.vendor == "sqlite":
+        recordings = in_a_row(recordings)
+    files: dict[str, str] = {}
+    for number, recording in enumerate(recordings, start=1):
+        files[file_name(number, recording)] = _forwards(
+            connection.vendor, number, recording, first if number == 1 else []
+        )
+    files["all.sql"] = "".join(files.values())
+    for number, recording in enumerate(recordings, start=1):
+        if rollback:
+            name = f"rollback/{file_name(number, recording)}"
+            files[name] = _backwards(connection.vendor, name, recording)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.lstrip("\n"), encoding="utf-8")
+    return [folder / name for name in files]
+
+
+def in_a_row(recordings: list[Recording]) -> list[Recording]:
+    """Return recordings each of which goes right after the one before.
+
+    SQLite rebuilds a table for many changes, and lifts every trigger off meanwhile: the
+    statements are those for the triggers that were there when they were recorded.
+    """
+    order = [(one.migration.app_label, one.migration.name) for one in recordings]
+    return [
+        replace(
+            one,
+            parents=tuple(order[max(place - 1, 0) : place]),
+            children=tuple(order[place + 1 : place + 2]),
+        )
+        for place, one in enumerate(recordings)
+    ]
+
+
+def file_name(number: int, recording: Recording) -> str:
+    """Return the name of the file for one migration."""
+    migration = recording.migration
+    return f"{number:04}_{migration.app_label}_{migration.name}.sql"
+
+
+def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) -> str:
+    key = (recording.migration.app_label, recording.migration.name)
+    app, name = map(literal, key)
+    moment = "now()" if vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    noted = (
+        f"INSERT INTO django_migrations (app, name, applied) SELECT {app}, {name}, {moment}"
+        f" WHERE NOT {recorded(key)};"
+    )
+    preparing = "".join(
+        f"\n{re.sub('^CREATE TABLE ', 'CREATE TABLE IF NOT EXISTS ', statement)};\n"
+        for statement in first
+    )
+    return _file(
+        vendor,
+        f"{recording.migration}: {_summary(recording)}",
+        file_name(number, recording),
+        recording,
+        recording.forwards,
+        noted,
+        done=recorded(key),
+        wrong=[
+            *((f"NOT {recorded(parent)}", parent) for parent in recording.parents),
+            *((recorded(child), child) for child in recording.children if vendor == "sqlite"),
+        ],
+        preparing=preparing,
+    )
+
+
+def _backwards(vendor: str, file: str, recording: Recording) -> str:
+    key = (recording.migration.app_label, recording.migration.name)
+    app, name = map(literal, key)
+    return _file(
+        vendor,
+        f"{recording.migration}, the way back: {_summary(recording)}",
+        file,
+        recording,
+        recording.backwards,
+        f"DELETE FROM django_migrations WHERE app = {app} AND name = {name};",  # noqa: S608 - quoted
+        done=f"NOT {recorded(key)}",
+        wrong=[(recorded(child), child) for child in recording.children],
+    )
+
+
+def _file(
+    vendor: str,
+    title: str,
+    file: str,
+    recording: Recording,
+    statements: list[str],
+    noted: str,
+    *,
+    done: str,
+    wrong: Sequence[tuple[str, Key]],
+    preparing: str = "",
+) -> str:
+    """Return the text of one file, which notes in the end that it is done."""
+    app, name = recording.migration.app_label, recording.migration.name
+    key = f"{app}.{name}"
+    if vendor != "postgresql":
+        return (
+            HEAD_SQLITE.format(title=title, file=file)
+            + preparing
+            + SQLITE.format(
+                name=f"{app}_{name}",
+                done=done,
+                out_of_turn=" OR ".join(condition for condition, _ in wrong) or "0",
+                statements=joined(statements),
+                noted=noted,
+            )
+        )
+    checks = "".join(
+        CHECK.format(wrong=condition, key=key, other=".".join(other)) for condition, other in wrong
+    )
+    head = HEAD_POSTGRESQL.format(title=title, file=file)
+    facts = {"timeout": LOCK_TIMEOUT, "done": done, "checks": checks}
+    if recording.migration.atomic:
+        body = ATOMIC.format(**facts, key=key, statements=joined(statements), noted=noted)
+        return head + preparing + body
+    parts = [GUARDED.format(**facts, statements="")] if checks else []
+    for statement in statements:
+        if ALONE.match(statement):
+            parts.append(f"\n{statement.strip()};\n")
+        else:
+            parts.append(GUARDED.format(**facts | {"checks": ""}, statements=joined([statement])))
+    return head + ONE_BY_ONE + "".join(parts) + f"\n{noted}\n"
+
+
+def _summary(recording: Recording) -> str:
+    """Return the first line of what the migration's file says of itself."""
+    text = __import__(recording.migration.__module__, fromlist=["_"]).__doc__ or ""
+    return text.strip().partition("\n")[0] or "the framework's own"
+
+
+def recorded(key: Key) -> str:
+    """Return the condition that a migration is recorded."""
+    app, name = map(literal, key)
+    return f"EXISTS (SELECT 1 FROM django_migrations WHERE app = {app} AND name = {name})"  # noqa: S608 - quoted
+
+
+def joined(statements: Sequence[str]) -> str:
+    """Return statements as the lines of a file."""
+    return "\n".join(f"{statement.strip()};" for statement in statements)

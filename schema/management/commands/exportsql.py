@@ -1,0 +1,51 @@
+"""Write the migrations as SQL files."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.exceptions import IrreversibleError
+
+from schema.catalog import CatalogError
+from schema.connecting import connect
+from schema.exportsql import export
+from schema.recording import NotSQLError
+from schema.reporting import Report
+
+
+class Command(BaseCommand):
+    """Write one file a migration, and one with all of them."""
+
+    help = (
+        "Writes the migrations as plain SQL for the database's engine: one file a migration, "
+        "numbered in the order of application, and all.sql. Running them by hand comes to the "
+        "same as `migrate`, also half-way. Changes nothing in the database."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the folder and what to write."""
+        parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR")
+        parser.add_argument("--rollback", action="store_true", help="Write the way back too.")
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Write the files."""
+        connection = connections[options["database"]]
+        connect(connection, Report(self.stdout, quiet=True))
+        folder: Path = options["output"]
+        try:
+            files = export(connection, folder, rollback=options["rollback"])
+        except FileExistsError as error:
+            raise CommandError(f"{folder} is not an empty folder. Name another.") from error
+        except OSError as error:
+            raise CommandError(f"Cannot write into {folder}: {error.strerror}.") from error
+        except NotSQLError as error:
+            raise CommandError(f"{error} Run `python manage.py migrate` instead.") from error
+        except (CatalogError, IrreversibleError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Wrote {len(files)} files to {folder}.")
+        if options["verbosity"] > 1:
+            for file in files:
+                self.stdout.write(f"  {file.relative_to(folder)}")
