@@ -3,6 +3,7 @@
 from django.urls import path
 
 from chat import views
+from chat.export import views as export
 from chat.search import views as search
 
 app_name = "chat"
@@ -21,4 +22,7 @@ urlpatterns = [
     path("replies/<uuid:reply>/stop/", views.stop, name="stop"),
     path("replies/<uuid:reply>/stream/", views.stream, name="stream"),
     path("search/", search.search, name="search"),
+    path("export/", export.page, name="export"),
+    path("export/<slug:name>/", export.everything, name="export_everything"),
+    path("threads/<uuid:thread>/export/<slug:name>/", export.thread, name="export_thread"),
 ]
