@@ -129,7 +129,30 @@ TWINS = [
         settles=("metadata",),
     ),
 ]
+MESSAGE_TIMES = [
+    Repair(
+        step=CHAT,
+        kind="messages without a time got the earliest they can have been written at",
+        table="chat_messages",
+        where=f"one.created_at IS NULL AND NOT {NO_SUCH_USER}",
+        foretold=f"one.created_at IS NULL AND NOT {NO_SUCH_USER}",
+        assign="created_at = COALESCE(one.updated_at,"
+        " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id), now())",
+        settles=("created_at",),
+        needs=("chat_messages.updated_at",),
+    ),
+    Repair(
+        step=CHAT,
+        kind="messages without a time of change got the time they were written at",
+        table="chat_messages",
+        where=f"one.updated_at IS NULL AND NOT {NO_SUCH_USER}",
+        assign="updated_at = one.created_at",
+        settles=("updated_at",),
+    ),
+]
 MESSAGES = [
+    # Before anything else touches a row: what is NULL then, a trigger would make the present.
+    *MESSAGE_TIMES,
     Repair(
         step=CHAT,
         kind="messages without a user went to their persona's user",
@@ -166,25 +189,7 @@ MESSAGES = [
         reason="the message's user does not exist",
         settles=("user_id",),
     ),
-    Repair(
-        step=CHAT,
-        kind="messages without a time got the earliest they can have been written at",
-        table="chat_messages",
-        where="one.created_at IS NULL",
-        foretold="one.created_at IS NULL",
-        assign="created_at = COALESCE(one.updated_at,"
-        " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id), now())",
-        settles=("created_at",),
-        needs=("chat_messages.updated_at",),
-    ),
-    Repair(
-        step=CHAT,
-        kind="messages without a time of change got the time they were written at",
-        table="chat_messages",
-        where="one.updated_at IS NULL",
-        assign="updated_at = one.created_at",
-        settles=("updated_at",),
-    ),
+    *MESSAGE_TIMES,
 ]
 PERSONA_COLUMNS = [
     Repair(
@@ -241,15 +246,6 @@ CONVERSATIONS = [
     ),
     Repair(
         step=THREADS,
-        kind="threads of a persona that does not exist lost the link to it",
-        table="threads",
-        where="one.persona_id IS NOT NULL AND NOT EXISTS"
-        " (SELECT FROM personas AS p WHERE p.id = one.persona_id)",
-        assign="persona_id = NULL",
-        settles=("persona_id",),
-    ),
-    Repair(
-        step=THREADS,
         kind="threads without a time got the earliest that is known of them",
         table="threads",
         where=NO_TIME,
@@ -259,6 +255,15 @@ CONVERSATIONS = [
         ),
         settles=("created_at", "updated_at"),
         needs=("threads.last_message_at",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads of a persona that does not exist lost the link to it",
+        table="threads",
+        where="one.persona_id IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM personas AS p WHERE p.id = one.persona_id)",
+        assign="persona_id = NULL",
+        settles=("persona_id",),
     ),
     Repair(
         step=THREADS,

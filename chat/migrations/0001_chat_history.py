@@ -7,6 +7,29 @@ from django.db import migrations, models
 from django.db.models.functions import Now
 
 import schema.functions
+import schema.operations
+
+# Other programs may write NULL where the old table allowed it and ours does not.
+NULL_MEANS_DEFAULT = [
+    """
+    CREATE FUNCTION chat_messages_null_means_default() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.created_at := COALESCE(NEW.created_at, now());
+        NEW.updated_at := COALESCE(NEW.updated_at, now());
+        RETURN NEW;
+    END
+    $$
+    """,
+    """
+    CREATE TRIGGER chat_messages_null_means_default BEFORE INSERT OR UPDATE ON chat_messages
+    FOR EACH ROW WHEN (NEW.created_at IS NULL OR NEW.updated_at IS NULL)
+    EXECUTE FUNCTION chat_messages_null_means_default()
+    """,
+]
+NULL_IS_REFUSED = [
+    "DROP TRIGGER chat_messages_null_means_default ON chat_messages",
+    "DROP FUNCTION chat_messages_null_means_default()",
+]
 
 
 class Migration(migrations.Migration):
@@ -68,5 +91,9 @@ class Migration(migrations.Migration):
                     models.Index(fields=["-created_at", "-id"], name="chat_messages_created_idx"),
                 ],
             },
+        ),
+        schema.operations.SQLByVendor(
+            forward={"postgresql": NULL_MEANS_DEFAULT},
+            backward={"postgresql": NULL_IS_REFUSED},
         ),
     ]

@@ -7,6 +7,34 @@ from django.db import migrations, models
 from django.db.models.functions import Now
 
 import schema.functions
+import schema.operations
+
+# Other programs may write NULL where the old table allowed it and ours does not.
+NULL_MEANS_DEFAULT = [
+    """
+    CREATE FUNCTION personas_null_means_default() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.name := COALESCE(NEW.name, 'My Twin');
+        NEW.metadata := COALESCE(NEW.metadata, '{}');
+        NEW.created_at := COALESCE(NEW.created_at, now());
+        NEW.updated_at := COALESCE(NEW.updated_at, now());
+        RETURN NEW;
+    END
+    $$
+    """,
+    """
+    CREATE TRIGGER personas_null_means_default BEFORE INSERT OR UPDATE ON personas
+    FOR EACH ROW WHEN (
+        NEW.name IS NULL OR NEW.metadata IS NULL
+        OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
+    )
+    EXECUTE FUNCTION personas_null_means_default()
+    """,
+]
+NULL_IS_REFUSED = [
+    "DROP TRIGGER personas_null_means_default ON personas",
+    "DROP FUNCTION personas_null_means_default()",
+]
 
 
 class Migration(migrations.Migration):
@@ -58,5 +86,9 @@ class Migration(migrations.Migration):
                     models.Index(fields=["user", "created_at", "id"], name="personas_user_idx"),
                 ],
             },
+        ),
+        schema.operations.SQLByVendor(
+            forward={"postgresql": NULL_MEANS_DEFAULT},
+            backward={"postgresql": NULL_IS_REFUSED},
         ),
     ]

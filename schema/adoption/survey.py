@@ -48,12 +48,19 @@ class Survey:
 
 
 def survey(
-    connection: BaseDatabaseWrapper, facts: Facts, steps: Sequence[Step], found: Catalog
+    connection: BaseDatabaseWrapper,
+    facts: Facts,
+    steps: Sequence[Step],
+    found: Catalog,
+    tables: Sequence[str],
 ) -> Survey:
-    """Look at the database that `found` was read from; change nothing."""
+    """Look at the database that `found` was read from; change nothing.
+
+    `tables` are those that the steps are about.
+    """
     recognised = [recognise(step, found) for step in steps]
     expected = steps[-1].after
-    ours = [name for name in found.tables if name in expected.tables]
+    ours = [name for name in found.tables if name in tables and name in expected.tables]
     claims, unknown = _claims(connection, facts, recognised, found)
     looked = Inspection(connection, facts, found, recognised)
     return Survey(

@@ -47,8 +47,8 @@ class Adoption:
         self.statements = Statements(connection, lambda what: doing(f"waiting for a lock: {what}"))
         self.pending = [key for key in facts.steps if key not in loader.applied_migrations]
         self.moments: dict[Key, datetime] = {}
-        tables = frozenset(_tables(loader, facts))
-        self.followed = Followed(self.statements, tables)
+        self.tables = _tables(loader, facts)
+        self.followed = Followed(self.statements, frozenset(self.tables))
 
     @cached_property
     def steps(self) -> dict[Key, Step]:
@@ -63,12 +63,12 @@ class Adoption:
 
     def rights(self) -> list[Obstacle]:
         """Return what the role may not do."""
-        return rights(self.connection, _tables(self.loader, self.facts))
+        return rights(self.connection, self.tables)
 
     def survey(self) -> Survey:
         """Return what is there and what will be done."""
         found = read_catalog(self.connection)
-        result = survey(self.connection, self.facts, list(self.steps.values()), found)
+        result = survey(self.connection, self.facts, list(self.steps.values()), found, self.tables)
         states = {one.key: one.state for one in result.steps}
         for claim in result.claims or []:
             for key in claim.steps:
@@ -220,7 +220,7 @@ def _begun(
 ) -> bool:
     """Whether something of a pending step is there, or an adoption was interrupted."""
     with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor))
+        tables = set(connection.introspection.table_names(cursor, include_views=True))
         if not tables:
             return False
         if MigrationRun._meta.db_table in tables:

@@ -17,7 +17,10 @@ def tell(connection: BaseDatabaseWrapper, report: Report) -> None:
     """Say what an adoption would find and do, if the database is in need of one."""
     adoption = adoption_of(connection, MigrationLoader(connection))
     if adoption is not None:
-        _say(_looked(adoption), report)
+        survey = _looked(adoption)
+        _say(survey, report)
+        if survey.obstacles:
+            report.say("obstacles", prose.refusal(survey.obstacles))
 
 
 def prepare(adoption: Adoption, report: Report) -> None:

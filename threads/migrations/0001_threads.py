@@ -9,19 +9,25 @@ from django.db.models.functions import Coalesce, Now
 import schema.functions
 import schema.operations
 
-# The old table allowed NULL here, and other programs may write it.
+# Other programs may write NULL where the old table allowed it and ours does not.
 NULL_MEANS_DEFAULT = [
     """
     CREATE FUNCTION threads_null_means_default() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         NEW.description := COALESCE(NEW.description, '');
+        NEW.message_count := COALESCE(NEW.message_count, 0);
+        NEW.created_at := COALESCE(NEW.created_at, now());
+        NEW.updated_at := COALESCE(NEW.updated_at, now());
         RETURN NEW;
     END
     $$
     """,
     """
     CREATE TRIGGER threads_null_means_default BEFORE INSERT OR UPDATE ON threads
-    FOR EACH ROW WHEN (NEW.description IS NULL)
+    FOR EACH ROW WHEN (
+        NEW.description IS NULL OR NEW.message_count IS NULL
+        OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
+    )
     EXECUTE FUNCTION threads_null_means_default()
     """,
 ]
