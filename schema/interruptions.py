@@ -14,13 +14,14 @@ from schema.survey import Side, Survey
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}
 
 POSTGRESQL_NAMES = """
-    SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+    SELECT relname FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace
     UNION ALL
     SELECT relname || '.' || attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-    WHERE relnamespace = current_schema()::regnamespace
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace
       AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT conname FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
+    SELECT conname FROM pg_constraint
+    WHERE connamespace = quote_ident(current_schema())::regnamespace
 """
 SQLITE_NAMES = """
     SELECT name FROM sqlite_master

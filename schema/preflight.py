@@ -89,8 +89,8 @@ def _rights(connection: BaseDatabaseWrapper, plan: Plan, altered: set[str]) -> I
             )
         cursor.execute(
             "SELECT relname, pg_get_userbyid(relowner) FROM pg_class"
-            " WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (%s)"
-            " AND NOT pg_has_role(relowner, 'USAGE') ORDER BY relname",
+            " WHERE relnamespace = quote_ident(current_schema())::regnamespace"
+            " AND relname = ANY (%s) AND NOT pg_has_role(relowner, 'USAGE') ORDER BY relname",
             [sorted(altered)],
         )
         for table, owner in cursor.fetchall():
@@ -99,7 +99,7 @@ def _rights(connection: BaseDatabaseWrapper, plan: Plan, altered: set[str]) -> I
                 f'Migrate as "{owner}", or: GRANT "{owner}" TO "{role}";',
             )
         cursor.execute(
-            "SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+            "SELECT FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace"
             " AND relname = 'django_migrations'"
             " AND NOT has_table_privilege(oid, 'SELECT, INSERT, DELETE')"
         )
@@ -125,7 +125,7 @@ def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iter
         cursor.execute(
             "SELECT current_setting('data_directory'),"
             " coalesce(sum(pg_total_relation_size(oid)), 0)"
-            " FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+            " FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace"
             " AND relname = ANY (%s)",
             [sorted(altered)],
         )

@@ -217,7 +217,7 @@ def contents(migrated: Migrated) -> dict[str, list[tuple[object, ...]]]:
     rows: dict[str, list[tuple[object, ...]]] = {}
     with migrated.database.connection.cursor() as cursor:
         for table in migrated.expected.tables.values():
-            columns = ", ".join(f'"{name}"' for name in table.columns)
+            columns = ", ".join(f'"{name}"' for name in table.columns) or "rowid"
             cursor.execute(f'SELECT {columns} FROM "{table.name}" ORDER BY 1')
             rows[table.name] = cursor.fetchall()
     return rows
