@@ -40,13 +40,12 @@ def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None
         replies.InFlightError: A reply is being written; nothing is saved.
         IntegrityError: The key belongs to another message.
     """
-    _lock(thread)
+    is_first = _lock(thread).message_count == 0
     if key and (known := thread.messages.questions().filter(pk=key).first()):
         return Turn(known, known.replies.order_by("created_at").last(), is_new=False)
     message = ChatMessage(user=thread.user, thread=thread, role=ChatMessage.Role.USER, content=text)
     if key:
         message.pk = key
-    is_first = not thread.messages.exists()
     message.save(force_insert=True)
     if is_first:
         titles.begin(thread, text)
@@ -120,9 +119,9 @@ def _ask(
     return reply
 
 
-def _lock(thread: Thread) -> None:
-    """Let what is done to one thread be done one after the other."""
-    Thread.objects.select_for_update(no_key=True).get(pk=thread.pk)
+def _lock(thread: Thread) -> Thread:
+    """Let what is done to one thread be done one after the other; return it as it is now."""
+    return Thread.objects.select_for_update(no_key=True).get(pk=thread.pk)
 
 
 def _thread(message: ChatMessage) -> Thread:

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, close_old_connections
 
-from chat import producing, replies
+from chat import producing, provider, replies
 from chat.live import Live
 from chat.models import Reply
 
@@ -75,6 +75,7 @@ class Engine:
         """Use the running event loop, and look after what dead workers left."""
         self.loop = asyncio.get_running_loop()
         self.is_closing = False
+        await self.in_database(provider.prepare)
         self._keep(self._sweep())
 
     def close(self) -> None:

@@ -94,6 +94,19 @@ def around(thread: Thread, sought: ChatMessage) -> Stretch:
     )
 
 
+def said(message: ChatMessage) -> Entry:
+    """Return what the person has just said, as it is shown."""
+    return Entry(
+        message,
+        html=None,
+        origin=None,
+        has_versions=message.versions.exists(),
+        is_last_question=True,
+        is_last_answer=False,
+        is_sought=False,
+    )
+
+
 def entry(message: ChatMessage, thread: Thread) -> Entry | None:
     """Return one message as it is shown; None if it is gone."""
     return next(iter(_entries(thread, list(_messages(thread).filter(pk=message.pk)))), None)

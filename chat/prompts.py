@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chat import offers
 from chat.models import ChatMessage, Reply
+from personas.voice import Voice
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
@@ -108,27 +109,20 @@ def twin(persona: Persona | None, person: str) -> str:
 
 
 def traits(persona: Persona) -> list[str]:
-    """Return how `persona` speaks, a line a trait, from whatever its metadata holds."""
-    lines = [f"About you: {persona.description}"] if persona.description.strip() else []
-    metadata = persona.metadata if isinstance(persona.metadata, dict) else {}
-    for key, value in metadata.items():
-        if text := _words(value):
-            lines.append(f"{str(key).replace('_', ' ').capitalize()}: {text}")
-    return lines
-
-
-def _words(value: object) -> str:
-    """Return any JSON value as words; empty for what says nothing."""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool) or value is None:
-        return ""
-    if isinstance(value, dict):
-        parts = ((str(key), _words(part)) for key, part in value.items())
-        return "; ".join(f"{key}: {text}" for key, text in parts if text)
-    if isinstance(value, list):
-        return " | ".join(text for part in value if (text := _words(part)))
-    return str(value)
+    """Return what is known of how `persona` speaks; what nobody said is left out."""
+    voice = Voice.read(persona.metadata)
+    sentence = voice.average_sentence
+    said = {
+        "About you": persona.description.strip(),
+        "How you speak": voice.instructions,
+        "Your tone": voice.tone,
+        "What you often say (now and then, not in each answer)": " | ".join(voice.common_phrases),
+        "The length of your sentences": f"about {sentence:.0f} words" if sentence else "",
+        "Texts in your own words, for their manner and not for their matter": "".join(
+            f"\n---\n{text}" for text in voice.sample_texts
+        ),
+    }
+    return [f"{name}: {text}" for name, text in said.items() if text]
 
 
 def _as_said(message: ChatMessage) -> ChatCompletionMessageParam:

@@ -7,6 +7,7 @@ they leave out, so only the text and the reason for its end are taken for grante
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from chat.failures import Failure
 
 if TYPE_CHECKING:
     import openai
-    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+    from openai.types.chat import ChatCompletionMessageParam
 
 CONNECT_SECONDS = 10
 # The reasons for an end that are not "all is said"; none at all means the line broke.
@@ -76,6 +77,12 @@ def client() -> openai.AsyncOpenAI:
     return _client(settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY, settings.OPENAI_TIMEOUT)
 
 
+def prepare() -> None:
+    """Load what takes a second now, so that the first reply does not wait for it."""
+    if is_configured():
+        client()
+
+
 async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> AsyncIterator[Piece]:
     """Yield a reply as it comes.
 
@@ -83,6 +90,7 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
         ProviderError: Also after some of it has come, and when the stream ends without
             saying why: then what came may not be all.
     """
+    import httpx2  # what openai speaks HTTP with
     import openai
 
     loop = asyncio.get_running_loop()
@@ -90,28 +98,49 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
     reason, spoken = "", False
     try:
         # Keep-alive comments are not words, so silence is measured here, not by the socket.
-        async with asyncio.timeout(silence) as patience:
-            answer = await client().chat.completions.create(
+        async with (
+            asyncio.timeout(silence) as patience,
+            client().chat.completions.with_streaming_response.create(
                 model=model,
                 messages=messages,
                 stream=True,
                 stream_options={"include_usage": True},
-            )
-            async with answer:
-                async for chunk in answer:
-                    patience.reschedule(loop.time() + silence)
-                    piece = read(chunk)
-                    reason = piece.end or reason
-                    spoken = spoken or bool(piece.text)
-                    yield piece
+            ) as response,
+        ):
+            async for data in events(response.iter_bytes()):
+                patience.reschedule(loop.time() + silence)
+                piece = read(data)
+                reason = piece.end or reason
+                spoken = spoken or bool(piece.text)
+                yield piece
     except TimeoutError as error:
         raise ProviderError(Failure.SILENT) from error
     except openai.OpenAIError as error:
-        raise explain(error, started=spoken) from error
+        raise explain(error) from error
+    except httpx2.TimeoutException as error:
+        raise ProviderError(Failure.SILENT) from error
+    except httpx2.HTTPError as error:
+        raise ProviderError(Failure.CUT_OFF, str(error)) from error
     except ValueError as error:  # a line that is no JSON
         raise ProviderError(Failure.BROKEN, str(error)) from error
     if failure := ENDS.get(reason, None if spoken else Failure.EMPTY):
         raise ProviderError(failure)
+
+
+async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+    """Yield the JSON objects of a stream of server-sent events.
+
+    openai's own reader makes a validated model of each word, which takes most of the time
+    of the whole way to the browser (390 against 170 microseconds a word).
+    """
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                if (data := line[5:].strip()) == b"[DONE]":
+                    return
+                yield json.loads(data)
 
 
 async def complete(
@@ -129,34 +158,51 @@ async def complete(
             model=model, messages=messages, max_tokens=most_tokens
         )
     except openai.OpenAIError as error:
-        raise explain(error, started=False) from error
+        raise explain(error) from error
     except ValueError as error:
         raise ProviderError(Failure.BROKEN, str(error)) from error
     return (answer.choices[0].message.content or "") if answer.choices else ""
 
 
-def read(chunk: ChatCompletionChunk) -> Piece:
-    """Return what a chunk holds; the one with the token counts has no choices."""
-    text, end = "", ""
-    if chunk.choices:
-        choice = chunk.choices[0]
-        text = (choice.delta.content if choice.delta else None) or ""
-        end = choice.finish_reason or ""
-    if usage := chunk.usage:
-        return Piece(text, end, usage.prompt_tokens, usage.completion_tokens)
-    return Piece(text, end)
+def read(data: object) -> Piece:
+    """Return what an event holds; the one with the token counts has no choices.
+
+    Raises:
+        ProviderError: It holds an error.
+    """
+    event = _mapping(data)
+    if error := event.get("error"):
+        detail = str(_mapping(error).get("message") or error)
+        failure = Failure.TOO_LONG if TOO_LONG.search(detail) else Failure.BROKEN
+        raise ProviderError(failure, _without_key(detail))
+    choices = event.get("choices")
+    choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    text = _mapping(choice.get("delta")).get("content")
+    usage = _mapping(event.get("usage"))
+    return Piece(
+        text if isinstance(text, str) else "",
+        str(choice.get("finish_reason") or ""),
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+    )
 
 
-def explain(error: openai.OpenAIError, *, started: bool) -> ProviderError:
-    """Return what an error of the package means to the person."""
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def explain(error: openai.OpenAIError) -> ProviderError:
+    """Return what an error of the package, before any word has come, means to the person."""
     import openai
 
     detail = _without_key(getattr(error, "message", "") or str(error))
     match error:
-        case openai.APITimeoutError():
-            return ProviderError(Failure.SILENT if started else Failure.UNREACHABLE, detail)
-        case openai.APIConnectionError():
-            return ProviderError(Failure.CUT_OFF if started else Failure.UNREACHABLE, detail)
+        case openai.APIConnectionError():  # a time-out is one of them
+            return ProviderError(Failure.UNREACHABLE, detail)
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return ProviderError(Failure.REFUSED, detail)
         case openai.RateLimitError():

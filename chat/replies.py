@@ -37,33 +37,35 @@ class End:
 
 @transaction.atomic
 def begin(
-    *,
-    thread: Thread,
-    voice: str,
-    question: ChatMessage,
-    answer: ChatMessage | None = None,
-    key: uuid.UUID | None = None,
+    *, thread: Thread, voice: str, question: ChatMessage, answer: ChatMessage | None = None
 ) -> Reply:
     """Return a new reply in flight; who calls starts its task once this is committed.
 
     Raises:
         InFlightError: Another one is being written in the thread.
     """
-    interrupt_abandoned(thread=thread)
-    fields = {"id": key} if key else {}
+    fresh = Reply(
+        thread=thread,
+        voice=voice,
+        question=question,
+        answer=answer,
+        persona=_persona(thread) if voice == Reply.Voice.TWIN else None,
+        model=thread.model or settings.OPENAI_MODEL,
+    )
+    # The second time, what a dead worker left in flight is out of the way.
+    if _is_begun(fresh) or (interrupt_abandoned(thread=thread) and _is_begun(fresh)):
+        return fresh
+    raise InFlightError
+
+
+def _is_begun(reply: Reply) -> bool:
+    """Write the row; there is one in flight a thread, says the database."""
     try:
         with transaction.atomic():
-            return Reply.objects.create(
-                thread=thread,
-                voice=voice,
-                question=question,
-                answer=answer,
-                persona=_persona(thread) if voice == Reply.Voice.TWIN else None,
-                model=thread.model or settings.OPENAI_MODEL,
-                **fields,
-            )
-    except IntegrityError as error:
-        raise InFlightError from error
+            reply.save(force_insert=True)
+    except IntegrityError:
+        return False
+    return True
 
 
 @transaction.atomic

@@ -219,7 +219,7 @@ def _show(
     if not request.htmx:
         return redirect(f"{turn.message.get_absolute_url().partition('?')[0]}#end")
     context = _context(request, pages.Stretch(thread, [])) | {
-        "entry": pages.entry(turn.message, thread),
+        "entry": pages.said(turn.message),
         "attempt": turn.reply,
         "is_configured": provider.is_configured(),
     }

@@ -59,7 +59,7 @@ def test_reply_streams_and_becomes_one_message(site: Site, provider: ProviderSer
 
 def test_twin_speaks_as_the_persona(site: Site, provider: ProviderServer) -> None:
     alice = make_user()
-    persona = make_persona(alice, "Captain", metadata={"tone": "salty", "phrases": ["Ahoy"]})
+    persona = make_persona(alice, "Captain", metadata={"tone": "salty", "commonPhrases": ["Ahoy"]})
     thread = make_thread(alice, persona=persona)
     visitor = site.log_in(alice)
     reply = say(visitor, thread, "Hello words=1", voice="twin")

@@ -1,0 +1,190 @@
+"""A conversation from sign-up on, in a real browser, with a model's server that misbehaves."""
+
+import re
+import uuid
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from chat.models import ChatMessage, Reply
+from tests.chat.attacks import ATTACKS
+from tests.chat.provider_server import ProviderServer
+
+pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_streaming.py
+DONE = 20_000  # milliseconds
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Your message").last.fill(text)
+    page.keyboard.press("Enter")
+    expect(page.locator(".entry.user").last).to_contain_text(text)
+
+
+def last_reply(page: Page) -> Locator:
+    return page.locator(".entry:not(.user)").last
+
+
+def wait_until_done(page: Page) -> None:
+    expect(page.locator("[data-stream]")).to_have_count(0, timeout=DONE)
+
+
+def test_from_sign_up_to_dark_mode_on_a_phone(alice_page: Page) -> None:
+    page = alice_page
+    page.goto("/personas/new/")
+    page.get_by_label("Name", exact=True).fill("Captain")
+    page.get_by_role("button", name="Make persona").click()
+    page.locator("details.switcher > summary").click()
+    page.get_by_role("button", name="Captain", exact=True).click()
+    page.get_by_role("button", name="New thread").click()
+    page.wait_for_url("**/threads/*/")
+    expect(page.locator(".voices")).to_contain_text("Captain")
+
+    say(page, "Hello words=3")
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3")
+    expect(last_reply(page).locator(".name")).to_have_text("Assistant")
+    wait_until_done(page)
+
+    page.locator(".voices").get_by_label("Captain").check()
+    say(page, "And you? words=2")
+    expect(last_reply(page).locator(".name")).to_have_text("Captain")
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    wait_until_done(page)
+
+    say(page, "Slowly words=60 pause=0.1")
+    expect(last_reply(page).locator(".said")).to_contain_text("word5")
+    page.reload()
+    expect(last_reply(page).locator(".said")).to_contain_text("word1 word2 word3 word4 word5 word6")
+    expect(page).to_have_title(re.compile("Hello words=3|A fitting title"))
+    page.get_by_role("button", name="Stop the reply").click()
+    wait_until_done(page)
+    expect(last_reply(page)).to_contain_text("You stopped this reply.")
+    stopped = Reply.objects.latest("created_at")
+    assert stopped.answer is not None
+    expect(last_reply(page).locator(".said")).to_have_text(stopped.answer.content.strip())
+
+    ChatMessage.objects.filter(content__startswith="Slowly").update(content="words=5")
+    last_reply(page).get_by_role("button", name="Try again").click()
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3 word4 word5")
+    wait_until_done(page)
+    last_reply(page).get_by_label("Earlier versions").click()
+    expect(last_reply(page).locator(".version-list")).to_contain_text("word1")
+
+    page.get_by_role("button", name="Dark", exact=True).click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(25, 24, 22)"
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    say(page, "On the phone words=1")
+    wait_until_done(page)
+    expect(page.locator("#composer")).to_be_in_viewport()
+    expect(last_reply(page).locator(".said")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("words=2 after=stall", "The model went silent."),
+        ("words=2 after=drop", "The reply was cut off before its end."),
+        ("words=2 after=cut", "The reply was cut off before its end."),
+        ("status=429", "taking no more requests for now"),
+        ("status=401", "does not accept this site's key"),
+    ],
+)
+def test_person_sees_what_happened_and_tries_again(
+    alice_page: Page, script: str, reason: str
+) -> None:
+    page = alice_page
+    say(page, f"Hello {script}")
+    wait_until_done(page)
+    expect(last_reply(page)).to_contain_text(reason)
+    if "words" in script:
+        expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    ChatMessage.objects.filter(role="user").update(content="Hello words=3")
+    last_reply(page).get_by_role("button", name="Try again").click()
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3")
+    wait_until_done(page)
+    assert ChatMessage.objects.filter(role="user").count() == 1
+    assert ChatMessage.objects.filter(role="assistant").count() == 1
+
+
+def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Slowly words=40 pause=0.1")
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(last_reply(second).locator(".said")).to_contain_text("word1 word2 word3")
+    second.get_by_label("Your message").last.fill("Me too")
+    second.keyboard.press("Enter")
+    expect(second.get_by_role("alert")).to_contain_text("A reply is being written")
+    expect(second.get_by_label("Your message").last).to_have_value("Me too")
+    second.reload()
+    expect(second.get_by_label("Your message").last).to_have_value("Me too")
+    page.get_by_role("button", name="Stop the reply").click()
+    wait_until_done(second)
+    expect(last_reply(second)).to_contain_text("You stopped this reply.")
+    second.close()
+
+
+def test_edit_and_resend_keeps_the_earlier_exchange(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "First words=1")
+    wait_until_done(page)
+    page.locator(".entry.user").last.get_by_label("Edit").click()
+    page.locator("[data-edit] textarea").fill("Second words=2")
+    page.get_by_role("button", name="Send again").click()
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    wait_until_done(page)
+    expect(page.locator(".entry.user")).to_have_count(1)
+    page.locator(".entry.user").get_by_label("Earlier versions").click()
+    expect(page.locator(".version-list")).to_contain_text("First words=1")
+
+
+def test_delete_asks_once_more(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Hello words=1")
+    wait_until_done(page)
+    last_reply(page).get_by_label("Delete").click()
+    assert ChatMessage.objects.count() == 2
+    last_reply(page).get_by_label("Delete for good? Press again").click()
+    expect(page.locator(".entry")).to_have_count(1)
+    assert ChatMessage.objects.count() == 1
+
+
+def test_long_conversation_opens_at_the_end_and_loads_upwards(alice_page: Page) -> None:
+    page = alice_page
+    thread = uuid.UUID(page.url.rstrip("/").rpartition("/")[2])
+    say(page, "Hello words=1")
+    wait_until_done(page)
+    first = ChatMessage.objects.filter(thread=thread).earliest("created_at")
+    ChatMessage.objects.bulk_create(
+        ChatMessage(user=first.user, thread_id=thread, role="user", content=f"Number {n}")
+        for n in range(150)
+    )
+    page.reload()
+    expect(page.locator(".said", has_text="Number 149")).to_be_in_viewport()
+    assert page.locator(".entry").count() == 40
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator(".said", has_text="Number 75")).to_be_attached()
+    expect(page.locator(".said", has_text="Number 110")).to_be_in_viewport()
+    page.goto(first.get_absolute_url())
+    expect(page.locator(".sought")).to_be_in_viewport()
+    expect(page.locator(".sought")).to_contain_text("Hello words=1")
+
+
+def test_markdown_attacks_run_nothing_and_fetch_nothing(
+    alice_page: Page, provider: ProviderServer
+) -> None:
+    page = alice_page
+    provider.texts["attacks"] = "\n\n".join(ATTACKS)
+    fetched: list[str] = []
+    own = page.url.partition("/threads")[0]
+    page.on("request", lambda r: None if r.url.startswith(own) else fetched.append(r.url))
+    page.evaluate("window.attacked = 0")
+    say(page, "text=attacks")
+    wait_until_done(page)
+    links = page.locator(".entry.assistant .said a").evaluate_all("all => all.map(a => a.href)")
+    assert [link for link in links if not re.match("(https?://|mailto:)|$", link)] == []
+    assert page.locator(".entry.assistant .said :is(img, script, svg, iframe, style)").count() == 0
+    page.mouse.move(600, 400)
+    assert page.evaluate("window.attacked") == 0
+    assert fetched == []
+    assert page.evaluate("window.violations") == []
