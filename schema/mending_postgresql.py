@@ -90,10 +90,18 @@ class _Mender:
             # Its body may name what is mended only later.
             statements = ["SET check_function_bodies = off", *statements]
             statements.append("RESET check_function_bodies")
-        if other is None or _head(function) == _head(other):
-            return statements
-        # The result's type cannot be replaced; the triggers that call it are put back.
         name = function.signature.split("(", 1)[0]
+        if other is None:
+            return statements
+        if _head(function) == _head(other):
+            # What other bodies returned stands in the indexes on it.
+            return statements + [
+                f"REINDEX INDEX{self.concurrently} {quoted(index.name)}"
+                for table in self.found.tables.values()
+                for index in table.indexes.values()
+                if f"{name}(" in index.definition
+            ]
+        # The result's type cannot be replaced; the triggers that call it are put back.
         triggers = [
             trigger.sql
             for table in self.expected.tables.values()

@@ -53,6 +53,7 @@ def rebuild(expected: Table, found: Table) -> list[str]:
         "BEGIN IMMEDIATE",
         f"CREATE TABLE {new} ({', '.join(body)}){options}",
         f"INSERT INTO {new} ({into}) SELECT {values} FROM {name}",  # noqa: S608 - quoted names
+        *_same_sequence(expected, found.name),
         f"DROP TABLE {name}",
         f"ALTER TABLE {new} RENAME TO {name}",
         *_hanging(found),
@@ -72,6 +73,18 @@ def _extra_constraints(expected: Table, found: Table) -> list[str]:
         if item.column is None or item.column in expected.columns
         for constraint in item.constraints
         if not any(constraint is one for one in ours)
+    ]
+
+
+def _same_sequence(expected: Table, name: str) -> list[str]:
+    """Return what keeps AUTOINCREMENT from giving a number again that was once given."""
+    if not any("AUTOINCREMENT" in one.definition for one in expected.constraints):
+        return []
+    old, new = (text.replace("'", "''") for text in (name, f"new__{name}"))
+    return [
+        f"DELETE FROM sqlite_sequence WHERE name = '{new}'",  # noqa: S608 - a table's name
+        "INSERT INTO sqlite_sequence (name, seq)"  # noqa: S608
+        f" SELECT '{new}', seq FROM sqlite_sequence WHERE name = '{old}'",
     ]
 
 

@@ -389,6 +389,33 @@ def test_mends_for_a_transaction_run_in_one(migrated: Migrated, names: dict[str,
     assert migrated.differences() == []
 
 
+def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
+    migrated.run(
+        [
+            "CREATE OR REPLACE FUNCTION chat_search_document"
+            "(owner uuid, said_at timestamptz, said text) RETURNS tsvector LANGUAGE plpgsql"
+            " IMMUTABLE STRICT PARALLEL SAFE COST 1000"
+            " AS $$ BEGIN RETURN to_tsvector('pg_catalog.simple', 'nothing'); END $$",
+            "INSERT INTO users (email, password_hash) VALUES ('alice@example.com', '')",
+            "INSERT INTO chat_messages (user_id, role, content)"
+            " SELECT id, 'user', 'Hello' FROM users",
+        ]
+    )
+    found = migrated.differences()
+    assert [one.object for one in found] == [
+        "function chat_search_document(uuid, timestamp with time zone, text)"
+    ]
+    migrated.run(found[0].mend)
+    assert migrated.differences() == []
+    with migrated.database.connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(
+            "SELECT count(*) FROM chat_messages"
+            " WHERE chat_search_document(user_id, created_at, content) @@ 'hello'::tsquery"
+        )
+        assert cursor.fetchone() == (1,)
+
+
 @pytest.mark.every_server
 def test_what_others_made_is_no_difference(migrated: Migrated) -> None:
     statements = """

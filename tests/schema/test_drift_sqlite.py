@@ -293,6 +293,25 @@ def test_rebuild_keeps_rows_and_what_others_made(migrated: Migrated) -> None:
         assert cursor.fetchone() == (1,)
 
 
+def test_rebuild_gives_no_number_again(migrated: Migrated) -> None:
+    row = "INSERT INTO schema_quarantine (table_name, row, reason) VALUES ('users', '{}', 'none')"
+    migrated.run([row, row, "DELETE FROM schema_quarantine"])
+    migrated.run(
+        [
+            "PRAGMA writable_schema = ON",
+            "UPDATE sqlite_master SET sql = replace(sql, '\"reason\" text NOT NULL',"
+            " '\"reason\" text') WHERE name = 'schema_quarantine'",
+            "PRAGMA writable_schema = RESET",
+        ]
+    )
+    assert len(migrated.differences()) == 1
+    migrated.mend()
+    migrated.run([row])
+    with migrated.database.connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM schema_quarantine")
+        assert cursor.fetchall() == [(3,)]
+
+
 def test_a_rebuild_for_several_differences_runs_once(migrated: Migrated) -> None:
     migrated.run(
         [

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from schema.models import MigrationRun
+from tests import postgres
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
@@ -69,10 +72,13 @@ def test_sql_mends_what_differs(migrated: Migrated) -> None:
     status, out = verify(migrated.database, as_sql=True)
     assert status == 1
     if migrated.database.connection.vendor == "postgresql":
-        command = ["psql", "-X", "-v", "ON_ERROR_STOP=1", migrated.database.url]
+        psql = [str(postgres.embedded() / "bin" / "psql"), "-X", "-v", "ON_ERROR_STOP=1"]
+        subprocess.run(
+            [*psql, migrated.database.url], input=out, text=True, check=True, capture_output=True
+        )
     else:
-        command = ["sqlite3", "-bail", migrated.database.url.removeprefix("sqlite:///")]
-    subprocess.run(command, input=out, text=True, check=True, capture_output=True)
+        with closing(sqlite3.connect(migrated.database.url.removeprefix("sqlite:///"))) as file:
+            file.executescript(out)
     assert verify(migrated.database)[0] == 0
 
 
