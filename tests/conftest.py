@@ -32,6 +32,8 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory, worke
     if VENDOR == "sqlite":
         name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
     settings.DATABASES["default"]["TEST"]["NAME"] = name
+    # Threads that a view leaves behind must not keep the database from being dropped.
+    settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -58,6 +58,18 @@ class Thread(models.Model):
                 models.F("id").desc(),
                 name="threads_recent_idx",
             ),
+            # What is deleted and may go for good: organising.purge.
+            models.Index(
+                fields=["deleted_at"],
+                condition=models.Q(deleted_at__isnull=False),
+                name="threads_deleted_idx",
+            ),
+            # A user's pinned threads: the sidebar of every page.
+            models.Index(
+                fields=["user"],
+                condition=models.Q(pinned_at__isnull=False),
+                name="threads_pinned_idx",
+            ),
             # A persona's threads, and its SET NULL when the persona goes.
             models.Index(fields=["persona"], name="threads_persona_idx"),
         ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce
 
 if TYPE_CHECKING:
     from threads.models import Thread  # noqa: F401 - named in a text below
@@ -38,10 +40,16 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
         return self.filter(pinned_at__isnull=False)
 
     def titled(self, words: str) -> Self:
-        """Keep those whose title holds every one of `words`, in any case and order."""
-        found = self.annotate(title_lower=Lower("title"))
-        for word in words.lower().split():
-            found = found.filter(title_lower__contains=word)
+        """Keep those whose title holds every one of `words`, in any case and order.
+
+        SQLite folds the case of ASCII letters only, so a word is sought in its usual cases.
+        """
+        found = self
+        for word in words.split():
+            cases = {word, word.lower(), word.upper(), word.capitalize()}
+            found = found.filter(
+                reduce(or_, (models.Q(title__icontains=case) for case in sorted(cases)))
+            )
         return found
 
     def recent(self) -> Self:

@@ -2,11 +2,18 @@
 
 from django.urls import path
 
-from threads import views
+from threads import entrance, views
 
 app_name = "threads"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("account/sign-up/", views.sign_up, name="sign_up"),
+    path("account/sign-up/", entrance.sign_up, name="sign_up"),
+    path("threads/", views.index, name="list"),
     path("threads/new/", views.create, name="create"),
+    path("threads/<uuid:thread>/edit/", views.edit, name="edit"),
+    path("threads/<uuid:thread>/rename/", views.rename, name="rename"),
+    path("threads/<uuid:thread>/pin/", views.pin, name="pin"),
+    path("threads/<uuid:thread>/archive/", views.archive, name="archive"),
+    path("threads/<uuid:thread>/delete/", views.delete, name="delete"),
+    path("threads/<uuid:thread>/restore/", views.restore, name="restore"),
 ]

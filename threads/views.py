@@ -1,43 +1,21 @@
 """The pages of the threads."""
 
-from django.contrib.auth import login
-from django.contrib.auth.decorators import login_not_required
-from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from __future__ import annotations
 
-from threads.joining import sign_up as join
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from threads import listing, organising
+from threads.forms import ThreadForm, TitleForm
+from threads.listing import Shelf
 from threads.models import Thread
-from threads.organising import start_thread
-from users import attempts, devices
-from users.forms import TAKEN, TOO_MANY, SignUpForm
+from users.navigation import back_to
 from users.requests import PersonRequest
-
-
-@login_not_required
-def sign_up(request: HttpRequest) -> HttpResponseBase:
-    """Make an account and log in to it."""
-    if request.user.is_authenticated:
-        return redirect("threads:home")
-    form = SignUpForm(request.POST or None)
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if not attempts.SIGN_UP.take(attempts.address_of(request)):
-            form.add_error(None, TOO_MANY)
-            status = 429
-        if form.is_valid():
-            try:
-                user = join(**form.cleaned_data)
-            except IntegrityError:
-                form.add_error("email", TAKEN)
-            else:
-                login(request, user)
-                response = redirect("threads:home")
-                devices.remember(request, response, user.email)
-                return response
-    return render(request, "threads/sign_up.html", {"form": form}, status=status)
 
 
 @require_GET
@@ -49,7 +27,109 @@ def home(request: PersonRequest) -> HttpResponseBase:
     return render(request, "threads/welcome.html")
 
 
+@require_GET
+def index(request: PersonRequest) -> HttpResponse:
+    """Show a page of the list: whole, or the rows alone where htmx asks for more."""
+    words = request.GET.get("q", "")[:200]
+    after = request.GET.get("after", "")
+    shelf = request.GET.get("show", Shelf.CURRENT)
+    if shelf not in Shelf.values:
+        raise Http404
+    try:
+        page = listing.page(request.user, shelf=Shelf(shelf), words=words, after=after)
+    except listing.BadPlaceError:
+        raise Http404 from None
+    context = {"page": page, "words": words, "shelf": shelf, "shelves": Shelf.choices}
+    partial = request.htmx and not request.htmx.history_restore_request
+    return render(request, "threads/_rows.html" if partial else "threads/list.html", context)
+
+
 @require_POST
 def create(request: PersonRequest) -> HttpResponseBase:
     """Go to a new thread."""
-    return redirect(start_thread(user=request.user))
+    return redirect(organising.start_thread(user=request.user))
+
+
+@require_http_methods(["GET", "POST"])
+def edit(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Change what a thread is called, what it is about and who speaks in it."""
+    found = _thread(request, thread)
+    before = found.title
+    form = ThreadForm(request.POST or None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        if data["title"] != before:
+            organising.rename(thread=found, title=data["title"])
+        organising.describe(thread=found, description=data["description"], persona=data["persona"])
+        messages.success(request, "The thread is saved.")
+        return redirect(found)
+    status = 422 if form.errors else 200
+    return render(request, "threads/edit.html", {"form": form, "thread": found}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def rename(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Rename a thread in place; without htmx, on its page of settings."""
+    found = _thread(request, thread)
+    if not request.htmx and request.method == "GET":
+        return redirect("threads:edit", found.pk)
+    form = TitleForm(request.POST or None, initial={"title": found.title})
+    if request.method == "POST" and form.is_valid():
+        organising.rename(thread=found, title=form.cleaned_data["title"])
+        if not request.htmx:
+            return redirect(back_to(request))
+        return render(request, "threads/_renamed.html", {"thread": found})
+    if "keep" in request.GET:
+        return render(request, "threads/_heading.html", {"thread": found})
+    context = {"form": form, "thread": found}
+    return render(request, "threads/_rename.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def pin(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Pin a thread, or unpin it."""
+    organising.pin(thread=_thread(request, thread), pinned="off" not in request.POST)
+    return redirect(back_to(request))
+
+
+@require_POST
+def archive(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Archive a thread, or bring it back from there."""
+    found = _thread(request, thread)
+    archived = "off" not in request.POST
+    organising.archive(thread=found, archived=archived)
+    place = "in the archive" if archived else "back in the list"
+    messages.success(request, f"“{found.title}” is {place}.")
+    return redirect(back_to(request))
+
+
+@require_POST
+def delete(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Delete a thread, and offer to undo it."""
+    found = _thread(request, thread)
+    organising.delete(thread=found)
+    undo = reverse("threads:restore", args=[found.pk])
+    messages.success(request, f"“{found.title}” is deleted.", extra_tags=f"undo: {undo}")
+    return redirect(_away_from(found, request))
+
+
+@require_POST
+def restore(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Bring back a deleted thread."""
+    found = get_object_or_404(Thread.objects.deleted_by(request.user), pk=thread)
+    organising.restore(thread=found)
+    messages.success(request, f"“{found.title}” is back.")
+    return redirect(back_to(request))
+
+
+def _thread(request: PersonRequest, thread: UUID) -> Thread:
+    """Return the person's own thread, or answer 404."""
+    return get_object_or_404(
+        Thread.objects.for_user(request.user).select_related("persona"), pk=thread
+    )
+
+
+def _away_from(thread: Thread, request: HttpRequest) -> str:
+    """Return the page a form was sent from, unless it shows the thread that is gone."""
+    back = back_to(request)
+    return reverse("threads:home") if str(thread.pk) in back else back

@@ -1,0 +1,168 @@
+"""Nobody reaches what is somebody else's, on any route, with any verb.
+
+The routes are read from the resolver, so those that come later are covered without a word
+here. A route whose arguments cannot be filled in with alice's rows fails, and so does one
+that lets strangers in without being listed.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.decorators import login_not_required
+from django.db import models
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django import Settings
+
+from tests.factories import make_message, make_persona, make_thread, make_user
+from users.models import User
+
+VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+# What anybody may see: signing in and up, and what a load balancer asks.
+OPEN = {
+    "account/sign-up/",
+    "account/log-in/",
+    "account/reset/",
+    "account/reset/sent/",
+    "account/reset/<uidb64>/<token>/",
+    "account/theme/",
+    "healthz",
+    "readyz",
+}
+# What a route may hold besides the keys of rows.
+WORDS = {"name": "json"}
+# The admin has its own rules and tests; nobody enters it without being staff.
+ELSEWHERE = ("admin/",)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route, and the names of what its address holds."""
+
+    path: str
+    keys: tuple[str, ...]
+    view: object
+
+    def filled(self, values: dict[str, str]) -> str:
+        """Return the address with alice's rows in it."""
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: (WORDS | values)[match[1]], self.path)
+        return f"/{path}"
+
+
+def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[Route]:
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern)
+        if path.startswith(ELSEWHERE):
+            continue
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, path)
+        else:
+            names = re.findall(r"<uuid:(\w+)>", path)
+            yield Route(path, tuple(names), pattern.callback)
+
+
+ROUTES = list(routes(get_resolver().url_patterns))
+WITH_ROWS = [route for route in ROUTES if route.keys]
+
+
+def rows_of(owner: User) -> dict[str, str]:
+    """Make a row of every kind that `owner` has, by the name a route calls it."""
+    persona = make_persona(owner)
+    thread = make_thread(owner, persona=persona)
+    message = make_message(thread)
+    made: dict[str, models.Model] = {"persona": persona, "thread": thread, "message": message}
+    for name in {name for route in WITH_ROWS for name in route.keys} - {"pk", *made}:
+        model = apps.get_model("chat", name)
+        made[name] = model._default_manager.create(**fields_of(owner, model, made))
+    return {name: str(row.pk) for name, row in made.items()}
+
+
+def fields_of(
+    owner: User, model: type[models.Model], made: dict[str, models.Model]
+) -> dict[str, object]:
+    """Return what a row of a `model` that came after this test needs: alice's rows, choices."""
+    rows: dict[object, object] = {User: owner}
+    rows.update({type(row): row for row in made.values()})
+    needed = [field for field in model._meta.concrete_fields if not field.null]
+    related = {field.name: rows[field.related_model] for field in needed if field.is_relation}
+    chosen = {
+        field.name: field.choices[0][0]
+        for field in needed
+        if isinstance(field.choices, list) and not field.has_default()
+    }
+    return related | chosen
+
+
+def row_named(route: Route, rows: dict[str, str]) -> dict[str, str]:
+    """Return `rows` with `pk` standing for what the route's first part names."""
+    return rows | {"pk": rows.get(route.path.split("/")[0].rstrip("s"), "")}
+
+
+def snapshot() -> dict[str, list[tuple[object, ...]]]:
+    """Return everything that the domain's tables hold."""
+    return {
+        model._meta.label: sorted(model._default_manager.values_list(), key=str)
+        for room in ("users", "personas", "threads", "chat")
+        for model in apps.get_app_config(room).get_models()
+    }
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(settings: Settings) -> None:
+    """Hash passwords quickly: nobody logs in with one here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", WITH_ROWS, ids=lambda route: route.path)
+def test_somebody_elses_row_is_not_found(route: Route) -> None:
+    alice, bob = make_user("alice"), make_user("bob")
+    rows = row_named(route, rows_of(alice))
+    assert all(rows[name] for name in route.keys), "a route this test cannot fill in"
+    own = make_persona(bob)
+    thread = make_thread(bob, persona=own)
+    make_message(thread)
+    client = Client()
+    client.force_login(bob)
+    before = snapshot()
+    answers = {verb: client.generic(verb, route.filled(rows)).status_code for verb in VERBS}
+    # 405 says that the route knows no such verb, whoever asks and whatever for.
+    missing = {
+        verb: client.generic(verb, route.filled(nowhere(rows))).status_code for verb in VERBS
+    }
+    assert answers == missing
+    assert set(answers.values()) <= {404, 405}
+    assert 404 in answers.values()
+    assert snapshot() == before
+
+
+def nowhere(rows: dict[str, str]) -> dict[str, str]:
+    """Return keys of rows that do not exist."""
+    return {name: str(uuid.uuid4()) for name in rows}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path or "home")
+def test_strangers_are_sent_to_the_log_in(route: Route) -> None:
+    if route.path in OPEN:
+        assert not getattr(route.view, "login_required", True)
+        return
+    rows = row_named(route, rows_of(make_user()))
+    before = snapshot()
+    for verb in VERBS:
+        response = Client().generic(verb, route.filled(rows))
+        assert response.status_code == 302
+        assert response.headers["Location"].startswith("/account/log-in/?next=/")
+    assert snapshot() == before
+
+
+def test_the_walker_knows_an_open_view_from_a_closed_one() -> None:
+    def closed() -> None: ...
+
+    assert getattr(closed, "login_required", True)
+    assert not getattr(login_not_required(closed), "login_required", True)  # type: ignore[type-var]  # no view
+    assert {route.path for route in ROUTES} >= OPEN

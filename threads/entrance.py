@@ -1,0 +1,38 @@
+"""The page that signs somebody up."""
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from threads.joining import sign_up as join
+from users import attempts, devices
+from users.forms import TAKEN, TOO_MANY, SignUpForm
+
+
+@require_http_methods(["GET", "POST"])
+@login_not_required
+def sign_up(request: HttpRequest) -> HttpResponseBase:
+    """Make an account and log in to it."""
+    if request.user.is_authenticated:
+        return redirect("threads:home")
+    form = SignUpForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if not attempts.SIGN_UP.take(attempts.address_of(request)):
+            form.add_error(None, TOO_MANY)
+            status = 429
+        if form.is_valid():
+            try:
+                user = join(**form.cleaned_data)
+            except IntegrityError:
+                form.add_error("email", TAKEN)
+            else:
+                login(request, user)
+                response = redirect("threads:home")
+                devices.remember(request, response, user.email)
+                return response
+    return render(request, "threads/sign_up.html", {"form": form}, status=status)
