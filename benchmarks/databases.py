@@ -1,6 +1,8 @@
 """Migrated databases to measure on, and the tables that the figures are printed as."""
 
+import atexit
 import os
+import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,16 +23,12 @@ def start(*engines: str) -> None:
 
     The first is also the default one. The servers end with the process.
     """
-    folder = Path(tempfile.mkdtemp(prefix="twinthread-benchmark-"))
+    folder = _folder()
     urls = {
         engine: postgres.start() if engine == "postgresql" else f"sqlite:///{folder}/b.sqlite3"
         for engine in engines
     }
-    os.environ |= {"DEBUG": "0", "HTTPS": "0", "SECRET_KEY": "benchmark", "ALLOWED_HOSTS": "*"}
-    os.environ["LOG_LEVEL"] = "ERROR"
-    os.environ["DATABASE_URL"] = urls[engines[0]]
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
+    connect(urls[engines[0]])
     from config import environment  # after the variables are set
 
     for engine, url in urls.items():
@@ -39,6 +37,21 @@ def start(*engines: str) -> None:
         settings = connections.configure_settings({"default": fresh})["default"]
         connections.settings[engine] = settings
         call_command("migrate", database=engine, verbosity=0)
+
+
+def _folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="twinthread-benchmark-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def connect(url: str) -> None:
+    """Start Django on the database `url`, with the settings of production but for HTTPS."""
+    os.environ |= {"DEBUG": "0", "HTTPS": "0", "SECRET_KEY": "benchmark", "ALLOWED_HOSTS": "*"}
+    os.environ |= {"LOG_LEVEL": "ERROR", "STATIC_ROOT": str(_folder())}
+    os.environ["DATABASE_URL"] = url
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
 
 
 @contextmanager

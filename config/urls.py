@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from schema.admin import migrations
+
 urlpatterns = [
+    path("admin/migrations/", admin.site.admin_view(migrations), name="admin_migrations"),
     path("admin/", admin.site.urls),
     path("account/", include("users.urls")),
     path("personas/", include("personas.urls")),

@@ -1,0 +1,105 @@
+"""The admin's pages about personas, and a person's personas on their page."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from personas.models import Persona
+from schema.big_tables import BigTableAdmin, chosen
+from users.admin import UserAdmin
+from users.models import User
+
+
+class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """Lets a persona be made active while another one is: the database switches."""
+
+    class Meta:
+        model = Persona
+        fields = ("user", "name", "description", "color", "is_active", "metadata")
+        widgets = {
+            "name": forms.TextInput(attrs={"class": "vTextField"}),
+            "color": forms.TextInput(attrs={"type": "color"}),
+        }
+
+    def validate_constraints(self) -> None:
+        """Check every constraint but that of the one active persona of a user."""
+        try:
+            self.instance.validate_constraints(
+                exclude={*self._get_validation_exclusions(), "user"}  # type: ignore[attr-defined]
+            )
+        except ValidationError as error:
+            self._update_errors(error)  # type: ignore[attr-defined]
+
+
+@admin.register(Persona)
+class PersonaAdmin(BigTableAdmin):
+    """Personas, the newest first."""
+
+    form = PersonaForm
+    list_display = ("name", "swatch", "is_active", "owner", "threads", "created_at")
+    list_display_links = ("name",)
+    list_filter = ("is_active", chosen("user"))
+    list_select_related = ("user",)
+    search_fields = ("name__istartswith", "user__email__istartswith")
+    search_help_text = "The beginning of a name or of the user's e-mail address, or a whole id."
+    has_user = True
+    key_fields = ("pk", "user")
+    autocomplete_fields = ("user",)
+    ordering = ("-created_at", "-id")
+    sortable_by = ("name", "created_at")
+    readonly_fields = ("swatch", "id", "created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("user", "name", "description", ("color", "swatch"), "is_active")}),
+        ("Learned", {"fields": ("metadata",)}),
+        ("Record", {"fields": ("id", "created_at", "updated_at")}),
+    )
+
+    @admin.display(description="")
+    def swatch(self, persona: Persona) -> str:
+        """Return a dot in the persona's colour."""
+        return swatch(persona.color)
+
+    @admin.display(description="user")
+    def owner(self, persona: Persona) -> str:
+        """Return a link to the user's page."""
+        return link("users_user", persona.user_id, persona.user.email)
+
+    @admin.display(description="threads")
+    def threads(self, persona: Persona) -> str:
+        """Return a link to the persona's threads."""
+        address = reverse("admin:threads_thread_changelist")
+        return format_html('<a href="{}?persona={}">Threads</a>', address, persona.pk)
+
+
+def swatch(color: str) -> SafeString:
+    """Draw a dot. The colour is an attribute: the site's policy forbids inline style."""
+    return format_html(
+        '<svg class="swatch" viewBox="0 0 16 16" role="img" aria-label="{}">'
+        '<circle cx="8" cy="8" r="7" fill="{}"/></svg>',
+        color,
+        color,
+    )
+
+
+def link(page: str, key: object, text: str) -> SafeString:
+    """Return a link to the admin's page of one row."""
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[key]), text)
+
+
+def personas_of(request: HttpRequest, user: User) -> SafeString:
+    """Show a user's personas."""
+    rows = [
+        (swatch(persona.color), link("personas_persona", persona.pk, persona.name), persona)
+        for persona in Persona.objects.for_user(user)[:50]
+    ]
+    return render_to_string("admin/personas/of_user.html", {"rows": rows, "user_shown": user})
+
+
+UserAdmin.panels.append(personas_of)

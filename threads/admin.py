@@ -1,0 +1,117 @@
+"""The admin's pages about threads, and a person's threads on their page."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from personas.admin import link, swatch
+from schema.big_tables import BigTableAdmin, Panel, chosen
+from threads.models import Thread
+from users.admin import UserAdmin
+from users.models import User
+
+RECENT = 15
+
+
+class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """Keeps a thread with the persona of its own user."""
+
+    class Meta:
+        model = Thread
+        fields = ("user", "persona", "title", "description", "model")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse the persona of somebody else."""
+        values = super().clean() or {}
+        user = values.get("user") or (None if self.instance._state.adding else self.instance.user)
+        persona = values.get("persona")
+        if user and persona and persona.user_id != user.pk:
+            self.add_error("persona", "This persona belongs to somebody else.")
+        return values
+
+
+@admin.register(Thread)
+class ThreadAdmin(BigTableAdmin):
+    """Threads, the newest first."""
+
+    form = ThreadForm
+    list_display = ("title", "message_count", "last_message_at", "speaker", "owner", "created_at")
+    list_filter = ("is_general", "created_at", chosen("user"), chosen("persona"))
+    list_select_related = ("user", "persona")
+    search_fields = ("title__istartswith", "user__email__istartswith")
+    search_help_text = "The beginning of a title or of the user's e-mail address, or a whole id."
+    has_user = True
+    key_fields = ("pk", "user", "persona")
+    autocomplete_fields = ("user", "persona")
+    # The keys are ordered by time, and their index is there anyway.
+    ordering = ("-id",)
+    sortable_by = ()
+    readonly_fields = (
+        *("id", "message_count", "last_message_at", "is_general", "pinned_at", "archived_at"),
+        *("deleted_at", "created_at", "updated_at"),
+    )
+    fieldsets = (
+        (None, {"fields": ("user", "persona", "title", "description", "model")}),
+        ("Messages", {"fields": (("message_count", "last_message_at"), "is_general")}),
+        (
+            "Record",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "id",
+                    "pinned_at",
+                    "archived_at",
+                    "deleted_at",
+                    "created_at",
+                    "updated_at",
+                ),
+            },
+        ),
+    )
+    panels: ClassVar[list[Panel]] = []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Keep the user of a thread that exists: its messages are theirs."""
+        return self.readonly_fields if obj is None else ("user", *self.readonly_fields)
+
+    @admin.display(description="user")
+    def owner(self, thread: Thread) -> str:
+        """Return a link to the user's page."""
+        return link("users_user", thread.user_id, thread.user.email)
+
+    @admin.display(description="speaks with")
+    def speaker(self, thread: Thread) -> str:
+        """Return the persona, with its colour, or the assistant."""
+        return speaker(thread)
+
+
+def speaker(thread: Thread) -> str:
+    """Return who answers in a thread."""
+    if thread.persona is None:
+        return "Assistant"
+    dot = swatch(thread.persona.color)
+    return format_html(
+        "{} {}", dot, link("personas_persona", thread.persona_id, thread.persona.name)
+    )
+
+
+def threads_of(request: HttpRequest, user: User) -> SafeString:
+    """Show the threads a user wrote in last."""
+    recent = Thread.objects.for_user(user).recent().select_related("persona")[:RECENT]
+    rows = [
+        (link("threads_thread", thread.pk, thread.title), speaker(thread), thread)
+        for thread in recent
+    ]
+    everything = f"{reverse('admin:threads_thread_changelist')}?user={user.pk}"
+    return render_to_string("admin/threads/of_user.html", {"rows": rows, "everything": everything})
+
+
+UserAdmin.panels.append(threads_of)

@@ -1,0 +1,74 @@
+"""The admin's pages about people."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.widgets import AdminEmailInputWidget, AdminTextInputWidget
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db import models
+from django.forms import Field
+
+from schema.big_tables import BigTableAdmin, Panel
+from users.models import User
+
+
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # not generic at run time
+    """Asks for e-mail, name and password."""
+
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+class UserForm(UserChangeForm):  # type: ignore[type-arg]  # not generic at run time
+    """Changes everything but the password, which has a page of its own."""
+
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+@admin.register(User)
+class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]  # the user model is ours
+    """People, the newest first."""
+
+    form = UserForm
+    add_form = NewUserForm
+    list_display = ("email", "name", "is_active", "is_staff", "created_at", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email__istartswith", "name__istartswith")
+    search_help_text = "The beginning of an e-mail address or a name, or a whole id."
+    ordering = ("-created_at", "-id")
+    sortable_by = ("created_at",)
+    readonly_fields = ("id", "created_at", "updated_at", "last_login")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        (
+            "Groups and permissions",
+            {"classes": ("collapse",), "fields": ("groups", "user_permissions")},
+        ),
+        ("Record", {"fields": ("id", "created_at", "updated_at", "last_login")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": ("email", "name", "usable_password", "password1", "password2"),
+            },
+        ),
+    )
+    panels: ClassVar[list[Panel]] = []
+
+    def formfield_for_dbfield(
+        self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any
+    ) -> Field | None:
+        """Give e-mail and name one line: the columns are text without a limit."""
+        widgets = {"email": AdminEmailInputWidget, "name": AdminTextInputWidget}
+        if db_field.name in widgets:
+            kwargs["widget"] = widgets[db_field.name]
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
