@@ -169,6 +169,14 @@ def test_role_that_may_not_create_a_schema_is_told_the_remedy(migrated: Migrated
 
 
 @pytest.mark.postgresql
+def test_standby_is_named_as_the_reason(migrated: Migrated) -> None:
+    url = f"{migrated.database.url}?options=-c%20default_transaction_read_only%3Don"
+    done = in_a_process(url)
+    assert done.returncode == 2
+    assert "The server is read-only (a standby?)" in done.stderr
+
+
+@pytest.mark.postgresql
 def test_verify_waits_for_no_lock_of_live_tables(migrated: Migrated) -> None:
     url = migrated.database.url
     with migrated.database.connection.cursor() as cursor:

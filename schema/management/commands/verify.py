@@ -13,12 +13,17 @@ from schema import exits
 from schema.catalog import CatalogError
 from schema.connecting import connect
 from schema.differences import script
-from schema.explaining import first_line
+from schema.explaining import first_line, sqlstate
 from schema.reporting import Report
 from schema.verification import Verification, verify
 
 WIDTH = 160
 """Characters shown of what was expected and of what was found, about where they part."""
+
+REMEDIES = {
+    "25006": "The server is read-only (a standby?): point DATABASE_URL at the primary.",
+    "42501": "Run it as the owner of the tables, or let the owner grant SELECT on them.",
+}
 
 
 class Command(BaseCommand):
@@ -58,7 +63,8 @@ class Command(BaseCommand):
         except CatalogError as error:
             raise self._not_checked(f"Could not check: {error}", options) from error
         except Error as error:
-            text = f"Could not check: {first_line(error)}\nMend that, then verify again."
+            remedy = REMEDIES.get(sqlstate(error) or "") or "Mend that, then verify again."
+            text = f"Could not check: {first_line(error)}\n{remedy}"
             raise self._not_checked(text, options) from error
         if options["as_json"]:
             self.stdout.write(json.dumps(_facts(result), indent=2))
