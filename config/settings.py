@@ -78,6 +78,12 @@ DATABASES = {
         "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'twinthread.sqlite3'}"
     )
 }
+# How migrate reaches the server where DATABASE_URL goes through a transaction pooler.
+DATABASE_DIRECT = (
+    environment.database("DATABASE_DIRECT_URL", default="")
+    if os.environ.get("DATABASE_DIRECT_URL")
+    else None
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "users.User"

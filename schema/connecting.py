@@ -75,7 +75,10 @@ def _place(connection: BaseDatabaseWrapper) -> str:
     )
 
 
-def _variable(connection: BaseDatabaseWrapper) -> str:
+def url_variable(connection: BaseDatabaseWrapper) -> str:
+    """Return the name of the setting that says where the database is."""
+    if direct := connection.settings_dict.get("URL_VARIABLE"):
+        return str(direct)
     if connection.alias == DEFAULT_DB_ALIAS:
         return "DATABASE_URL"
     return f"DATABASES[{connection.alias!r}]"
@@ -85,9 +88,9 @@ def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     file = database_file(connection)
     folder = file.parent if file.parent != Path() else Path.cwd()
     if not folder.is_dir():
-        return f"there is no folder {folder}", f"Make it, or correct {_variable(connection)}."
+        return f"there is no folder {folder}", f"Make it, or correct {url_variable(connection)}."
     if file.exists() and not file.is_file():
-        return "it is not a file", f"Correct {_variable(connection)}."
+        return "it is not a file", f"Correct {url_variable(connection)}."
     return (
         "it cannot be opened for writing",
         f"Check that {file} is a SQLite database and that it and its folder may be written.",
@@ -99,7 +102,7 @@ def _server_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
 
     They come in the server's language.
     """
-    variable = _variable(connection)
+    variable = url_variable(connection)
     answer = _ping(connection)
     if answer == Ping.REJECT:
         return (

@@ -1,5 +1,6 @@
 """One run of `migrate`, from the plan to the summary."""
 
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +16,7 @@ from schema import exits, interruptions, preflight
 from schema.adoption.executing import AdoptingExecutor
 from schema.adoption.taking_over import adoption_of
 from schema.adoption.telling import conclude, prepare
+from schema.backup import back_up
 from schema.executor import FIRST, Plan, RecordingExecutor
 from schema.history import History, edited
 from schema.models import MigrationRun
@@ -66,6 +68,8 @@ class Migrating:
         backwards = bool(plan and plan[0][1])
         if plan and not self.options["fake"]:
             self._check(executor, plan)
+        if plan and self.options["backup"]:
+            back_up(self.connection, Path(self.options["backup"]), self.report)
         self.report.say(
             "plan",
             f"{'Rolling back' if backwards else 'Running'} {len(plan)}"

@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper, no_translations
 from django.core.management.color import no_style
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
@@ -17,6 +18,7 @@ from schema.adoption.telling import tell
 from schema.connecting import connect
 from schema.lock import migration_lock
 from schema.migrating import Migrating
+from schema.pooling import direct_connection
 from schema.reporting import Report
 
 
@@ -73,6 +75,14 @@ class Command(migrate.Command):
             action="store_true",
             help="Roll back without asking, whatever is lost.",
         )
+        parser.add_argument(
+            "--backup",
+            nargs="?",
+            const="backups",
+            metavar="FOLDER",
+            help="Back the database up before the first change (into %(const)s, if no folder is "
+            "named), and say how to restore it.",
+        )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Connect and take the lock before anything looks at the database."""
@@ -97,16 +107,21 @@ class Command(migrate.Command):
     def _prepare(self, stack: ExitStack, options: dict[str, Any]) -> None:
         connection = connections[options["database"]]
         self.holder: BaseDatabaseWrapper | None = None
+        reads_only = options["plan"] or options["check_unapplied"]
         lock = (
             nullcontext()
-            if options["plan"] or options["check_unapplied"]
+            if reads_only
             else migration_lock(connection, self.report, patience=options["lock_timeout"])
         )
         if connection.vendor == "sqlite":
             # Even the first connection writes: it sets the journal mode.
             stack.enter_context(lock)
         connect(connection, self.report, wait=options["wait"])
-        if connection.vendor != "sqlite":
+        if connection.vendor != "sqlite" and not reads_only:
+            direct = getattr(settings, "DATABASE_DIRECT", None)
+            if connection.alias != DEFAULT_DB_ALIAS:
+                direct = None
+            stack.enter_context(direct_connection(connection, direct, self.report))
             self.holder = stack.enter_context(lock)
 
     @no_translations

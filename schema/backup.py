@@ -1,0 +1,148 @@
+"""A backup before the first change, and the command that restores it."""
+
+import os
+import shlex
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.management.base import CommandError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from schema.connecting import database_file
+from schema.reporting import Report, duration
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A finished backup."""
+
+    file: Path
+    restore: str
+    """What to type in a shell, with the site stopped."""
+
+
+def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Backup:
+    """Write a backup into `folder`, readable to nobody else, and say where it is.
+
+    PostgreSQL: pg_dump's custom format. SQLite: a copy by its own backup interface, which
+    is right while others write. Either is checked before it gets its name.
+
+    Raises:
+        CommandError: it could not be written or cannot be read back.
+    """
+    begin = time.monotonic()
+    report.doing("  backing up ...")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        backup = (_sqlite if connection.vendor == "sqlite" else _postgresql)(connection, folder)
+    except (OSError, sqlite3.Error) as error:
+        raise _failed(f"{error}", "See to the disk and to the rights on its folder") from error
+    report.say(
+        "backup",
+        f"Backup: {backup.file} ({duration(time.monotonic() - begin)}). To restore it, stop the"
+        f" site and run:\n  {backup.restore}",
+        file=str(backup.file),
+        restore=backup.restore,
+        bytes=backup.file.stat().st_size,
+    )
+    return backup
+
+
+def _sqlite(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
+    source = database_file(connection).absolute()
+    file = folder.absolute() / f"{source.stem}-{_stamp()}.sqlite3"
+    part = _new_file(file)
+    with closing(sqlite3.connect(part)) as copy:
+        connection.ensure_connection()
+        connection.connection.backup(copy)
+        problem = copy.execute("PRAGMA quick_check").fetchone()[0]
+    if problem != "ok":
+        raise _failed(f"the copy is damaged: {problem}", "See to the disk")
+    part.rename(file)
+    old, new = shlex.quote(str(source)), shlex.quote(str(file))
+    return Backup(file, f"rm -f {old}-wal {old}-shm && cp {new} {old}")
+
+
+def _postgresql(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
+    settings = connection.settings_dict
+    file = folder.absolute() / f"{settings['NAME']}-{_stamp()}.dump"
+    part = _new_file(file)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        schema = cursor.fetchone()[0]
+    names = {
+        "PGHOST": "HOST",
+        "PGPORT": "PORT",
+        "PGUSER": "USER",
+        "PGPASSWORD": "PASSWORD",  # the command line would show it to everybody
+        "PGDATABASE": "NAME",
+    }
+    environment = {key: str(settings[name]) for key, name in names.items() if settings.get(name)}
+    for option, value in settings.get("OPTIONS", {}).items():
+        if option in {"sslmode", "sslrootcert", "sslcert", "sslkey"}:
+            environment[f"PG{option.upper()}"] = str(value)
+    programs = _programs(connection)
+    _run([f"{programs}pg_dump", "--format=custom", f"--file={part}"], environment)
+    _run([f"{programs}pg_restore", "--list", f"--file={os.devnull}", str(part)], {})
+    part.rename(file)
+    url = f"${settings.get('URL_VARIABLE', 'DATABASE_URL')}"
+    clean = shlex.quote(
+        f"SET client_min_messages = warning; DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema}"
+    )
+    return Backup(
+        file,
+        f'{programs}psql "{url}" -v ON_ERROR_STOP=1 -qc {clean} && {programs}pg_restore --no-owner'
+        f' --exit-on-error --dbname "{url}" {shlex.quote(str(file))}',
+    )
+
+
+def _programs(connection: BaseDatabaseWrapper) -> str:
+    """Return the folder, with its slash, of the server's own version as Debian installs it.
+
+    A dump by a newer pg_dump sets parameters that the older server does not know. Without
+    that folder the path decides.
+    """
+    major = connection.connection.info.server_version // 10000
+    folder = Path(f"/usr/lib/postgresql/{major}/bin")
+    return f"{folder}/" if (folder / "pg_dump").exists() else ""
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise _failed(
+            f"{command[0]} is not installed",
+            "Install PostgreSQL's client programs, as new as the server or newer",
+        ) from None
+    if done.returncode:
+        said = done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
+        raise _failed(said, "Mend that")
+
+
+def _failed(reason: str, remedy: str) -> CommandError:
+    return CommandError(
+        f"The backup failed: {reason}\nNothing was changed. {remedy}, or migrate without --backup."
+    )
+
+
+def _new_file(file: Path) -> Path:
+    """Make the file to write to; it gets its final name when it is whole."""
+    part = file.with_name(file.name + ".part")
+    part.touch(mode=0o600)
+    return part
+
+
+def _stamp() -> str:
+    return f"{timezone.now():%Y%m%dT%H%M%SZ}"

@@ -1,0 +1,95 @@
+"""Poolers between us and PostgreSQL, through which a session's locks lie."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.connecting import connect
+from schema.reporting import Report
+
+ROUNDS = 3
+"""How often two sessions are asked which backend serves them."""
+
+IDENTITY = """
+    SELECT oid, datname, pg_postmaster_start_time() FROM pg_database
+    WHERE datname = current_database()
+"""
+
+
+@contextmanager
+def direct_connection(
+    connection: BaseDatabaseWrapper, direct: dict[str, Any] | None, report: Report
+) -> Iterator[None]:
+    """Let `connection` reach the server itself meanwhile, where it goes through a pooler.
+
+    Args:
+        connection: Connected already.
+        direct: The settings of DATABASE_DIRECT_URL, if it is set.
+        report: Is told that the direct connection is used.
+
+    Raises:
+        CommandError: it goes through a transaction-pooling pooler and there is no other way.
+    """
+    if connection.vendor != "postgresql" or not shares_backends(connection):
+        yield
+        return
+    if direct is None:
+        raise CommandError(
+            "The database is reached through a pooler that lends its sessions to others between"
+            " two transactions (pgbouncer's pool_mode = transaction): a lock held there protects"
+            " nothing.\nNothing was changed. Set DATABASE_DIRECT_URL to the server itself; only"
+            " migrate uses it."
+        )
+    pooled, identity = connection.settings_dict, _identity(connection)
+    connection.close()
+    connection.settings_dict = {**pooled, **direct, "URL_VARIABLE": "DATABASE_DIRECT_URL"}
+    try:
+        connect(connection, report)
+        if _identity(connection) != identity:
+            raise CommandError(
+                "DATABASE_DIRECT_URL and DATABASE_URL lead to different databases.\n"
+                "Nothing was changed. Correct one of them."
+            )
+        report.say(
+            "direct", "DATABASE_URL goes through a pooler: migrating over DATABASE_DIRECT_URL."
+        )
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict = pooled
+
+
+def shares_backends(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a pooler lends the session's backend to others.
+
+    The backend itself and the one that the protocol's first messages named are the same
+    only without a pooler. A pooler that keeps a backend for each session is harmless; one
+    that does not gives an idle session's backend to the next that asks.
+    """
+    if _backend(connection) == connection.connection.info.backend_pid:
+        return False
+    other = connection.copy()
+    try:
+        mine, theirs = set(), set()
+        for _ in range(ROUNDS):
+            mine.add(_backend(connection))
+            theirs.add(_backend(other))
+    finally:
+        other.close()
+    return len(mine) > 1 or len(theirs) > 1 or mine == theirs
+
+
+def _backend(connection: BaseDatabaseWrapper) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def _identity(connection: BaseDatabaseWrapper) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(IDENTITY)
+        row: tuple[Any, ...] = cursor.fetchone()
+    return row
