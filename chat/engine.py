@@ -30,8 +30,9 @@ FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 10
 DATABASE_THREADS = 4
 # A worker that is told to stop lets replies go on for this long, then saves them as they
-# are. gunicorn.conf.py gives it ten seconds more.
+# are; gunicorn.conf.py gives it 30 seconds for all.
 DRAIN_SECONDS = 20
+SAVE_SECONDS = 5
 
 
 class Engine:
@@ -80,17 +81,16 @@ class Engine:
 
     def close(self) -> None:
         """Give the replies in flight their last seconds."""
-        self.is_closing = True
-        if self.loop is not None:
+        if not self.is_closing and self.loop is not None:
+            self.is_closing = True
             self.loop.call_later(DRAIN_SECONDS, self._interrupt_all)
 
     async def detach(self) -> None:
-        """Save what is in flight as interrupted, and wait until it is saved."""
-        self.is_closing = True
-        self._interrupt_all()
+        """Wait until all replies in flight have ended, at last by being interrupted."""
+        self.close()
         tasks = [live.task for live in self.lives.values() if live.task]
         if tasks:
-            await asyncio.wait(tasks, timeout=10)
+            await asyncio.wait(tasks, timeout=DRAIN_SECONDS + SAVE_SECONDS)
         for task in self._background:
             task.cancel()
         self.loop = None

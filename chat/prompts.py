@@ -18,9 +18,9 @@ ASSISTANT = (
     "You are a helpful assistant in a private chat. Answer in the language you are written"
     " in, plainly and truthfully; say so when you do not know. You may use Markdown."
 )
-# Tokenizers differ from model to model and most are not published with their servers. Four
-# characters a token is English; three is on the safe side for European languages, and a
-# character outside ASCII counts as a token of its own half of the time (measured on o200k).
+# Tokenizers differ from model to model, and servers do not publish theirs. The rule of thumb
+# for English is four characters a token; three errs on the safe side, as does one token for
+# each character outside ASCII. The model's own refusal is answered with less (producing.SHARES).
 CHARACTERS_A_TOKEN = 3
 TOKENS_A_MESSAGE = 8  # the marks around it, in the chat formats of the common models
 # What is left of the context for the reply.

@@ -1,0 +1,138 @@
+"""A stretch of a conversation, from any end of it."""
+
+import time
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from chat import pages
+from chat.models import ChatMessage, Reply
+from tests.factories import make_message, make_thread, make_user
+from threads.models import Thread
+
+pytestmark = pytest.mark.django_db
+
+
+def fill(thread: Thread, count: int) -> list[ChatMessage]:
+    roles = ["user", "assistant"]
+    return ChatMessage.objects.bulk_create(
+        ChatMessage(user=thread.user, thread=thread, role=roles[n % 2], content=f"Number {n}")
+        for n in range(count)
+    )
+
+
+def contents(stretch: pages.Stretch) -> list[str]:
+    return [entry.message.content for entry in stretch.entries]
+
+
+def numbers(start: int, stop: int) -> list[str]:
+    return [f"Number {n}" for n in range(start, stop)]
+
+
+def test_stretches_join_without_a_gap_or_an_overlap() -> None:
+    thread = make_thread(make_user())
+    messages = fill(thread, 100)
+    newest = pages.newest(thread)
+    assert (contents(newest), newest.has_older) == (numbers(60, 100), True)
+    older = pages.older(thread, newest.entries[0].message)
+    assert (contents(older), older.has_older) == (numbers(20, 60), True)
+    oldest = pages.older(thread, older.entries[0].message)
+    assert (contents(oldest), oldest.has_older) == (numbers(0, 20), False)
+    around = pages.around(thread, messages[50])
+    assert (contents(around), around.has_older, around.has_newer) == (
+        numbers(10, 66),
+        True,
+        True,
+    )
+    newer = pages.newer(thread, around.entries[-1].message)
+    assert (contents(newer), newer.has_newer) == (numbers(66, 100), False)
+    assert [entry.message for entry in around.entries if entry.is_sought] == [messages[50]]
+
+
+def test_page_takes_as_many_queries_for_three_messages_as_for_one(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    taken = []
+    for count in (1, 3):
+        thread = make_thread(alice)
+        for message in fill(thread, count):
+            if message.role == "assistant":
+                Reply.objects.create(
+                    thread=thread, answer=message, voice="assistant", status="complete"
+                )
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(f"/threads/{thread.pk}/").status_code == 200
+        taken.append(len(captured))
+    assert taken[0] == taken[1]
+
+
+def test_ten_thousand_messages_open_fast(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    thread = make_thread(alice)
+    fill(thread, 10_000)
+    client.get(f"/threads/{thread.pk}/")  # templates are compiled and messages rendered once
+    taken = []
+    for _ in range(5):
+        begin = time.process_time()
+        page = client.get(f"/threads/{thread.pk}/").content.decode()
+        taken.append(time.process_time() - begin)
+    assert "Number 9999" in page
+    assert min(taken) < 0.1
+
+
+def test_page_says_once_that_no_model_is_connected(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    thread = make_thread(alice)
+    page = client.get(f"/threads/{thread.pk}/").content.decode()
+    assert page.count("No model is connected yet") == 1
+    assert "OPENAI_BASE_URL" in page
+    answer = client.post(f"/threads/{thread.pk}/messages/", {"text": "Still mine"})
+    assert answer.status_code == 302
+    assert thread.messages.get().content == "Still mine"
+    assert Reply.objects.count() == 0
+
+
+def test_without_javascript_forms_lead_back_to_the_page(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    thread = make_thread(alice)
+    path = f"/threads/{thread.pk}/"
+    assert client.post(f"{path}messages/", {"text": "Hello"}).headers["Location"] == f"{path}#end"
+    message = thread.messages.get()
+    client.post(f"/messages/{message.pk}/edit/", {"text": "Hello you"})
+    message.refresh_from_db()
+    assert message.content == "Hello you"
+    assert client.post(f"/messages/{message.pk}/delete/").headers["Location"] == path
+    assert thread.messages.count() == 0
+    refused = client.post(f"{path}messages/", {"text": "  \n"}, follow=True)
+    assert "Write something first." in refused.content.decode()
+
+
+def test_message_leads_to_its_place(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    message = make_message(make_thread(alice))
+    answer = client.get(f"/messages/{message.pk}/")
+    assert answer.headers["Location"] == message.get_absolute_url()
+    assert f'id="m-{message.pk}"' in client.get(answer.headers["Location"]).content.decode()
+
+
+def test_deleted_threads_messages_are_not_found(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    message = make_message(make_thread(alice))
+    Thread.objects.update(deleted_at=message.created_at)
+    assert client.get(f"/messages/{message.pk}/text/").status_code == 404
+
+
+def test_thread_uses_the_model_that_was_chosen(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    thread = make_thread(alice)
+    client.post(f"/threads/{thread.pk}/models/", {"model": "large-model"})
+    thread.refresh_from_db()
+    assert thread.model == "large-model"

@@ -1,0 +1,148 @@
+"""Kill the worker with kill -9 while replies stream, and look at what is left.
+
+`python -m tests.faults.killed_replies [--replies 50] [--rounds 5]` runs it at full size on a
+PostgreSQL server of its own; tests/chat/test_killed.py runs a few replies once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.site import Site, Visitor
+    from threads.models import Thread
+    from users.models import User
+
+ROOT = Path(__file__).parent.parent.parent
+SETTLED_SECONDS = 40
+
+
+def kill_in_the_middle(site: Site, user: User, replies: int, after: float) -> dict[str, int]:
+    """Start replies, kill the worker after some seconds, and return how the replies ended.
+
+    Raises:
+        AssertionError: Something is lost, cut short beyond what was saved, or stuck.
+    """
+    from chat.models import ChatMessage, Reply
+    from threads.models import Thread
+
+    threads = [Thread.objects.create(user=user, title=f"T{number}") for number in range(replies)]
+    visitor = site.log_in(user)
+    (worker,) = site.worker_pids()
+    said = {thread: f"words={random.randint(3, 60)} pause=0.1" for thread in threads}
+    senders = [
+        threading.Thread(
+            target=visitor.post, args=(f"/threads/{thread.pk}/messages/",), kwargs={"text": text}
+        )
+        for thread, text in said.items()
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    time.sleep(after)
+    shown = dict(Reply.objects.filter(thread__in=threads).values_list("thread", "text"))
+    os.kill(worker, signal.SIGKILL)
+    wait_until_settled(threads)
+    ends: Counter[str] = Counter()
+    for thread, text in said.items():
+        assert [m.content for m in thread.messages.filter(role="user")] == [text]
+        (reply,) = thread.replies.all()
+        ends[reply.status] += 1
+        whole = "".join(f"word{n} " for n in range(1, words_in(text) + 1))
+        kept = reply.answer.content if reply.answer else ""
+        if reply.status == Reply.Status.COMPLETE:
+            assert kept == whole
+        else:
+            assert reply.status == Reply.Status.INTERRUPTED
+            assert whole.startswith(kept)
+            assert kept.startswith(shown[thread.pk])
+        thread.refresh_from_db()
+        assert thread.message_count == ChatMessage.objects.filter(thread=thread).count()
+    go_on(visitor, threads)
+    return dict(ends)
+
+
+def words_in(text: str) -> int:
+    """Return how many words the script asks for."""
+    found = re.search(r"words=(\d+)", text)
+    return int(found[1]) if found else 0
+
+
+def wait_until_settled(threads: list[Thread]) -> None:
+    """Wait until nothing is in flight; nobody looks at the threads meanwhile."""
+    from chat.models import Reply
+
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while Reply.objects.in_flight().filter(thread__in=threads).exists():
+        assert time.monotonic() < deadline, "replies are still in flight"
+        time.sleep(0.2)
+
+
+def go_on(visitor: Visitor, threads: list[Thread]) -> None:
+    """Try again in every thread: none is stuck."""
+    for thread in threads:
+        thread.messages.filter(role="user").update(content="words=1")
+        status, page = visitor.post(f"/threads/{thread.pk}/again/", voice="assistant")
+        assert status == 200, page
+    wait_until_settled(threads)
+    for thread in threads:
+        latest = thread.replies.latest("created_at")
+        assert (latest.status, latest.answer and latest.answer.content) == ("complete", "word1 ")
+
+
+def main() -> int:
+    """Run the rounds and print how the replies ended."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--replies", type=int, default=50)
+    options.add_argument("--rounds", type=int, default=5)
+    given = options.parse_args()
+    from tests import postgres
+
+    os.environ |= {"DEBUG": "0", "HTTPS": "0", "SECRET_KEY": "faults", "ALLOWED_HOSTS": "*"}
+    os.environ["DATABASE_URL"] = postgres.start()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["STATIC_ROOT"] = folder
+        for command in (["migrate", "-v0"], ["collectstatic", "--noinput", "-v0"]):
+            subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True)
+        import django
+
+        django.setup()
+        from tests.chat.provider_server import ProviderServer
+        from tests.factories import make_user
+        from tests.site import Site
+
+        provider = ProviderServer()
+        provider.start()
+        site = Site(Path(folder) / "log", provider.environment)
+        site.start(os.environ["DATABASE_URL"])
+        try:
+            for number in range(given.rounds):
+                after = random.uniform(0, 4)
+                user = make_user(f"alice{number}")
+                ends = kill_in_the_middle(site, user, given.replies, after)
+                line = f"round {number + 1}: killed after {after:.1f} s, ended as {ends}\n"
+                sys.stdout.write(line)
+                sys.stdout.flush()
+        finally:
+            site.stop(seconds=60)
+            provider.stop()
+    sys.stdout.write("nothing lost, nothing stuck\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
