@@ -34,6 +34,8 @@ GENERALS = """
     FROM threads AS t WHERE t.title = 'General'
 """
 GENERALS_NEED = ("threads.title", "threads.message_count", "threads.created_at", "threads.user_id")
+# Stuck after schema_v2.sql nothing has a thread, and the thread's index only costs.
+THREADED = "SELECT EXISTS (SELECT FROM chat_messages WHERE thread_id IS NOT NULL)"
 
 
 def times(known: str) -> str:
@@ -384,6 +386,12 @@ FACTS = Facts(
         MULTI_PERSONA: ("idx_personas_active",),
         THREADS: ("idx_threads_user", "idx_threads_persona", "idx_threads_updated"),
         INDEX: ("idx_chat_messages_thread", "idx_messages_thread"),
+    },
+    unused={
+        LINK: (
+            ("idx_chat_messages_thread", THREADED),
+            ("idx_messages_thread", THREADED),
+        ),
     },
     rules=(*ACCOUNTS, *TWINS, *MESSAGES, *PERSONA_COLUMNS, *CONVERSATIONS, *LINKS),
     conflicts=(

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from django.core.management.base import CommandError
-from django.db import Error
+from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
@@ -16,6 +16,7 @@ from schema.executor import Work
 from schema.explaining import first_line, remedy, waited_for_a_lock
 from schema.history import History, Run
 from schema.models import MigrationRun
+from schema.progress import Progress, listener
 from schema.reporting import Report, duration
 
 DOING = {
@@ -25,8 +26,16 @@ DOING = {
 ADOPTING = ("adopting", "adopted")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts; they double, and a random part lets live traffic through."""
+PROGRESS_EVERY = 1.0
+"""Seconds between two events of a data step."""
 AUTOVACUUM_YIELDS_AFTER = 0.2
 """Seconds beyond deadlock_timeout after which PostgreSQL has cancelled an autovacuum."""
+
+VACUUMED = """
+    SELECT oid::regclass::text FROM pg_locks JOIN pg_class ON oid = relation
+    WHERE pid = %s AND locktype = 'relation' AND mode = 'ShareUpdateExclusiveLock'
+    AND granted AND relkind IN ('r', 'm')
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Runner:
         self.history = history
         self.report = report
         self.patience = patience
+        self._told_at = 0.0
 
     def __call__(
         self,
@@ -74,6 +84,8 @@ class Runner:
         self.report.doing(f"  {doing} {migration} ...")
         begin = time.monotonic()
         run = self.history.begin(migration, direction)
+        terminal = not (self.report.as_json or self.report.quiet)
+        token = listener.set(listener.get() or (None if terminal else self._say_progress))
         try:
             state = self._try(migration, work)
         except Exception as error:
@@ -86,6 +98,8 @@ class Runner:
                 error=str(error),
             )
             raise self._failure(migration, doing, error) from error
+        finally:
+            listener.reset(token)
         seconds = time.monotonic() - begin
         self.history.end(run, outcome)
         self.report.say(
@@ -105,10 +119,9 @@ class Runner:
 
         attempt = 1
         deadline: float | None = None
-        timeout = self.patience.lock_timeout
         with Watch(self.connection, tell) as watch:
             while True:
-                self._set_lock_timeout(timeout)
+                self._set_lock_timeout(self.patience.lock_timeout)
                 watch.forget()
                 try:
                     return work()
@@ -123,10 +136,17 @@ class Runner:
                     pause = min(pause * random.uniform(0.5, 1), deadline - now)  # noqa: S311 - no secret
                     when = f"attempt {attempt} gave way, the next in {duration(pause)}"
                     self._say_waiting(migration, watch.seen, when, attempt)
-                    if any(blocker.is_autovacuum for blocker in watch.seen):
-                        timeout = max(timeout, self._deadlock_timeout() + AUTOVACUUM_YIELDS_AFTER)
                     time.sleep(pause)
+                    for blocker in watch.seen:
+                        if blocker.is_autovacuum:
+                            self._send_away(blocker)
                     attempt += 1
+
+    def _say_progress(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.finished or now - self._told_at >= PROGRESS_EVERY:
+            self._told_at = now
+            self.report.say("progress", **vars(progress))
 
     def _say_waiting(
         self, migration: Migration, blockers: list[Blocker], when: str, attempt: int
@@ -146,6 +166,27 @@ class Runner:
                 cursor.execute(
                     "SELECT set_config('lock_timeout', %s, false)", [f"{seconds * 1000:.0f}ms"]
                 )
+
+    def _send_away(self, autovacuum: Blocker) -> None:
+        """Wait for the tables that an autovacuum holds, until PostgreSQL cancels it.
+
+        That takes deadlock_timeout, too long to queue with the migration's own lock. The one
+        asked for here conflicts with the vacuum's and with nothing that reads or writes.
+        """
+        try:
+            with (
+                transaction.atomic(using=self.connection.alias),
+                self.connection.cursor() as cursor,
+            ):
+                cursor.execute(VACUUMED, [autovacuum.pid])
+                tables = [row[0] for row in cursor.fetchall()]
+                patience = self._deadlock_timeout() + AUTOVACUUM_YIELDS_AFTER
+                cursor.execute(f"SET LOCAL lock_timeout = {patience * 1000:.0f}")
+                for table in tables:
+                    cursor.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE")
+        except Error as error:
+            if not waited_for_a_lock(error):
+                raise
 
     def _deadlock_timeout(self) -> float:
         with self.connection.cursor() as cursor:

@@ -91,6 +91,11 @@ class Facts:
     """Every migration that may find its work done, in the order of application."""
     superseded: Mapping[Key, tuple[str, ...]]
     """The old indexes that the indexes of a step do the work of; they are dropped."""
+    unused: Mapping[Key, tuple[tuple[str, str], ...]]
+    """Old indexes that the step after drops, each with a query whether it is in use.
+
+    Where it is not, the step itself drops it: rows are then changed more cheaply.
+    """
     rules: tuple[Rule, ...]
     conflicts: tuple[Conflict, ...]
     zone: str = "UTC"

@@ -194,8 +194,13 @@ class Adoption:
 
     def _drop_superseded(self, key: Key) -> None:
         found = read_catalog(self.connection)
+        unused = [
+            name
+            for name, in_use in self.facts.unused.get(key, ())
+            if not self.statements.fetch(in_use)[0][0]
+        ]
         for table in found.tables.values():
-            for name in self.facts.superseded.get(key, ()):
+            for name in (*self.facts.superseded.get(key, ()), *unused):
                 if name in table.indexes:
                     self.statements.run(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(name)}")
 
