@@ -82,7 +82,7 @@ def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> li
         online: Whether PostgreSQL's mends spare live traffic, by CONCURRENTLY and the like.
             Such statements cannot run in a transaction; others can.
     """
-    from schema import mending_postgresql, mending_sqlite
+    from schema import mending_postgresql, mending_sqlite  # which import this module
 
     findings = sorted(
         find(expected, found),
