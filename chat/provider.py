@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -217,7 +218,7 @@ def explain(error: openai.OpenAIError) -> ProviderError:
 def _wait(headers: Mapping[str, Any]) -> int | None:
     """Return the seconds of Retry-After; its other form, a date, is rare and left out."""
     value = str(headers.get("retry-after", ""))
-    return min(int(float(value)) + 1, 86_400) if re.fullmatch(r"\d+(\.\d+)?", value) else None
+    return min(math.ceil(float(value)), 86_400) if re.fullmatch(r"\d+(\.\d+)?", value) else None
 
 
 def _without_key(text: str) -> str:

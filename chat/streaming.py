@@ -2,6 +2,8 @@
 
 Each event's id is the number of characters sent so far, so a browser that comes back with
 Last-Event-ID goes on where it was: in this worker, or in another one, which reads the row.
+An event holds words, or the blocks that are whole by now as HTML and the words after them:
+what is rendered while it streams stays as it is when the reply ends.
 """
 
 from __future__ import annotations
@@ -10,7 +12,10 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
+from chat import markdown
+from chat.blocks import finished
 from chat.engine import engine
 from chat.live import Live
 from chat.models import Reply
@@ -52,13 +57,39 @@ def event(data: object, *, name: str = "", key: int | None = None) -> str:
     return "\n".join([*lines, f"data: {json.dumps(data, ensure_ascii=False)}", "", ""])
 
 
+@dataclass
+class Line:
+    """How much of a reply has gone to one browser, and how much of that as HTML."""
+
+    position: int
+    finished: int = 0
+    is_new: bool = True
+
+    async def more(self, text: str) -> str:
+        """Return the event with what `text` has more: words, or blocks that are whole now.
+
+        The place up to which blocks are whole follows from the text alone, so a browser that
+        comes back with a position has the HTML up to the same place.
+        """
+        if self.is_new:
+            self.finished, self.is_new = finished(text[: self.position]), False
+        words, begin = text[self.position :], self.finished
+        self.position = len(text)
+        if "\n" in text[begin:]:
+            self.finished = finished(text, begin)
+        if self.finished == begin:
+            return event(words, key=self.position)
+        html = await asyncio.to_thread(markdown.render, text[begin : self.finished])
+        return event({"html": html, "tail": text[self.finished :]}, key=self.position)
+
+
 async def _here(live: Live, position: int) -> AsyncIterator[str]:
     """Yield what this process produces, the moment it is there."""
+    line = Line(position)
     while True:
         changed = live.changed
-        if len(live.text) > position:
-            words, position = live.text[position:], len(live.text)
-            yield event(words, key=position)
+        if len(live.text) > line.position:
+            yield await line.more(live.text)
             if not live.has_ended:
                 await asyncio.sleep(GATHER_SECONDS)
             continue
@@ -73,14 +104,15 @@ async def _here(live: Live, position: int) -> AsyncIterator[str]:
 
 async def _elsewhere(reply_id: uuid.UUID, position: int) -> AsyncIterator[str]:
     """Yield what the row gains until it ends, or until this worker is to end."""
+    line = Line(position)
     quiet = 0.0
     while not engine.is_closing:
         text = await engine.in_database(_text, reply_id)
         if text is None:
             return
-        if len(text) > position:
-            yield event(text[position:], key=len(text))
-            position, quiet = len(text), 0.0
+        if len(text) > line.position:
+            yield await line.more(text)
+            quiet = 0.0
         elif quiet > PING_SECONDS:
             yield ":\n\n"
             quiet = 0.0

@@ -106,6 +106,23 @@ def test_person_sees_what_happened_and_tries_again(
     assert ChatMessage.objects.filter(role="assistant").count() == 1
 
 
+def test_blocks_are_rendered_while_the_reply_streams(
+    alice_page: Page, provider: ProviderServer
+) -> None:
+    page = alice_page
+    provider.texts["blocks"] = "# Head\n\n```python\nprint(1)\n```\n\nThe " + "end " * 60
+    say(page, "text=blocks pause=0.05")
+    reply = page.locator("[data-stream]")
+    expect(reply.locator("h1")).to_have_text("Head")
+    expect(reply.locator(".code .nb")).to_have_text("print")
+    page.reload()
+    expect(reply.locator(".code .nb")).to_have_text("print")
+    expect(reply.locator("[data-tail]")).to_contain_text("The end end")
+    wait_until_done(page)
+    expect(last_reply(page).locator(".said h1")).to_have_text("Head")
+    expect(last_reply(page).locator(".said p")).to_contain_text("The end end")
+
+
 def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) -> None:
     page = alice_page
     say(page, "Slowly words=40 pause=0.1")

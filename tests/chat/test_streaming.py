@@ -126,7 +126,7 @@ def test_retry_after_failure_answers_the_same_message(site: Site) -> None:
     reply = say(visitor, thread, "Hello status=429")
     assert heard(visitor, reply)[1] == "failed"
     reply.refresh_from_db()
-    assert reply.retry_after == 8
+    assert reply.retry_after == 7
     ChatMessage.objects.filter(thread=thread).update(content="Hello")
     status, _ = visitor.post(f"/threads/{thread.pk}/again/", voice="assistant")
     assert status == 200

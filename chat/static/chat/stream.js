@@ -4,7 +4,7 @@
   const { entries, nodes, say } = window.conversation;
 
   const listen = (reply) => {
-    const said = reply.querySelector("[data-said]");
+    const tail = reply.querySelector("[data-tail]");
     const waiting = reply.querySelector("[data-waiting]");
     const replaced = reply.dataset.replaces && document.getElementById(reply.dataset.replaces);
     if (replaced) replaced.hidden = true;
@@ -16,7 +16,15 @@
     source.addEventListener("message", (event) => {
       waiting.hidden = true;
       reply.classList.remove("broken");
-      said.append(JSON.parse(event.data));
+      const more = JSON.parse(event.data);
+      if (typeof more === "string") {
+        tail.append(more);
+        return;
+      }
+      const blocks = nodes(more.html);
+      tail.before(...blocks);
+      tail.textContent = more.tail;
+      entries.dispatchEvent(new CustomEvent("entries:added", { detail: [reply] }));
     });
     source.addEventListener("end", (event) => {
       source.close();
@@ -43,7 +51,11 @@
   };
 
   const begin = (added) => {
-    for (const node of added) if (node.dataset?.stream) listen(node);
+    for (const node of added) {
+      if (!node.dataset?.stream || node.dataset.listening) continue;
+      node.dataset.listening = "yes";
+      listen(node);
+    }
   };
   entries.addEventListener("entries:added", (event) => begin(event.detail));
   begin([...entries.children]);
