@@ -4,6 +4,7 @@ from django.urls import path
 
 from chat import views
 from chat.export import views as export
+from chat.imports import views as imports
 from chat.search import views as search
 
 app_name = "chat"
@@ -24,5 +25,8 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("export/", export.page, name="export"),
     path("export/<slug:name>/", export.everything, name="export_everything"),
+    path("import/", imports.page, name="import"),
+    path("import/upload/", imports.upload, name="import_upload"),
+    path("import/confirm/", imports.confirm, name="import_confirm"),
     path("threads/<uuid:thread>/export/<slug:name>/", export.thread, name="export_thread"),
 ]

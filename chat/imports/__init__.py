@@ -1,0 +1,1 @@
+"""Taking in what was exported here or elsewhere."""
