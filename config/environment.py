@@ -71,6 +71,9 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name} names no database. {remedy}")
     settings["ENGINE"] = ENGINES[engine]
     settings["CONN_HEALTH_CHECKS"] = True
+    if engine.endswith("postgresql"):
+        # A host that swallows packets would keep a request for two minutes.
+        settings["OPTIONS"] = {"connect_timeout": 10} | settings.get("OPTIONS", {})
     if engine.endswith("sqlite3"):
         settings["OPTIONS"] = SQLITE_OPTIONS | settings.get("OPTIONS", {})
     return settings
@@ -128,12 +131,16 @@ def secret_key(path: Path, *, production: bool) -> str:
             "`python -c 'import secrets; print(secrets.token_urlsafe(50))'` "
             "(or set DEBUG=1 on a development machine)."
         )
-    try:
-        # Exclusive creation: two processes that start at once agree on one key.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(50)
-        file.write(key)
-    return key
+    if not path.exists():
+        # A link appears whole or not at all, and only once: processes that start together
+        # agree on one key.
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process was first
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

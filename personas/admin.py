@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,7 +17,7 @@ from users.models import User
 
 
 class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """Lets a persona be made active while another one is: the database switches."""
+    """Asks for a colour by the browser's own picker."""
 
     class Meta:
         model = Persona
@@ -27,15 +26,6 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "name": forms.TextInput(attrs={"class": "vTextField"}),
             "color": forms.TextInput(attrs={"type": "color"}),
         }
-
-    def validate_constraints(self) -> None:
-        """Check every constraint but that of the one active persona of a user."""
-        try:
-            self.instance.validate_constraints(
-                exclude={*self._get_validation_exclusions(), "user"}  # type: ignore[attr-defined]
-            )
-        except ValidationError as error:
-            self._update_errors(error)  # type: ignore[attr-defined]
 
 
 @admin.register(Persona)

@@ -1,5 +1,7 @@
 """A person's twins."""
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -56,6 +58,10 @@ class Persona(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check all but the one active persona of a user: the database sees to that itself."""
+        super().validate_constraints(exclude={*(exclude or ()), "user"})
 
     @property
     def initials(self) -> str:

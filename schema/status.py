@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -28,15 +29,30 @@ class Status:
     pending: list[str]
 
 
+@cache
+def known_migrations() -> list[tuple[str, str]]:
+    """Return every migration of the code in an order to apply them in; read once a process."""
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    ordered = {
+        key: None  # each once
+        for leaf in graph.leaf_nodes()
+        for key in graph.forwards_plan(leaf)
+    }
+    return list(ordered)
+
+
+def pending_migrations(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the names of the migrations that the database lacks, in order.
+
+    Raises:
+        django.db.Error: The database does not answer.
+    """
+    applied = MigrationRecorder(connection).applied_migrations()
+    return [".".join(key) for key in known_migrations() if key not in applied]
+
+
 def migration_status(connection: BaseDatabaseWrapper) -> Status:
-    """Read the migrations of all apps and compare them with the database's record."""
-    loader = MigrationLoader(connection)
-    done = set(loader.applied_migrations)
-    pending: dict[str, None] = {}  # in order, each once
-    for leaf in loader.graph.leaf_nodes():
-        for key in loader.graph.forwards_plan(leaf):
-            if key not in done:
-                pending[".".join(key)] = None
+    """Return what the database says of its migrations, and what the code asks for."""
     runs = {
         (run.app, run.name): run
         for run in MigrationRun.objects.using(connection.alias)
@@ -52,4 +68,4 @@ def migration_status(connection: BaseDatabaseWrapper) -> Status:
         took = run.finished_at - run.started_at if run and run.finished_at else None
         label = run.get_outcome_display() if run else ""
         applied.append(Applied(f"{record.app}.{record.name}", record.applied, took, label))
-    return Status(applied, list(pending))
+    return Status(applied, pending_migrations(connection))

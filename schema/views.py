@@ -2,8 +2,9 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+
+from schema.status import pending_migrations
 
 
 @login_not_required
@@ -16,13 +17,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200, or 503 with the reason while the database is away or behind the code."""
     try:
-        executor = MigrationExecutor(connection)
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        pending = pending_migrations(connection)
     except Error:
         return _not_ready("the database does not answer")
     if pending:
-        names = ", ".join(str(migration) for migration, _ in pending)
-        return _not_ready(f"migrations are not applied: {names}")
+        return _not_ready(f"migrations are not applied: {', '.join(pending)}")
     return HttpResponse("ready\n", content_type="text/plain")
 
 

@@ -18,12 +18,13 @@ from threads.models import Thread
 from users.models import User
 
 pytestmark = pytest.mark.django_db
+QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 LISTS = ["users_user", "personas_persona", "threads_thread", "chat_chatmessage"]
 
 
 @pytest.fixture(autouse=True)
 def quick_hashes(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = [QUICK, *settings.PASSWORD_HASHERS]
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""What a host needs: a clean check, a blueprint, and gunicorn with static files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import Database
+from tests.site import Site
+
+ROOT = Path(__file__).parent.parent.parent
+# What .env.example asks for in production.
+PRODUCTION = {
+    "DEBUG": "",
+    "HTTPS": "",
+    "SECRET_KEY": "S7nVq2Wc9xK4mTz8pLr3bYh6dGj1fAe5uNo0iQsXwRvCtMkByJ",
+    "ALLOWED_HOSTS": "chat.example.org",
+    "CSRF_TRUSTED_ORIGINS": "https://chat.example.org",
+    "BEHIND_PROXY": "1",
+}
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=os.environ | PRODUCTION | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_deployment_check_is_clean_in_the_documented_environment() -> None:
+    done = manage("check", "--deploy", "--fail-level", "INFO")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no issues (0 silenced)" in done.stdout
+
+
+def test_production_without_a_key_says_what_to_do() -> None:
+    done = manage("check", SECRET_KEY="")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Configuration error: SECRET_KEY is not set.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_blueprint_migrates_before_each_deployment() -> None:
+    blueprint: dict[str, Any] = yaml.safe_load((ROOT / "render.yaml").read_text())
+    assert set(blueprint) == {"services", "databases"}
+    service = blueprint["services"][0]
+    assert service["preDeployCommand"] == "python manage.py migrate"
+    assert service["startCommand"] == "gunicorn"
+    assert service["healthCheckPath"] == "/readyz"
+    # The fields that the format knows (https://render.com/docs/blueprint-spec).
+    assert set(service) <= {
+        *("type", "name", "runtime", "plan", "region", "branch", "buildCommand"),
+        *("preDeployCommand", "startCommand", "healthCheckPath", "envVars", "autoDeployTrigger"),
+    }
+    variables = {variable["key"]: variable for variable in service["envVars"]}
+    assert variables["SECRET_KEY"] == {"key": "SECRET_KEY", "generateValue": True}
+    source = variables["DATABASE_URL"]["fromDatabase"]
+    assert source == {"name": blueprint["databases"][0]["name"], "property": "connectionString"}
+
+
+def test_gunicorn_reads_its_place_from_the_environment() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--print-config"],
+        cwd=ROOT,
+        env=os.environ | {"HOST": "127.0.0.9", "PORT": "8123", "WEB_CONCURRENCY": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shown = {
+        name.strip(): value.strip()
+        for name, _, value in (line.partition("=") for line in done.stdout.splitlines())
+    }
+    names = ("bind", "workers", "worker_class", "wsgi_app")
+    assert {name: shown[name] for name in names} == {
+        "bind": "['127.0.0.9:8123']",
+        "workers": "3",
+        "worker_class": "asgi",
+        "wsgi_app": "config.asgi:application",
+    }
+
+
+def test_gunicorn_serves_static_files_and_says_what_is_missing(
+    empty_database: Database, collected: Path, tmp_path: Path
+) -> None:
+    site = Site(tmp_path / "log", {"STATIC_ROOT": str(collected)})
+    try:
+        site.start(empty_database.url)
+        status, text = site.get("/readyz")
+        assert status == 503
+        assert text.startswith("not ready: migrations are not applied: ")
+        done = manage("migrate", "-v0", DATABASE_URL=empty_database.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert site.get("/readyz") == (200, "ready\n")
+        sheet = next(collected.glob("css/admin.*.css"))
+        assert site.get(f"/static/css/{sheet.name}") == (200, sheet.read_text())
+        assert site.get("/static/../config/settings.py")[0] == 404
+        assert site.get("/admin/login/")[0] == 200
+    finally:
+        site.stop()

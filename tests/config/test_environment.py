@@ -1,0 +1,154 @@
+"""Settings from the environment: what is read, made, refused, and never shown."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from config import environment
+
+ROOT = Path(__file__).parent.parent.parent
+MALFORMED = [
+    "nonsense",
+    "postgresql",
+    "postgresql://",
+    "postgresql://user:hunter2@host:port/db",
+    "postgresql://user:hunter2@host:5432",
+    "postgresql://user:hunter2@host:5432/",
+    "postgresql://user:hunter2#@host:5432/db",
+    "postgresql://user:hunter2@[::1/db",
+    "postgres//user:hunter2@host/db",
+    "mysql://user:hunter2@host/db",
+    "oracle://user:hunter2@host/db",
+    "http://user:hunter2@host/db",
+    "://user:hunter2@host/db",
+    "sqlite://",
+    "'postgresql://user:hunter2@host/db'",
+    "DATABASE_URL=postgresql://user:hunter2@host/db",
+]
+
+
+@pytest.mark.parametrize("url", MALFORMED)
+def test_malformed_database_url_is_one_sentence_without_the_url(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_DATABASE_URL", url)
+    try:
+        found = environment.database("SOME_DATABASE_URL", default="")
+    except ImproperlyConfigured as error:
+        said = str(error)
+        assert said.startswith("SOME_DATABASE_URL ")
+        assert "postgresql://USER:PASSWORD@HOST:5432/NAME" in said
+        assert "hunter2" not in said
+        assert "\n" not in said
+    else:  # what the library can make sense of must be complete
+        assert url == "sqlite://"
+        assert found["NAME"] == ":memory:"
+
+
+def test_command_says_the_sentence_and_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": "postgresql://user:hunter2@host:port/db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Configuration error: DATABASE_URL is not a database URL.")
+    assert done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_password_with_encoded_signs_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_DATABASE_URL", "postgresql://al%40ice:p%40ss%2Fw%23@db:6432/chat")
+    found = environment.database("SOME_DATABASE_URL", default="")
+    parts = {name: found[name] for name in ("ENGINE", "USER", "PASSWORD", "HOST", "PORT", "NAME")}
+    assert parts == {
+        "ENGINE": "schema.backends.postgresql",
+        "USER": "al@ice",
+        "PASSWORD": "p@ss/w#",
+        "HOST": "db",
+        "PORT": 6432,
+        "NAME": "chat",
+    }
+    assert found["OPTIONS"]["connect_timeout"] == 10
+
+
+def test_options_in_the_url_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_DATABASE_URL", "postgresql://db/chat?connect_timeout=3")
+    found = environment.database("SOME_DATABASE_URL", default="")
+    assert found["OPTIONS"] == {"connect_timeout": 3}
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("foreign_keys", 1),
+        ("busy_timeout", 20_000),
+        ("synchronous", 1),
+        ("recursive_triggers", 1),
+    ],
+)
+def test_sqlite_is_set_up_for_several_writers(pragma: str, value: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {pragma}")
+        assert cursor.fetchone() == (value,)
+    assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("off", False)])
+def test_flag_reads_plain_words(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_FLAG", text)
+    assert environment.flag("SOME_FLAG", default=not value) is value
+
+
+def test_flag_and_number_refuse_what_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VALUE", "maybe")
+    with pytest.raises(ImproperlyConfigured, match="SOME_VALUE must be 1 or 0"):
+        environment.flag("SOME_VALUE")
+    with pytest.raises(ImproperlyConfigured, match="SOME_VALUE must be a whole number"):
+        environment.whole_number("SOME_VALUE", default=1)
+
+
+def test_secret_key_is_required_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECRET_KEY")
+    with pytest.raises(ImproperlyConfigured, match=r"^SECRET_KEY is not set\."):
+        environment.secret_key(tmp_path / "key", production=True)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("SECRET_KEY", "given")
+    assert environment.secret_key(tmp_path / "key", production=True) == "given"
+
+
+def test_secret_key_is_made_once_and_kept_to_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECRET_KEY")
+    found: list[str] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        found.append(environment.secret_key(tmp_path / "key", production=False))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    assert len(found[0]) >= 50
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,110 @@
+"""Personas in the admin: switching, colours, and a person's own page."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from personas.models import Persona
+from tests.factories import make_message, make_persona, make_thread, make_user
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
+
+
+@pytest.fixture
+def operator(client: Client, settings: Settings) -> Client:
+    settings.PASSWORD_HASHERS = [QUICK, *settings.PASSWORD_HASHERS]
+    client.force_login(User.objects.create_superuser("admin@example.com", "secret words"))
+    return client
+
+
+def form(persona: Persona, **changes: str) -> dict[str, str]:
+    return {
+        "user": str(persona.user_id),
+        "name": persona.name,
+        "description": persona.description,
+        "color": persona.color,
+        "metadata": "{}",
+    } | changes
+
+
+def test_making_a_persona_active_puts_the_other_off(operator: Client) -> None:
+    alice = make_user()
+    first, second = make_persona(alice, "First"), make_persona(alice, "Second")
+    page = reverse("admin:personas_persona_change", args=[second.pk])
+    answer = operator.post(page, form(second, is_active="on"))
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    active = Persona.objects.order_by("name").values_list("name", "is_active")
+    assert list(active) == [("First", False), ("Second", True)]
+    assert first.pk != second.pk
+
+
+def test_persona_keeps_to_hex_colours(operator: Client) -> None:
+    persona = make_persona(make_user())
+    page = reverse("admin:personas_persona_change", args=[persona.pk])
+    answer = operator.post(page, form(persona, color="red"))
+    assert answer.status_code == 200
+    assert "six hexadecimal digits" in answer.content.decode()
+    shown = operator.get(reverse("admin:personas_persona_changelist")).content.decode()
+    assert f'fill="{persona.color}"' in shown
+    assert " style=" not in shown
+
+
+def test_persons_page_shows_and_links_what_is_theirs(operator: Client) -> None:
+    alice = make_user()
+    thread = make_thread(alice, "Plans", persona=make_persona(alice, "Blunt"))
+    make_message(thread)
+    text = operator.get(reverse("admin:users_user_change", args=[alice.pk])).content.decode()
+    for name, key in [("threads_thread", thread.pk), ("personas_persona", thread.persona_id)]:
+        assert f'href="{reverse(f"admin:{name}_change", args=[key])}"' in text
+    assert f"{reverse('admin:chat_chatmessage_changelist')}?user={alice.pk}" in text
+    assert "1 in all" in text
+
+
+def test_person_is_made_and_changed_and_given_a_password(operator: Client) -> None:
+    add = {
+        "email": "carol@example.com",
+        "name": "Carol",
+        "usable_password": "true",
+        "password1": "a lovely long one",
+        "password2": "a lovely long one",
+    }
+    assert operator.post(reverse("admin:users_user_add"), add).status_code == 302
+    carol = User.objects.get(email="carol@example.com")
+    assert carol.check_password("a lovely long one")
+    again = operator.post(reverse("admin:users_user_add"), add | {"email": "CAROL@example.com"})
+    assert "There is an account with this e-mail address already." in again.content.decode()
+    page = reverse("admin:users_user_change", args=[carol.pk])
+    answer = operator.post(page, {"email": "c@example.com", "name": "C", "is_active": "on"})
+    assert answer.status_code == 302
+    carol.refresh_from_db()
+    assert (carol.email, carol.name) == ("c@example.com", "C")
+    password = {
+        "usable_password": "true",
+        "password1": "quite another",
+        "password2": "quite another",
+    }
+    address = reverse("admin:auth_user_password_change", args=[carol.pk])
+    assert operator.post(address, password).status_code == 302
+    carol.refresh_from_db()
+    assert carol.check_password("quite another")
+
+
+def test_password_that_the_old_backend_wrote_is_shown_by_its_algorithm(operator: Client) -> None:
+    alice = make_user()
+    bare = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+    User.objects.filter(pk=alice.pk).update(password=bare)
+    text = operator.get(reverse("admin:users_user_change", args=[alice.pk])).content.decode()
+    assert "bcrypt" in text
+    assert bare not in text
+
+
+@pytest.mark.parametrize("page", ["index", "users_user_changelist", "chat_chatmessage_changelist"])
+def test_admin_is_for_staff_only(client: Client, page: str) -> None:
+    for place in (reverse("users:log_in"), reverse("admin:login")):
+        answer = client.get(reverse(f"admin:{page}"))
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith((place, reverse("admin:login")))
+        client.force_login(User.objects.first() or make_user())

@@ -1,0 +1,73 @@
+"""`/healthz` and `/readyz`, which a load balancer asks every few seconds."""
+
+import time
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from schema.status import known_migrations, migration_status, pending_migrations
+from tests.conftest import Database
+
+
+def test_healthz_answers_without_a_database(client: Client) -> None:
+    answer = client.get("/healthz")  # no database fixture: a query would fail the test
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+@pytest.mark.django_db
+def test_readyz_answers_with_two_queries(client: Client) -> None:
+    client.get("/readyz")
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get("/readyz")
+    assert (answer.status_code, answer.content) == (200, b"ready\n")
+    assert len(queries) == 2  # is there a record, and what is in it
+
+
+@pytest.mark.django_db
+def test_readyz_names_what_is_not_applied(client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("chat", "0004_thread_index")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    text = answer.content.decode()
+    assert text == "not ready: migrations are not applied: chat.0004_thread_index\n"
+
+
+@pytest.mark.django_db
+def test_readyz_says_that_the_database_is_away_and_nothing_else(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("password=hunter2 host=10.0.0.1 refused")
+
+    monkeypatch.setattr(CursorWrapper, "execute", refuse)
+    monkeypatch.setattr(connection.introspection, "table_names", refuse)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.content) == (
+        503,
+        b"not ready: the database does not answer\n",
+    )
+
+
+@pytest.mark.django_db
+def test_readyz_is_cheap(client: Client) -> None:
+    client.get("/readyz")
+    begin = time.process_time()
+    for _ in range(20):
+        client.get("/readyz")
+    assert (time.process_time() - begin) / 20 < 0.02
+
+
+def test_empty_database_lacks_every_migration_and_then_none(empty_database: Database) -> None:
+    names = [".".join(key) for key in known_migrations()]
+    assert pending_migrations(empty_database.connection) == names
+    assert names.index("schema.0001_initial") < names.index("users.0001_users")
+    call_command("migrate", database=empty_database.alias, verbosity=0)
+    assert pending_migrations(empty_database.connection) == []
+    status = migration_status(empty_database.connection)
+    assert sorted(step.name for step in status.applied) == sorted(names)
