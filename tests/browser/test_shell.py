@@ -1,25 +1,173 @@
-"""The frame around every page, in a real browser."""
+"""The frame around every page, personas and threads, in a real browser."""
 
-from playwright.sync_api import Page, expect
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from personas.models import Persona
+from tests.factories import PASSWORD, make_persona, make_thread
+from tests.site import Site
+from threads.models import Thread
+from users.models import User
+
+PAGES = ["/threads/", "/threads/?show=archived", "/personas/", "/personas/new/", "/account/"]
+# Names that assistive technology would read, and the order of headings, as the page has them.
+AUDIT = """() => {
+    const name = (e) => (e.getAttribute("aria-label") || e.innerText || e.value || "").trim()
+        || [...(e.labels || [])].map((label) => label.innerText.trim()).join(" ");
+    const all = (selector) => [...document.querySelectorAll(selector)];
+    const ids = all("[id]").map((e) => e.id);
+    const levels = all("main h1, main h2, main h3").map((e) => Number(e.tagName[1]));
+    return {
+        unnamed: all("a[href], button, summary, input:not([type=hidden]), select, textarea")
+            .filter((e) => e.checkVisibility() && !name(e)).map((e) => e.outerHTML.slice(0, 120)),
+        twice: ids.filter((id, at) => ids.indexOf(id) !== at),
+        headings: levels.filter((level, at) => level > (levels[at - 1] || 0) + 1).length,
+        firsts: levels.filter((level) => level === 1).length,
+        dangling: all("[aria-describedby], [aria-labelledby]").flatMap((e) =>
+            `${e.getAttribute("aria-describedby") || ""} ${e.getAttribute("aria-labelledby") || ""}`
+                .split(" ").filter((id) => id && !document.getElementById(id))),
+        wide: document.documentElement.scrollWidth > innerWidth,
+        styled: all("main [style], .sidebar [style]").length,
+    };
+}"""
+SOUND = {
+    "unnamed": [],
+    "twice": [],
+    "headings": 0,
+    "firsts": 1,
+    "dangling": [],
+    "wide": False,
+    "styled": 0,
+}
 
 
-def test_new_thread_by_key_and_shortcut_sheet(alice_page: Page) -> None:
+def test_keys_lead_everywhere_and_can_be_turned_off(alice_page: Page) -> None:
     page = alice_page
-    before = page.url
-    page.keyboard.press("Escape")  # leaves the composer, where one begins
+    alice = User.objects.get()
+    make_persona(alice, "Second")
+    page.keyboard.press("Escape")  # leaves the composer
     page.keyboard.press("n")
-    page.wait_for_url(lambda url: url != before)
+    page.wait_for_url(lambda url: url.split("/")[-2] != str(Thread.objects.get(is_general=True).pk))
     page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    page.keyboard.press("2")
+    expect(page.locator("details.switcher > summary")).to_contain_text("Second")
+    assert list(Persona.objects.active().values_list("name", flat=True)) == ["Second"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    page.wait_for_url("**/threads/")
     page.keyboard.press("?")
-    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    sheet = page.get_by_role("heading", name="Keyboard shortcuts")
+    expect(sheet).to_be_visible()
+    page.get_by_label("Single keys do something").uncheck()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_hidden()
+    expect(sheet).to_be_hidden()
+    page.keyboard.press("?")
+    expect(sheet).to_be_hidden()
 
 
 def test_dark_is_remembered(alice_page: Page) -> None:
     page = alice_page
     page.get_by_role("button", name="Dark", exact=True).click()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(25, 24, 22)"
+    dark = "rgb(25, 24, 22)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(25, 24, 22)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+
+
+def test_rename_in_place_delete_and_undo(alice_page: Page) -> None:
+    page = alice_page
+    page.get_by_label("Rename this thread").click()
+    field = page.get_by_label("Name of the thread")
+    expect(field).to_be_focused()
+    field.fill("Trip to Lisbon")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Trip to Lisbon")).to_be_visible()
+    expect(page.locator(".sidebar .thread-link", has_text="Trip to Lisbon")).to_be_visible()
+    page.get_by_label("Rename this thread").click()
+    expect(field).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Rename this thread")).to_be_visible()
+    page.get_by_label("What to do with Trip to Lisbon").click()
+    page.get_by_role("button", name="Delete", exact=True).first.click()
+    expect(page.locator(".toast")).to_contain_text("Trip to Lisbon” is deleted.")
+    assert not Thread.objects.filter(deleted_at=None).exists()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast")).to_contain_text("is back")
+    assert Thread.objects.filter(deleted_at=None).count() == 1
+
+
+def test_titles_are_found_while_typing(alice_page: Page) -> None:
+    alice = User.objects.get()
+    for number in range(60):
+        make_thread(alice, f"Plan {number}")
+    page = alice_page
+    page.goto("/threads/")
+    expect(page.locator(".row")).to_have_count(50)
+    page.get_by_role("link", name="Show older threads").click()
+    expect(page.locator(".row")).to_have_count(61)
+    page.get_by_label("Search by title").press_sequentially("plan 59")
+    expect(page.locator(".row")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_are_named_ordered_and_fit(alice_page: Page, width: int) -> None:
+    page = alice_page
+    make_thread(User.objects.get(), "A title that is far longer than a phone is wide, " * 3)
+    page.set_viewport_size({"width": width, "height": 800})
+    found = {}
+    for path in [*PAGES, f"/personas/{Persona.objects.get().pk}/"]:
+        page.goto(path)
+        found[path] = page.evaluate(AUDIT)
+    assert found == dict.fromkeys(found, SOUND), json.dumps(found, indent=1)
+
+
+def test_sidebar_opens_on_a_phone_and_the_first_stop_skips_it(alice_page: Page) -> None:
+    page = alice_page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/threads/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="New thread")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="New thread")).to_be_hidden()
+
+
+@pytest.fixture
+def plain_page(live_site: Site, browser: Browser) -> Iterator[Page]:
+    """Return a page in a browser that runs no script."""
+    context = browser.new_context(base_url=live_site.url, java_script_enabled=False)
+    context.set_default_timeout(10_000)  # milliseconds
+    yield context.new_page()
+    context.close()
+
+
+def test_everything_here_works_without_a_script(plain_page: Page) -> None:
+    page = plain_page
+    page.goto("/account/sign-up/")
+    page.get_by_label("Name").fill("Alice Moreau")
+    page.get_by_label("E-mail").fill("alice@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    page.get_by_role("button", name="Dark", exact=True).click()
+    expect(page.locator("html[data-theme=dark]")).to_have_count(1)
+    page.goto("/personas/new/")
+    page.get_by_label("Name", exact=True).fill("Captain")
+    page.get_by_role("button", name="Make persona").click()
+    page.get_by_role("button", name="Make Captain active").click()
+    page.get_by_role("button", name="New thread").click()
+    page.get_by_label("Rename this thread").click()
+    page.get_by_label("Title").fill("By hand")
+    page.get_by_role("button", name="Save").click()
+    page.goto("/threads/")
+    page.get_by_label("What to do with By hand").click()
+    page.get_by_role("button", name="Delete", exact=True).first.click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".row-title", has_text="By hand")).to_be_visible()
+    assert list(Persona.objects.active().values_list("name", flat=True)) == ["Captain"]

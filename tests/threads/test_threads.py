@@ -100,7 +100,7 @@ def test_rename_in_place_answers_with_the_heading_and_the_link(client: Client, a
     url = reverse("threads:rename", args=[thread.pk])
     assert b'value="Plans"' in client.get(url, headers=HTMX).content
     answer = client.post(url, {"title": "Trip <b>"}, headers=HTMX).content.decode()
-    assert answer.count("Trip &lt;b&gt;") == 2
+    assert answer.count("Trip &lt;b&gt;") == 3
     thread.refresh_from_db()
     assert (thread.title, thread.title_is_automatic) == ("Trip <b>", False)
     assert client.post(url, {"title": " "}, headers=HTMX).status_code == 422

@@ -19,6 +19,12 @@
     menu.querySelector("summary").focus();
   });
 
+  /* Escape leaves a form that took the place of what it changes. */
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.target.closest?.("form")?.querySelector("[data-cancel]")?.click();
+  });
+
   /* Arrow keys walk through an open menu. */
   document.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
