@@ -26,17 +26,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
         "ALTER TABLE chat_messages ALTER COLUMN role TYPE varchar(100)",
         "column chat_messages.role",
     ),
-    "type of a column that a trigger reads": (
-        "DROP TRIGGER threads_null_means_default ON threads;"
-        "ALTER TABLE threads ALTER COLUMN description TYPE varchar(500);"
-        "CREATE TRIGGER threads_null_means_default BEFORE INSERT OR UPDATE ON threads"
-        " FOR EACH ROW WHEN (NEW.description IS NULL)"
-        " EXECUTE FUNCTION threads_null_means_default()",
-        "column threads.description",
+    "type of a column that somebody's trigger reads": (
+        "ALTER TABLE schema_quarantine ALTER COLUMN reason TYPE varchar(500);"
+        "CREATE TRIGGER others BEFORE UPDATE ON schema_quarantine FOR EACH ROW"
+        " WHEN (NEW.reason IS NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "column schema_quarantine.reason",
     ),
-    "integer made bigint": (
-        "ALTER TABLE threads ALTER COLUMN message_count TYPE bigint",
-        "column threads.message_count",
+    "smallint made integer": (
+        "ALTER TABLE django_admin_log ALTER COLUMN action_flag TYPE integer",
+        "column django_admin_log.action_flag",
     ),
     "time zone lost": (
         "ALTER TABLE schema_quarantine ALTER COLUMN quarantined_at TYPE timestamp",
