@@ -1,6 +1,11 @@
 """Data steps in batches: cut off, gone on with, and in the way of others."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -186,3 +191,49 @@ def test_batch_that_never_gets_its_row_gives_up(
 def test_progress_says_how_long_it_takes() -> None:
     half = Progress("chat.0003 messages", 0.5, 5000, 2500.0, 83.0)
     assert str(half) == "chat.0003 messages:  50%, 5,000 rows, 2,500/s, 1:23 left"
+
+
+SLOWLY = """
+import os
+import django
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+django.setup()
+from schema import batches
+batches.REST, batches.TARGET_SECONDS = 20, 0.001
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "migrate", "chat", "0004"])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_process_is_gone_on_with(messages_without_threads: Database, how: int) -> None:
+    database = messages_without_threads
+    environment = os.environ | {"DATABASE_URL": database.url}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOWLY],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    records = BatchProgress.objects.using(database.alias).filter(step="messages into General")
+    while not records.filter(rows_done__gt=0).exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(how)
+    assert process.wait() != 0
+    before = records.get()
+    assert before.finished_at is None
+    done = value(database, "SELECT count(*) FROM chat_messages WHERE thread_id IS NOT NULL")
+    assert before.rows_done == done
+    assert before.rows_done < ROWS
+
+    rerun = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "chat", "0004"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"goes on after {before.rows_done:,} rows" in rerun.stderr
+    assert records.get().rows_done == ROWS
+    assert counts_are_right(database)
