@@ -100,6 +100,7 @@ class Runner:
             raise self._failure(migration, doing, error) from error
         finally:
             listener.reset(token)
+            self._restore_session()
         seconds = time.monotonic() - begin
         self.history.end(run, outcome)
         self.report.say(
@@ -121,7 +122,7 @@ class Runner:
         deadline: float | None = None
         with Watch(self.connection, tell) as watch:
             while True:
-                self._set_lock_timeout(self.patience.lock_timeout)
+                self._prepare_session()
                 watch.forget()
                 try:
                     return work()
@@ -160,12 +161,25 @@ class Runner:
             blockers=[vars(blocker) for blocker in blockers],
         )
 
-    def _set_lock_timeout(self, seconds: float) -> None:
+    def _prepare_session(self) -> None:
+        """Let statements hold their locks no longer than need be.
+
+        A commit that waits for the disk keeps its locks meanwhile, and so everybody who wants
+        them. It need not: the history's commit, on a connection of its own, comes after it
+        and takes it to the disk too.
+        """
         if self.connection.vendor == "postgresql":
             with self.connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT set_config('lock_timeout', %s, false)", [f"{seconds * 1000:.0f}ms"]
+                    "SELECT set_config('lock_timeout', %s, false),"
+                    " set_config('synchronous_commit', 'off', false)",
+                    [f"{self.patience.lock_timeout * 1000:.0f}ms"],
                 )
+
+    def _restore_session(self) -> None:
+        if self.connection.vendor == "postgresql" and self.connection.is_usable():
+            with self.connection.cursor() as cursor:
+                cursor.execute("RESET synchronous_commit")
 
     def _send_away(self, autovacuum: Blocker) -> None:
         """Wait for the tables that an autovacuum holds, until PostgreSQL cancels it.
