@@ -39,6 +39,15 @@ ALONE_SECONDS = 10
 VACUUM_SECONDS = 240
 """How long autovacuum may take to come by: it looks once a minute."""
 
+LONGEST_STEPS = """
+    SELECT array_agg(format('%s.%s %s s', app, name, seconds))
+    FROM (
+        SELECT app, name,
+               round(extract(epoch FROM finished_at - started_at)::numeric, 1) AS seconds
+        FROM schema_migration_runs ORDER BY finished_at - started_at DESC LIMIT 4
+    ) AS steps
+"""
+
 
 @dataclass
 class Result:
@@ -165,6 +174,7 @@ def upgrade(server: Server, messages: int, rate: float, *, wait: bool) -> Result
             "megabytes_before": round(before / 2**20),
             "megabytes_after": round(server.value("migrated", size) / 2**20),
             "dead_rows": server.value("migrated", dead),
+            "longest_steps": server.value("migrated", LONGEST_STEPS),
             "output": said.splitlines(),
         }
         begin = time.monotonic()
