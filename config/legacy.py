@@ -81,7 +81,7 @@ TWINS = [
     # Before the persona goes: deleting it would take these along.
     Quarantine(
         step=PERSONAS,
-        kind="messages without a user, of a persona without a user",
+        kind="messages without a user, of a persona without one, went into quarantine",
         table="chat_messages",
         where="one.user_id IS NULL AND EXISTS (SELECT FROM personas AS p"
         " WHERE p.id = one.persona_id AND p.user_id IS NULL)",
@@ -90,7 +90,7 @@ TWINS = [
     ),
     Quarantine(
         step=PERSONAS,
-        kind="personas without a user",
+        kind="personas without a user went into quarantine",
         table="personas",
         where="one.user_id IS NULL",
         reason="the persona has no user",
@@ -98,7 +98,7 @@ TWINS = [
     ),
     Quarantine(
         step=PERSONAS,
-        kind="personas of a user who does not exist",
+        kind="personas of a user who does not exist went into quarantine",
         table="personas",
         where=f"one.user_id IS NOT NULL AND {NO_SUCH_USER}",
         reason="the persona's user does not exist",
@@ -177,7 +177,7 @@ MESSAGES = [
     ),
     Quarantine(
         step=CHAT,
-        kind="messages without a user",
+        kind="messages without a user went into quarantine",
         table="chat_messages",
         where="one.user_id IS NULL",
         reason="the message has no user",
@@ -185,7 +185,7 @@ MESSAGES = [
     ),
     Quarantine(
         step=CHAT,
-        kind="messages of a user who does not exist",
+        kind="messages of a user who does not exist went into quarantine",
         table="chat_messages",
         where=f"one.user_id IS NOT NULL AND {NO_SUCH_USER}",
         reason="the message's user does not exist",
@@ -240,7 +240,7 @@ PERSONA_COLUMNS = [
 CONVERSATIONS = [
     Quarantine(
         step=THREADS,
-        kind="threads of nobody, or of a user who does not exist",
+        kind="threads of nobody, or of a user who does not exist, went into quarantine",
         table="threads",
         where=f"one.user_id IS NULL OR {NO_SUCH_USER}",
         reason="the thread has no user, or one who does not exist",
@@ -314,7 +314,7 @@ CONVERSATIONS = [
     ),
     Quarantine(
         step=THREADS,
-        kind="second General threads, whose messages moved into the first",
+        kind="second General threads, empty by then, went into quarantine",
         table="threads",
         where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)"
         " AND NOT EXISTS (SELECT FROM chat_messages AS m WHERE m.thread_id = one.id)",
@@ -324,7 +324,7 @@ CONVERSATIONS = [
     ),
     Quarantine(
         step=THREADS,
-        kind="second General threads",
+        kind="second General threads went into quarantine",
         table="threads",
         where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
         reason="the user had another thread called General",

@@ -211,8 +211,9 @@ class Inspection:
                 if rows:
                     named = ", ".join(row[0] for row in rows[:SHOWN])
                     yield Obstacle(
-                        f"There are {rule.kind}, and {sum(row[1] for row in rows)} rows of {name},"
-                        f" which is not this project's, refer to them by {constraint.columns[0]}:"
+                        f"{rule.table} has rows that must go into quarantine ({rule.reason}), and"
+                        f" {sum(row[1] for row in rows)} rows of {name}, which is not this"
+                        f" project's, refer to them by {constraint.columns[0]}:"
                         f" {named}{' …' if len(rows) > SHOWN else ''}.",
                         f"Give those rows of {rule.table} what they lack (UPDATE {rule.table} SET"
                         f" {rule.settles[0] if rule.settles else '…'} = '…' WHERE {key} = '…'),"

@@ -35,7 +35,8 @@ class Recognised:
 
     def lacking(self) -> list[str]:
         """Return in words what is to be made or mended, most important first."""
-        return [finding.difference([]).object for finding in self.findings]
+        told = sorted(self.findings, key=lambda one: one.kind in {"function", "trigger"})
+        return [finding.difference([]).object for finding in told]
 
 
 def recognise(step: Step, found: Catalog) -> Recognised:

@@ -87,7 +87,7 @@ def test_json_tells_machines_what_was_found_and_repaired(make: Make) -> None:
     assert found["not_ours"] == ["persona_samples", "messages", "actions", "metrics"]
     assert events["adopted"]["repairs"] == {
         "users without a name got an empty one": 1,
-        "personas without a user": 1,
+        "personas without a user went into quarantine": 1,
     }
 
 
