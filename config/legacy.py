@@ -170,8 +170,9 @@ MESSAGES = [
         kind="messages without a user went to their thread's user",
         table="chat_messages",
         where="one.user_id IS NULL AND EXISTS (SELECT FROM threads AS t"
-        " WHERE t.id = one.thread_id AND t.user_id IS NOT NULL)",
-        assign="user_id = (SELECT t.user_id FROM threads AS t WHERE t.id = one.thread_id)",
+        " WHERE t.id::text = one.thread_id::text AND t.user_id IS NOT NULL)",
+        assign="user_id = (SELECT t.user_id FROM threads AS t"
+        " WHERE t.id::text = one.thread_id::text)",
         settles=("user_id",),
         needs=("chat_messages.thread_id", "threads.user_id"),
     ),
@@ -307,8 +308,11 @@ CONVERSATIONS = [
         step=THREADS,
         kind="messages moved from a second General thread into the first",
         table="chat_messages",
-        where=f"one.thread_id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
-        assign=f"thread_id = (SELECT g.kept FROM ({GENERALS}) AS g WHERE g.id = one.thread_id)",
+        # As text: a link that has another type by hand is mended only with its own step.
+        where="one.thread_id::text IN"
+        f" (SELECT g.id::text FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
+        assign=f"thread_id = (SELECT g.kept FROM ({GENERALS}) AS g"
+        " WHERE g.id::text = one.thread_id::text)",
         needs=(*GENERALS_NEED, "chat_messages.thread_id"),
         when="triggered",
     ),
@@ -317,7 +321,7 @@ CONVERSATIONS = [
         kind="second General threads, empty by then, went into quarantine",
         table="threads",
         where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)"
-        " AND NOT EXISTS (SELECT FROM chat_messages AS m WHERE m.thread_id = one.id)",
+        " AND NOT EXISTS (SELECT FROM chat_messages AS m WHERE m.thread_id::text = one.id::text)",
         reason="the user had another thread called General, which took in the messages",
         needs=(*GENERALS_NEED, "chat_messages.thread_id"),
         when="triggered",

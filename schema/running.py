@@ -97,7 +97,9 @@ class Runner:
                 seconds=round(time.monotonic() - begin, 3),
                 error=str(error),
             )
-            raise self._failure(migration, doing, error) from error
+            raise self._failure(
+                migration, doing, error, whole=migration.atomic and not adopted
+            ) from error
         finally:
             listener.reset(token)
             self._restore_session()
@@ -219,11 +221,13 @@ class Runner:
         except Error as lost:
             self.report.say("history_lost", error=str(lost))
 
-    def _failure(self, migration: Migration, doing: str, error: Exception) -> CommandError:
+    def _failure(
+        self, migration: Migration, doing: str, error: Exception, *, whole: bool
+    ) -> CommandError:
         busy = waited_for_a_lock(error)
         left = (
             "Nothing of it remains"
-            if migration.atomic
+            if whole
             else "What it had finished remains, and the next run goes on from there"
         )
         return CommandError(

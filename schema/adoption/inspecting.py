@@ -9,15 +9,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.facts import Facts, Quarantine, Rule
 from schema.adoption.following import applies, has, key_of, references
-from schema.adoption.obstacles import Obstacle
+from schema.adoption.obstacles import Obstacle, rights
 from schema.adoption.recognising import Recognised, State, column_before
 from schema.adoption.types import inconvertible, mistyped, views_over
+from schema.adoption.whole_numbers import numbered
 from schema.catalog import Catalog, Constraint, quoted
 
 SHOWN = 5
 """How many rows an obstacle names."""
-
-WHOLE_NUMBERS = {"smallint", "integer", "bigint"}
 
 
 class Inspection:
@@ -36,15 +35,15 @@ class Inspection:
         self.found = found
         self.steps = [one for one in steps if one.state in {State.PARTIAL, State.COMPLETE}]
         self.all = steps
+        self.numbers = numbered(steps[-1].step.after, found)
         self.ours = {
             name for one in steps for name in one.step.after.tables if name in found.tables
         }
 
     def find(self) -> list[Obstacle]:
         """Return every obstacle."""
-        if whole := self._whole_number_keys():
-            return whole
         return [
+            *self._whole_number_keys(),
             *self._conflicts(),
             *self._missing_tables(),
             *self._types(),
@@ -58,23 +57,25 @@ class Inspection:
         keys = {one.key for one in self.steps}
         return [one for one in self.facts.rules if one.step in keys and applies(one, self.found)]
 
-    def _whole_number_keys(self) -> list[Obstacle]:
-        """Return what is wrong where keys are numbers; nothing else can be told then."""
-        numbered = [
-            f"{name}.{column.name} ({there.type})"
-            for one, name in self._tables()
-            for column, there in mistyped(one.step.after.tables[name], self.found.tables[name])
-            if column.type == "uuid" and there.type in WHOLE_NUMBERS
-        ]
-        if not numbered:
-            return []
-        return [
-            Obstacle(
-                f"The keys of this database are whole numbers: {', '.join(dict.fromkeys(numbered))}"
-                ". This project's are UUIDs.",
-                "Convert the keys, and every column that refers to them, to uuid beforehand.",
+    def _whole_number_keys(self) -> Iterator[Obstacle]:
+        """Yield what keeps whole-numbered keys from becoming UUIDs."""
+        for link in self.numbers.manifold:
+            yield Obstacle(
+                f"The keys are whole numbers, and the foreign key {link} has several columns, so"
+                " they cannot be converted.",
+                "Drop that foreign key, or convert the keys to uuid beforehand.",
             )
-        ]
+        others = [name for name in self.numbers.by_table() if name not in self.ours]
+        if self.numbers.keys:
+            yield from rights(self.connection, others)
+        for table, columns in self.numbers.by_table().items():
+            for view in views_over(self.connection, table, list(columns)):
+                if view.problem:
+                    yield Obstacle(
+                        f"{view.name}, which {view.problem}, reads a key of {table}, which has to"
+                        " become a UUID.",
+                        f"Drop {view.name}, run migrate, and make it again.",
+                    )
 
     def _conflicts(self) -> Iterator[Obstacle]:
         for conflict in self.facts.conflicts:
@@ -113,6 +114,7 @@ class Inspection:
                 pair
                 for pair in mistyped(table, there)
                 if pair[0] != column_before(one, name, pair[0].name)
+                and (name, pair[0].name) not in self.numbers.places
             ]
             for column, other in wrong:
                 spared = [

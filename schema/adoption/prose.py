@@ -30,6 +30,13 @@ def found(survey: Survey) -> Iterator[str]:
     for what, names in others:
         if names:
             yield f"Left alone, these {what} are not this project's: {', '.join(names)}"
+    if survey.keys:
+        yield (
+            "The keys are whole numbers. They become UUIDs, every link with them, in one"
+            " transaction during which nobody can read or write these columns' tables:"
+        )
+        yield f"  {', '.join(survey.keys)}"
+        yield "  Stop the old backend before and start it again after: it remembers the numbers."
     if survey.conversions:
         yield "Columns that get another type, under a lock while the table is written anew:"
         yield from (f"  {one}" for one in survey.conversions)
@@ -55,6 +62,7 @@ def facts(survey: Survey) -> dict[str, Any]:
             *survey.foreign_columns,
             *survey.foreign_objects,
         ],
+        "keys": survey.keys,
         "conversions": survey.conversions,
         "repairs": dict(survey.repairs),
         "obstacles": [{"what": one.what, "remedy": one.remedy} for one in survey.obstacles],
@@ -94,13 +102,13 @@ def _step(step: Recognised) -> Iterator[str]:
 
 def _claims(survey: Survey) -> Iterator[str]:
     if survey.claims is None:
-        yield "There is no schema_migrations: nothing is claimed."
+        yield f"There is no {survey.history}: nothing is claimed."
         return
     for claim in survey.claims:
         when = f" at {claim.moment:%Y-%m-%d %H:%M:%S} UTC" if claim.moment else ""
         truth = "and that is so" if claim.true else "but nothing of it is there: it is run"
-        yield f"schema_migrations says that {claim.file} was run{when}, {truth}."
+        yield f"{survey.history} says that {claim.file} was run{when}, {truth}."
     if not survey.claims:
-        yield "schema_migrations is empty: nothing is claimed."
+        yield f"{survey.history} is empty: nothing is claimed."
     if survey.unknown_files:
-        yield f"schema_migrations names files unknown here: {', '.join(survey.unknown_files)}"
+        yield f"{survey.history} names files unknown here: {', '.join(survey.unknown_files)}"

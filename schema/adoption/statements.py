@@ -16,8 +16,8 @@ from schema.explaining import waited_for_a_lock
 # end before anybody notices. Building an index and validating a constraint block nobody.
 SHORT = "80ms"
 LONG = "60s"
-PATIENCE = 600.0
-"""Seconds for which a statement is tried again."""
+PATIENCE = 3.0
+"""Seconds for which a statement is tried again; after that the whole step is, with its own."""
 
 Result = TypeVar("Result")
 

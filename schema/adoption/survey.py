@@ -15,6 +15,7 @@ from schema.adoption.inspecting import Inspection
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.recognising import Recognised, State, recognise, things
 from schema.adoption.types import mistyped
+from schema.adoption.whole_numbers import Numbered
 from schema.catalog import Catalog, Table, quoted
 from schema.expected import Step
 
@@ -34,6 +35,8 @@ class Survey:
     """Everything found; `obstacles` have to go before anything is done."""
 
     steps: list[Recognised]
+    history: str
+    """The old tool's table."""
     claims: list[Claim] | None
     """None where the old tool's table is not there."""
     unknown_files: list[str]
@@ -43,6 +46,8 @@ class Survey:
     foreign_objects: list[str]
     repairs: list[tuple[str, int | None]] = field(default_factory=list)
     """What the rules will do, and to how many rows; None where that shows only later."""
+    keys: list[str] = field(default_factory=list)
+    """The columns of whole numbers that become UUIDs."""
     conversions: list[str] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
 
@@ -65,6 +70,7 @@ def survey(
     looked = Inspection(connection, facts, found, recognised)
     return Survey(
         steps=recognised,
+        history=facts.history.table,
         claims=claims,
         unknown_files=unknown,
         rows={name: _count(connection, f"SELECT count(*) FROM {quoted(name)}") for name in ours},
@@ -81,7 +87,8 @@ def survey(
         ],
         foreign_objects=[*_triggers(found, expected, ours), *_views(connection)],
         repairs=list(_repairs(connection, looked.rules())),
-        conversions=list(_conversions(recognised, found)),
+        keys=[".".join(place) for place in sorted(looked.numbers.places)],
+        conversions=list(_conversions(recognised, found, looked.numbers)),
         obstacles=looked.find(),
     )
 
@@ -136,7 +143,7 @@ def _repairs(
             yield rule.kind, count
 
 
-def _conversions(steps: list[Recognised], found: Catalog) -> Iterator[str]:
+def _conversions(steps: list[Recognised], found: Catalog, numbers: Numbered) -> Iterator[str]:
     for one in steps:
         if one.state is not State.PARTIAL:
             continue
@@ -144,7 +151,7 @@ def _conversions(steps: list[Recognised], found: Catalog) -> Iterator[str]:
         for name, table in one.step.after.tables.items():
             if name in found.tables:
                 for column, there in mistyped(table, found.tables[name]):
-                    if (name, column.name) in own:
+                    if (name, column.name) in own and (name, column.name) not in numbers.places:
                         yield f"{name}.{column.name} from {there.type} to {column.type}"
 
 

@@ -20,6 +20,7 @@ from schema.adoption.recognising import Recognised, State, recognise
 from schema.adoption.statements import Statements
 from schema.adoption.survey import Survey, survey
 from schema.adoption.types import mistyped, retyping
+from schema.adoption.whole_numbers import conversion, numbered
 from schema.catalog import Catalog, Column, Table, quoted, read_catalog
 from schema.expected import Step, expected_steps
 from schema.models import MigrationRun
@@ -115,6 +116,7 @@ class Adoption:
         """
         key = (migration.app_label, migration.name)
         step = self.steps[key]
+        self._number_to_uuid()
         self._units(lambda one, _: mends.columns(one.findings), step)
         self._follow(key, "mistyped")
         self._follow(key, "twice", typed_only=step)
@@ -162,6 +164,13 @@ class Adoption:
             if finding.kind in {"function", "trigger"} or (isinstance(finding.expected, Table))
         ]
         return list(mends.by_mender(new, recognised.step.after, found))
+
+    def _number_to_uuid(self) -> None:
+        found = read_catalog(self.connection)
+        numbers = numbered(self.steps[self.pending[-1]].after, found)
+        if numbers.keys:
+            self.doing("making the keys UUIDs")
+            self.statements.run(*conversion(self.connection, found, numbers))
 
     def _retype(self, step: Step) -> None:
         found = read_catalog(self.connection)

@@ -106,6 +106,16 @@ def test_quarantined_row_is_whole_and_says_why_and_what_it_was_linked_to(make: M
     )
     assert kept[message].row == before["chat_messages"][message]
     assert kept[message].reason == "neither the message nor its persona has a user"
+    fetch(
+        database.connection,
+        "INSERT INTO personas SELECT (jsonb_populate_record(NULL::personas, row"
+        f' || \'{{"user_id": "{p.CAROL}"}}\')).* FROM schema_quarantine'
+        f" WHERE row ->> 'id' = '{persona}' RETURNING id",
+    )
+    back = fetch(
+        database.connection, f"SELECT name, is_active, color FROM personas WHERE id = '{persona}'"
+    )
+    assert back == [("Nobody's", True, "#4f46e5")]
     (owner,) = fetch(
         database.connection, f"SELECT user_id::text FROM chat_messages WHERE id = '{key('e', 51)}'"
     )[0]

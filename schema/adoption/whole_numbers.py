@@ -1,0 +1,144 @@
+"""Keys that are whole numbers, made UUIDs with every relation kept.
+
+A number becomes the same UUID wherever it stands, worked out from the number, the table it
+is a key of, and a text that nobody knows afterwards: no look-up is needed, and a link that no
+foreign key guards is kept like the others. All of it is one transaction: there is no moment
+at which half of the links are numbers.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.adoption.following import key_of
+from schema.adoption.types import View, views_over
+from schema.catalog import Catalog, Constraint, Trigger, quoted
+
+TYPES = {"smallint", "integer", "bigint"}
+Place = tuple[str, str]
+"""A table and a column."""
+
+
+@dataclass
+class Numbered:
+    """The columns that hold whole numbers and have to hold UUIDs."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+    """The key of each table of ours."""
+    places: dict[Place, str] = field(default_factory=dict)
+    """Every column to convert, with the table whose keys it holds."""
+    manifold: list[str] = field(default_factory=list)
+    """Foreign keys of several columns, which are beyond this."""
+
+    def by_table(self) -> dict[str, dict[str, str]]:
+        """Return the columns of each table, with the table whose keys they hold."""
+        tables: dict[str, dict[str, str]] = {}
+        for (table, column), target in sorted(self.places.items()):
+            tables.setdefault(table, {})[column] = target
+        return tables
+
+
+def numbered(expected: Catalog, found: Catalog) -> Numbered:
+    """Return what is a whole number in `found` and a UUID in `expected`, and what links to it."""
+    result = Numbered()
+    for name, table in expected.tables.items():
+        if name not in found.tables:
+            continue
+        key = key_of(expected, name)
+        if _differs(expected, found, name, key):
+            result.keys[name] = key
+            result.places[name, key] = name
+        for constraint in table.constraints:
+            if constraint.kind == "foreign key" and constraint.target:
+                column = constraint.columns[0]
+                if _differs(expected, found, name, column):
+                    result.places[name, column] = constraint.target
+    for name, constraint in _links(found, result.keys):
+        if len(constraint.columns) == 1:
+            result.places[name, constraint.columns[0]] = str(constraint.target)
+        else:
+            result.manifold.append(f"{constraint.name} on {name}")
+    return result
+
+
+def _differs(expected: Catalog, found: Catalog, table: str, column: str) -> bool:
+    wanted = expected.tables[table].columns.get(column)
+    there = found.tables[table].columns.get(column)
+    return bool(wanted and there and wanted.type == "uuid" and there.type in TYPES)
+
+
+def _links(found: Catalog, targets: Mapping[str, str]) -> Iterator[tuple[str, Constraint]]:
+    for name, table in found.tables.items():
+        for constraint in table.constraints:
+            if constraint.kind == "foreign key" and constraint.target in targets:
+                yield name, constraint
+
+
+def conversion(
+    connection: BaseDatabaseWrapper, found: Catalog, numbers: Numbered
+) -> tuple[str, ...]:
+    """Return the statements of one transaction that make every one of the columns a UUID."""
+    salt = secrets.token_hex(16)
+    tables = numbers.by_table()
+    views: dict[str, View] = {}
+    for table, columns in tables.items():
+        views |= {view.name: view for view in views_over(connection, table, list(columns))}
+    links = list(_links(found, numbers.keys))
+    lifted = [
+        (table, trigger)
+        for table, columns in tables.items()
+        for trigger in _mentioning(found, table, list(columns))
+    ]
+    return (
+        f"LOCK TABLE {', '.join(map(quoted, tables))} IN ACCESS EXCLUSIVE MODE",
+        *(f"DROP VIEW {name}" for name in reversed(views)),
+        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table)}" for table, one in lifted),
+        *(
+            f"ALTER TABLE {quoted(table)} DROP CONSTRAINT {quoted(link.name)}"
+            for table, link in links
+        ),
+        *(
+            statement
+            for table, columns in tables.items()
+            for statement in _converted(table, columns, found, numbers, salt)
+        ),
+        *(
+            f"ALTER TABLE {quoted(table)} ADD CONSTRAINT {quoted(link.name)} {link.describe()}"
+            for table, link in links
+        ),
+        *(one.sql for _, one in lifted),
+        *(statement for view in views.values() for statement in view.create),
+    )
+
+
+def _mentioning(found: Catalog, table: str, columns: list[str]) -> list[Trigger]:
+    mentions = re.compile(rf"\b({'|'.join(map(re.escape, columns))})\b").search
+    return [one for one in found.tables[table].triggers.values() if mentions(one.definition)]
+
+
+def _converted(
+    table: str, columns: Mapping[str, str], found: Catalog, numbers: Numbered, salt: str
+) -> Iterator[str]:
+    alter = f"ALTER TABLE {quoted(table)}"
+    changes: list[str] = []
+    for column, target in columns.items():
+        change = f"ALTER COLUMN {quoted(column)}"
+        known = found.tables[table].columns[column]
+        if known.identity:
+            yield f"{alter} {change} DROP IDENTITY"
+        elif known.default is not None:
+            yield f"{alter} {change} DROP DEFAULT"
+            if sequence := re.match(r"nextval\('(.+)'::regclass\)\Z", known.default):
+                yield f"DROP SEQUENCE {sequence[1]}"
+        # Version and variant of a random UUID (RFC 9562, section 5.4), so that nothing trips.
+        digits = f"md5('{salt} {target} ' || {quoted(column)})"
+        whole = f"overlay(overlay({digits} placing '4' from 13) placing '8' from 17)::uuid"
+        changes.append(f"{change} TYPE uuid USING {whole}")
+    yield f"{alter} {', '.join(changes)}"
+    if key := numbers.keys.get(table):
+        yield f"{alter} ALTER COLUMN {quoted(key)} SET DEFAULT gen_random_uuid()"
