@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from django.core.management import call_command
 
 from tests.conftest import Database
 from tests.schema.processes import run
@@ -113,3 +114,12 @@ def test_migrate_works_through_a_session_pool(pooled: Pooled) -> None:
     status, out, err = run(pooled("session"), "migrate", "schema")
     assert (status, err) == (0, "")
     assert "applied schema.0001_initial" in out
+
+
+def test_verify_works_through_a_transaction_pool(pooled: Pooled, empty_database: Database) -> None:
+    call_command("migrate", "schema", database=empty_database.alias, verbosity=0)
+    with empty_database.connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE schema_quarantine ALTER COLUMN reason DROP NOT NULL")
+    status, out, err = run(pooled("transaction"), "verify", "--data")
+    assert (status, err) == (1, "CommandError: 1 difference\n")
+    assert out.startswith("column schema_quarantine.reason: expected text NOT NULL; found text\n")
