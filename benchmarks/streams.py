@@ -22,7 +22,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).parent.parent
@@ -103,7 +102,7 @@ def measure(given: argparse.Namespace, folder: Path) -> int:
         begin = time.monotonic()
         asyncio.run(run.all([str(thread.pk) for thread in threads], worker))
         seconds = time.monotonic() - begin
-        return report(run, given, idle=idle, seconds=seconds, cpu=cpu_seconds(worker))
+        return report(run, given, idle=idle, seconds=seconds, worker=worker)
     finally:
         site.stop(seconds=60)
         provider.kill()
@@ -241,7 +240,7 @@ class Run:
         return f"{method} {path} HTTP/1.1\r\n{lines}\r\n{body}".encode()
 
 
-def report(run: Run, given: argparse.Namespace, *, idle: float, seconds: float, cpu: float) -> int:
+def report(run: Run, given: argparse.Namespace, *, idle: float, seconds: float, worker: int) -> int:
     """Print the table; return 1 if something was lost or late."""
     from chat.models import ChatMessage, Reply
 
@@ -268,7 +267,9 @@ def report(run: Run, given: argparse.Namespace, *, idle: float, seconds: float, 
     print(f"read whole by their readers     {read} of {given.replies}")
     print(f"complete in the database        {complete}, {whole} with every word")
     print(f"worker's memory                 {idle:.0f} MB idle, {run.most_memory:.0f} MB at most")
-    print(f"worker's processor time         {cpu:.1f} s ({cpu / seconds:.0%} of a core)")
+    used, waited_for = processor_seconds(worker)
+    print(f"worker's processor time         {used:.1f} s ({used / seconds:.0%} of a core)")
+    print(f"  and waiting for a processor   {waited_for:.1f} s, by all its threads")
     print(f"database connections, at most   {run.most_connections}")
     p95 = quantiles(first, n=100)[94]
     good = read == whole == given.replies and p95 <= LIMIT_MS
@@ -282,10 +283,16 @@ def memory(pid: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used."""
-    fields: list[Any] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def processor_seconds(pid: int) -> tuple[float, float]:
+    """Return how long a process's threads ran, and how long they could have but did not.
+
+    The second is other people's work on the same processors (Linux, sched-stats.txt).
+    """
+    ran = waited = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        numbers = (thread / "schedstat").read_text().split()
+        ran, waited = ran + int(numbers[0]), waited + int(numbers[1])
+    return ran / 1e9, waited / 1e9
 
 
 if __name__ == "__main__":

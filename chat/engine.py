@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Coroutine
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# The loop gives up the interpreter with every write to a socket and gets it back only when
+# the thread that took it has had its turn: by default 5 ms, for each of 500 streams.
+SWITCH_SECONDS = 0.0005
 FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 10
 DATABASE_THREADS = 4
@@ -76,6 +80,7 @@ class Engine:
         """Use the running event loop, and look after what dead workers left."""
         self.loop = asyncio.get_running_loop()
         self.is_closing = False
+        sys.setswitchinterval(SWITCH_SECONDS)
         await self.in_database(provider.prepare)
         self._keep(self._sweep())
 

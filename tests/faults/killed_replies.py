@@ -18,12 +18,17 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.site import Site, Visitor
-    from threads.models import Thread
-    from users.models import User
+from django.db import connections
+
+from chat.models import ChatMessage, Reply
+from config import environment
+from tests import postgres
+from tests.chat.provider_server import ProviderServer
+from tests.factories import make_user
+from tests.site import Site, Visitor
+from threads.models import Thread
+from users.models import User
 
 ROOT = Path(__file__).parent.parent.parent
 SETTLED_SECONDS = 40
@@ -35,9 +40,6 @@ def kill_in_the_middle(site: Site, user: User, replies: int, after: float) -> di
     Raises:
         AssertionError: Something is lost, cut short beyond what was saved, or stuck.
     """
-    from chat.models import ChatMessage, Reply
-    from threads.models import Thread
-
     threads = [Thread.objects.create(user=user, title=f"T{number}") for number in range(replies)]
     visitor = site.log_in(user)
     (worker,) = site.worker_pids()
@@ -83,8 +85,6 @@ def words_in(text: str) -> int:
 
 def wait_until_settled(threads: list[Thread]) -> None:
     """Wait until nothing is in flight; nobody looks at the threads meanwhile."""
-    from chat.models import Reply
-
     deadline = time.monotonic() + SETTLED_SECONDS
     while Reply.objects.in_flight().filter(thread__in=threads).exists():
         assert time.monotonic() < deadline, "replies are still in flight"
@@ -109,22 +109,15 @@ def main() -> int:
     options.add_argument("--replies", type=int, default=50)
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
-    from tests import postgres
-
-    os.environ |= {"DEBUG": "0", "HTTPS": "0", "SECRET_KEY": "faults", "ALLOWED_HOSTS": "*"}
     os.environ["DATABASE_URL"] = postgres.start()
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    fresh = environment.database("DATABASE_URL", default="")
+    connections["default"].close()
+    del connections["default"]
+    connections.settings["default"] = connections.configure_settings({"default": fresh})["default"]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["STATIC_ROOT"] = folder
         for command in (["migrate", "-v0"], ["collectstatic", "--noinput", "-v0"]):
             subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, check=True)
-        import django
-
-        django.setup()
-        from tests.chat.provider_server import ProviderServer
-        from tests.factories import make_user
-        from tests.site import Site
-
         provider = ProviderServer()
         provider.start()
         site = Site(Path(folder) / "log", provider.environment)
