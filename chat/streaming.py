@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.3
 
 
 async def follow(
-    reply_id: uuid.UUID, position: int, render_end: Callable[[Reply | None], str]
+    reply_id: uuid.UUID, position: int, render_end: Callable[[Reply], str]
 ) -> AsyncIterator[str]:
     """Yield the reply's events from the character `position` on.
 
@@ -128,9 +128,11 @@ def _text(reply_id: uuid.UUID) -> str | None:
     return rows.values_list("text", flat=True).first()
 
 
-def _ended(reply_id: uuid.UUID, render_end: Callable[[Reply | None], str]) -> dict[str, str] | None:
+def _ended(reply_id: uuid.UUID, render_end: Callable[[Reply], str]) -> dict[str, str] | None:
     """Return the last event's data; None while the reply goes on in another worker."""
     reply = Reply.objects.select_related("thread", "answer").filter(pk=reply_id).first()
     if reply is not None and reply.status == Reply.Status.STREAMING:
         return None
-    return {"status": reply.status if reply else "gone", "html": render_end(reply)}
+    if reply is None:
+        return {"status": "gone", "html": "", "title": ""}
+    return {"status": reply.status, "html": render_end(reply), "title": reply.thread.title}

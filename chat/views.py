@@ -200,10 +200,8 @@ def _owns(request: PersonRequest, reply: uuid.UUID) -> bool:
     return Reply.objects.for_user(request.user).filter(pk=reply).exists()
 
 
-def _render_end(request: PersonRequest, reply: Reply | None) -> str:
+def _render_end(request: PersonRequest, reply: Reply) -> str:
     """Return what stands where the reply streamed."""
-    if reply is None:
-        return ""
     context: dict[str, object] = {"thread": reply.thread, "attempt": reply}
     if reply.answer:
         context["entry"] = pages.entry(reply.answer, reply.thread)

@@ -43,6 +43,7 @@ def test_from_sign_up_to_dark_mode_on_a_phone(alice_page: Page) -> None:
     expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3")
     expect(last_reply(page).locator(".name")).to_have_text("Assistant")
     wait_until_done(page)
+    expect(page.locator("main h1")).to_have_text(re.compile("Hello words=3|A fitting title"))
 
     page.locator(".voices").get_by_label("Captain").check()
     say(page, "And you? words=2")

@@ -3,6 +3,16 @@
   "use strict";
   const { entries, nodes, say } = window.conversation;
 
+  /* The first exchange names the thread. */
+  const rename = (title) => {
+    const heading = document.querySelector(".thread-head h1");
+    if (!title || heading.textContent === title) return;
+    heading.textContent = title;
+    document.title = `${title} · Twinthread`;
+    const link = document.querySelector('.sidebar .thread-link[aria-current="page"] .title');
+    if (link) link.textContent = title;
+  };
+
   const listen = (reply) => {
     const tail = reply.querySelector("[data-tail]");
     const waiting = reply.querySelector("[data-waiting]");
@@ -28,7 +38,8 @@
     });
     source.addEventListener("end", (event) => {
       source.close();
-      const { status, html } = JSON.parse(event.data);
+      const { status, html, title } = JSON.parse(event.data);
+      rename(title);
       const ended = nodes(html);
       const hadFocus = reply.contains(document.activeElement);
       if (replaced) {
