@@ -111,6 +111,10 @@ def show(page: Page, entry: str, path: str) -> None:
     """Bring the page into the state that is to be seen."""
     page.goto(path)
     page.wait_for_load_state("networkidle")
+    if entry == "conversation":  # one in which a twin speaks
+        twins = page.locator(".sidebar .thread-link:has(circle[fill^='#'])")
+        page.goto(str(twins.nth(1).get_attribute("href")))
+        page.wait_for_load_state("networkidle")
     if entry in {"sidebar", "switcher"} and page.get_by_label("Open the sidebar").is_visible():
         page.get_by_label("Open the sidebar").click()
     if entry == "switcher":
