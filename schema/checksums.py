@@ -4,7 +4,6 @@ import ast
 import functools
 import hashlib
 import inspect
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.db.migrations import Migration
@@ -21,11 +20,9 @@ def source_checksum(source: str) -> str:
     Blanks, line breaks, quotes and comments do not count; every name, number and text does,
     docstrings too. `ast.dump` is not used: what it prints differs between Python versions.
     """
-    digest = hashlib.sha256()
-    for part in _parts(ast.parse(source)):
-        digest.update(part.encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
+    parts: list[str] = []
+    _append(parts, ast.parse(source))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @functools.cache
@@ -33,19 +30,24 @@ def _file_checksum(path: str) -> str:
     return source_checksum(Path(path).read_text(encoding="utf-8"))
 
 
-def _parts(node: object) -> Iterator[str]:
-    """Yield the tree in order; empty fields are left out, newer Pythons add some."""
+def _append(parts: list[str], node: object) -> None:
+    """Append the tree in order; empty fields are left out, newer Pythons add some.
+
+    Not a generator: every `migrate` reads every applied migration's file.
+    """
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name, value in ast.iter_fields(node):
+        parts.append("(" + type(node).__name__)
+        fields = node.__dict__
+        for name in node._fields:
+            value = fields.get(name)
             if value is not None and value != []:
-                yield name
-                yield from _parts(value)
-        yield ")"
+                parts.append(name)
+                _append(parts, value)
+        parts.append(")")
     elif isinstance(node, list):
-        yield "["
+        parts.append("[")
         for item in node:
-            yield from _parts(item)
-        yield "]"
+            _append(parts, item)
+        parts.append("]")
     else:
-        yield f"{type(node).__name__}:{node!r}"
+        parts.append(f"{type(node).__name__}:{node!r}")

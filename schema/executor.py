@@ -55,6 +55,7 @@ class RecordingExecutor(MigrationExecutor):
         self.run = run
         self.found = found
         self._survey: Survey | None = None
+        self._state: tuple[frozenset[tuple[str, str]], ProjectState] | None = None
 
     def migration_plan(
         self,
@@ -184,9 +185,12 @@ class RecordingExecutor(MigrationExecutor):
         return state
 
     def applied_state(self) -> ProjectState:
-        """Return the models' state that the applied migrations make."""
-        state: ProjectState = self._create_project_state(with_applied_migrations=True)  # type: ignore[attr-defined]  # missing in django-stubs
-        return state
+        """Return the models' state that the applied migrations make; not to be changed."""
+        applied = frozenset(self.loader.applied_migrations)
+        if self._state is None or self._state[0] != applied:
+            state: ProjectState = self._create_project_state(with_applied_migrations=True)  # type: ignore[attr-defined]  # missing in django-stubs
+            self._state = (applied, state)
+        return self._state[1]
 
     def record_as_applied(self, migration: Migration, applied_at: datetime | None = None) -> None:
         """Record `migration`, as of `applied_at` where it was applied by other means."""

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from schema.checksums import migration_checksum
 from schema.models import MigrationRun
+from schema.summary import project_apps
 
 TABLE = MigrationRun._meta.db_table
 Direction = MigrationRun.Direction
@@ -154,9 +155,11 @@ def edited(past: Iterable[Past], applied: Iterable[Migration]) -> list[Migration
         if run.direction == Direction.FORWARDS
         and run.outcome in {Outcome.SUCCEEDED, Outcome.ADOPTED}
     }
+    ours = project_apps()  # what comes with an upgrade of the framework is no edit
     return [
         migration
         for migration in applied
-        if (then := known.get((migration.app_label, migration.name)))
+        if migration.app_label in ours
+        and (then := known.get((migration.app_label, migration.name)))
         and then != migration_checksum(migration)
     ]

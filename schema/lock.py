@@ -63,9 +63,11 @@ def _postgresql_lock(
     try:
         with holder.cursor() as cursor:
             name = f"migrate, process {os.getpid()} on {socket.gethostname()}"
-            cursor.execute("SELECT set_config('application_name', %s, false)", [name[:63]])
-            cursor.execute("SET idle_session_timeout = 0")
-            cursor.execute("SELECT current_schema()")
+            cursor.execute(
+                "SELECT current_schema(), set_config('application_name', %s, false),"
+                " set_config('idle_session_timeout', '0', false)",
+                [name[:63]],
+            )
             key = lock_key(cursor.fetchone()[0])
 
             def take() -> bool:

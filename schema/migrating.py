@@ -1,7 +1,9 @@
 """One run of `migrate`, from the plan to the summary."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.management.base import CommandError
@@ -12,20 +14,18 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema import exits, interruptions, preflight
-from schema.adoption.executing import AdoptingExecutor
-from schema.adoption.taking_over import adoption_of
-from schema.adoption.telling import conclude, prepare
-from schema.backup import back_up
+from schema import exits, interruptions
 from schema.executor import FIRST, Plan, RecordingExecutor
 from schema.history import History, edited
 from schema.models import MigrationRun
 from schema.reporting import Report
-from schema.rollback import agree_to_losses
 from schema.running import Patience, Runner
 from schema.summary import applied_in_order, say_summary
 from schema.survey import Side
 from schema.targets import Target, find_targets
+
+if TYPE_CHECKING:
+    from schema.adoption.taking_over import Adoption
 
 
 class Migrating:
@@ -50,6 +50,7 @@ class Migrating:
         self.options = options
         own = holder if holder and not connection.in_atomic_block else connection
         self.history = History(own)
+        self.adoption: Adoption | None = None
         self._half_done: list[tuple[Migration, str]] = []
 
     def run(self) -> None:
@@ -69,6 +70,8 @@ class Migrating:
         if plan and not self.options["fake"]:
             self._check(executor, plan)
         if plan and self.options["backup"]:
+            from schema.backup import back_up
+
             back_up(self.connection, Path(self.options["backup"]), self.report)
         self.report.say(
             "plan",
@@ -86,6 +89,8 @@ class Migrating:
         if not plan:
             self._say_nothing_to_do(executor)
         if self.adoption is not None:
+            from schema.adoption.telling import conclude
+
             conclude(self.adoption, self.report)
         say_summary(self.report, executor.recorder)
         if first_run and plan and not backwards:
@@ -94,6 +99,12 @@ class Migrating:
     def _executor(self, runner: Runner) -> RecordingExecutor:
         """Return the executor for this database: one made by hand is taken over."""
         executor = RecordingExecutor(self.connection, runner, self._say_found)
+        if executor.loader.applied_migrations.keys() >= executor.loader.graph.nodes.keys():
+            return executor  # and spare the run with nothing to do what an adoption needs
+        from schema.adoption.executing import AdoptingExecutor
+        from schema.adoption.taking_over import adoption_of
+        from schema.adoption.telling import prepare
+
         self.adoption = adoption_of(self.connection, executor.loader, self.report.doing)
         if self.adoption is None or self.options["fake"]:
             return executor
@@ -132,7 +143,10 @@ class Migrating:
 
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
         """Stop before the first change if something is in the way, or would be lost."""
-        problems = preflight.find_problems(executor, plan)
+        from schema.preflight import find_problems
+        from schema.rollback import agree_to_losses
+
+        problems = find_problems(executor, plan)
         if problems:
             lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
             self.report.say("problems", problems=[vars(problem) for problem in problems])

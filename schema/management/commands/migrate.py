@@ -14,7 +14,6 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
-from schema.adoption.telling import tell
 from schema.connecting import connect
 from schema.lock import migration_lock
 from schema.migrating import Migrating
@@ -129,6 +128,8 @@ class Command(migrate.Command):
         """Do what was asked, or leave it to Django where that changes no schema."""
         if options["plan"] or options["check_unapplied"] or options["prune"]:
             if options["plan"]:
+                from schema.adoption.telling import tell
+
                 tell(connections[options["database"]], self.report)
             super().handle(*args, **options)
             return
