@@ -62,7 +62,8 @@ def test_migrate_with_nothing_pending_says_so_and_still_sums_up(empty_database: 
 
 def test_migrate_in_json_prints_one_object_a_line(empty_database: Database) -> None:
     events = [json.loads(line) for line in migrate(empty_database, as_json=True).splitlines()]
-    kinds = [event["event"] for event in events]
+    # How far the data steps have come is told now and then.
+    kinds = [event["event"] for event in events if event["event"] != "progress"]
     count = kinds.count("migrated")
     assert kinds == ["plan", *["migrated"] * count, "summary", "next_steps"]
     assert len(events[0]["migrations"]) == count
