@@ -20,7 +20,11 @@ CHUNK = 20_000
 
 
 def load(
-    connection: BaseDatabaseWrapper, rows: Iterable[Row], tell: Callable[[int], None]
+    connection: BaseDatabaseWrapper,
+    rows: Iterable[Row],
+    tell: Callable[[int], None],
+    *,
+    alone: bool,
 ) -> dict[str, int]:
     """Put the rows in the place of an earlier demo's, in one transaction.
 
@@ -30,6 +34,7 @@ def load(
         connection: The database.
         rows: In an order that foreign keys allow.
         tell: Is called with the number of messages written so far.
+        alone: Nobody else uses the database, so indexes may be taken off meanwhile.
 
     Returns:
         The number of rows written, by table.
@@ -51,15 +56,49 @@ def load(
         # The database's own cascades delete what belongs to the people.
         earlier = User.objects.using(connection.alias).filter(email__endswith=f"@{DOMAIN}")
         earlier._raw_delete(connection.alias)
+        definitions = take_off_search(connection) if alone else []
         for row in rows:
             kept.append(row)
             if len(kept) >= CHUNK:
                 flush()
         flush()
+        put_back(connection, definitions)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {', '.join(COLUMNS)}")
     return written
+
+
+def take_off_search(connection: BaseDatabaseWrapper) -> list[str]:
+    """Drop the inverted indexes of the messages, and return what makes them again.
+
+    Each word of each message is an entry of its own there: built at the end they take a
+    fraction of the time.
+    """
+    if connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
+            " JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam"
+            " WHERE indrelid = 'chat_messages'::regclass AND amname = 'gin'"
+        )
+        found = cursor.fetchall()
+        for name, _ in found:
+            cursor.execute(f"DROP INDEX {name}")
+    return [definition for _, definition in found]
+
+
+def put_back(connection: BaseDatabaseWrapper, definitions: list[str]) -> None:
+    """Build the indexes again, in memory as far as they go."""
+    if not definitions:
+        return
+    with connection.cursor() as cursor:
+        # An index cannot be made while foreign keys wait for the end of the transaction.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
+        for definition in definitions:
+            cursor.execute(definition)
 
 
 def write(connection: BaseDatabaseWrapper, table: str, values: list[tuple[object, ...]]) -> None:

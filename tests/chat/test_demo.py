@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F, Min, Model
 
 from chat.demo import loading
+from chat.management.commands import demo as command
 from chat.models import ChatMessage
 from personas.models import Persona
 from tests.chat.counts import assert_counts_are_right
@@ -92,3 +93,19 @@ def test_demo_says_what_to_do_on_a_database_without_tables(monkeypatch: pytest.M
     monkeypatch.setattr(connection.introspection, "table_names", list)
     with pytest.raises(CommandError, match=r"manage\.py migrate"):
         demo()
+
+
+@pytest.mark.postgresql
+def test_search_index_that_was_taken_off_is_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def definitions() -> list[tuple[str, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT indexdef FROM pg_indexes WHERE tablename = 'chat_messages' ORDER BY 1"
+            )
+            return list(cursor.fetchall())
+
+    before = definitions()
+    monkeypatch.setattr(command, "MANY", 100)
+    demo()
+    assert definitions() == before
+    assert_counts_are_right()
