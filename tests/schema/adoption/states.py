@@ -33,8 +33,8 @@ STATES: dict[str, list[str]] = {
         *p.NULL_MESSAGE_TIMES,
         *p.TALK_LINKED[-1:],
     ],
-    **{f"v2 by psql, {count} statements": [*BASE, *s.V2[:count], *p.TALK] for count in (1, 2, 3)},
-    **{f"v3 by psql, {count} statements": [*STUCK, *s.V3[:count]] for count in (1, 2, 3, 4, 5)},
+    **{f"v2 by psql, {count} statements": [*BASE, *s.V2[:count], *p.TALK] for count in (1, 3)},
+    **{f"v3 by psql, {count} statements": [*STUCK, *s.V3[:count]] for count in (1, 3, 5)},
     "helped to v3": HELPED_TO_V3,
     "helped to v3, personas with dirt": [
         *HELPED_TO_V3,
@@ -43,10 +43,7 @@ STATES: dict[str, list[str]] = {
         *p.NULL_ACTIVE,
     ],
     "helped to v3, none active": [*HELPED_TO_V3, *p.NONE_ACTIVE],
-    **{
-        f"v4 by psql, {count} statements": [*HELPED_TO_V3, *s.V4[:count]]
-        for count in (1, 3, 5, 7, 8)
-    },
+    **{f"v4 by psql, {count} statements": [*HELPED_TO_V3, *s.V4[:count]] for count in (1, 5, 7, 8)},
     "v4 by psql without v3": [*STUCK, *s.V4[:6]],
     "helped to v4": HELPED_TO_V4,
     "helped to v4, with dirt": [

@@ -99,7 +99,7 @@ def test_any_combination_becomes_like_a_fresh_database(
     fresh: Catalog, nothing_of_ours: Database, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     @settings(
-        max_examples=int(os.environ.get("ADOPTION_EXAMPLES", "8")),
+        max_examples=int(os.environ.get("ADOPTION_EXAMPLES", "6")),
         deadline=None,
         # To find a smaller example would take minutes, and these are small.
         phases=[Phase.explicit, Phase.generate],
