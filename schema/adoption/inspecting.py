@@ -57,6 +57,18 @@ class Inspection:
         keys = {one.key for one in self.steps}
         return [one for one in self.facts.rules if one.step in keys and applies(one, self.found)]
 
+    def _settled(self) -> set[str]:
+        """Return the columns that a rule looks after, once the columns are there that it needs."""
+        after = {one.key: one.step.after for one in self.steps}
+        return {
+            f"{rule.table}.{column}"
+            for rule in self.facts.rules
+            if rule.step in after
+            and all(has(self.found, one) or has(after[rule.step], one) for one in rule.needs)
+            and not any(has(self.found, one) for one in rule.lacks)
+            for column in rule.settles
+        }
+
     def _whole_number_keys(self) -> Iterator[Obstacle]:
         """Yield what keeps whole-numbered keys from becoming UUIDs."""
         for link in self.numbers.manifold:
@@ -147,7 +159,7 @@ class Inspection:
                         )
 
     def _nulls(self) -> Iterator[Obstacle]:
-        settled = {f"{rule.table}.{column}" for rule in self.rules() for column in rule.settles}
+        settled = self._settled()
         for one, name in self._tables():
             there = self.found.tables[name]
             for column in one.step.after.tables[name].columns.values():
@@ -168,7 +180,7 @@ class Inspection:
 
     def _constraints(self) -> Iterator[Obstacle]:
         """Yield the rows that an expected check or unique constraint would refuse."""
-        settled = {f"{rule.table}.{column}" for rule in self.rules() for column in rule.settles}
+        settled = self._settled()
         for one in self.steps:
             for finding in one.findings:
                 constraint, name = finding.expected, str(finding.table)

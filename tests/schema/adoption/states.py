@@ -63,7 +63,12 @@ STATES: dict[str, list[str]] = {
         s.V2[2],  # the other indexes fail on it
         *s.recorded(s.V2_FILE),
     ],
-    "early messages, with dirt": [*EARLY, *p.OWNERLESS_PERSONA, *p.OWNERLESS_MESSAGES],
+    "early messages, with dirt": [
+        *EARLY,
+        *p.OWNERLESS_PERSONA,
+        *p.OWNERLESS_MESSAGES,
+        *p.NULL_MESSAGE_TIMES[:1],
+    ],
     "early messages, helped to v4": [
         *EARLY,
         *p.OWNERLESS_PERSONA,
