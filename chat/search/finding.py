@@ -32,6 +32,7 @@ RANKED = 400
 # How many of the most recently used threads have their titles looked at.
 TITLES = 5_000
 THREADS_SHOWN = 5
+LATEST = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 COLUMNS = "m.id, m.user_id, m.thread_id, m.role, m.created_at, {excerpt}, t.title"
 FIELDS = ["id", "user_id", "thread_id", "role", "created_at"]
@@ -134,7 +135,10 @@ def _hits(scope: Scope, limit: int, using: str) -> list[Hit]:
     vendor = connection.vendor
     excerpt = f"substr(m.content, 1, {LENGTH})"
     with connection.cursor() as cursor:
-        scope.newest = _newest(cursor, scope, vendor)
+        if vendor == "postgresql":
+            scope.newest = _edge(scope)
+        else:
+            scope.newest = _newest(cursor, scope, vendor)
         if scope.newest is None:
             return []
         statement = newest_first(scope, vendor, limit, COLUMNS.format(excerpt=excerpt))
@@ -143,15 +147,20 @@ def _hits(scope: Scope, limit: int, using: str) -> list[Hit]:
     return [_hit(row, scope.query, using, vendor) for row in rows]
 
 
+def _edge(scope: Scope) -> datetime.datetime:
+    """Return a moment that nothing found can be later than."""
+    edges = [scope.query.before, scope.cursor and scope.cursor.created_at, LATEST]
+    return min(moment for moment in edges if moment)
+
+
 def _newest(cursor: Any, scope: Scope, vendor: str) -> datetime.datetime | None:
     """Return when the newest message that may be found was written."""
-    edges = [scope.query.before, scope.cursor and scope.cursor.created_at]
-    edge = min((moment for moment in edges if moment), default=None)
     statement = Statement(vendor)
-    statement.add("SELECT created_at FROM chat_messages WHERE user_id = %s", scope.owner)
-    if edge:
-        statement.add("AND created_at <= %s", edge)
-    statement.add("ORDER BY created_at DESC, id DESC LIMIT 1")
+    statement.add(
+        "SELECT created_at FROM chat_messages WHERE user_id = %s AND created_at <= %s"
+        " ORDER BY created_at DESC, id DESC LIMIT 1",
+        *(scope.owner, _edge(scope)),
+    )
     cursor.execute(str(statement), statement.params)
     row = cursor.fetchone()
     return _moment(row[0]) if row else None

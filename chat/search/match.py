@@ -11,6 +11,8 @@ from chat.search.query import SearchQuery, Term
 # How long the spans last that messages are indexed under, in seconds, as in
 # chat.0006_search_document: about three days, and about seven weeks.
 SHORT, LONG = 262_144, 4_194_304
+# The column of `chat.search.statements.TOP` and the sign that PostgreSQL's index has for each.
+COLUMNS = {SHORT: ("days", "+"), LONG: ("weeks", "*")}
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,19 @@ class Window:
         return datetime.datetime.fromtimestamp(self.spans[0] * self.length, datetime.UTC)
 
 
-def tsquery(query: SearchQuery, owner: uuid.UUID, window: Window | None = None) -> str:
-    """Return the text of a tsquery: this user's messages, within the window if there is one.
+def tsquery(query: SearchQuery, owner: uuid.UUID) -> str:
+    """Return the text of a tsquery: this user's messages.
 
     The words are letters and digits, so that nothing in them could need quoting.
     """
-    scopes = [f"'@{owner}'"]
-    if window:
-        mark = "+" if window.length == SHORT else "*"
-        scopes = [f"'@{owner}{mark}{n}'" for n in window.spans]
-    parts = [f"({'|'.join(scopes)})"]
-    parts += [_tsquery_term(term) for term in query.terms]
-    parts += [f"!({_tsquery_term(term)})" for term in query.excluded]
-    return " & ".join(parts)
+    return f"'@{owner}'{tsquery_words(query)}"
+
+
+def tsquery_words(query: SearchQuery) -> str:
+    """Return what follows the user or the window in the text of a tsquery."""
+    parts = [f" & {_tsquery_term(term)}" for term in query.terms]
+    parts += [f" & !({_tsquery_term(term)})" for term in query.excluded]
+    return "".join(parts)
 
 
 def _tsquery_term(term: Term) -> str:

@@ -31,7 +31,8 @@ class Scope:
 
     Attributes:
         threads: Keep these threads; None keeps all.
-        newest: When the newest message to be looked at was written, if known.
+        newest: No message is looked at that was written after this; on SQLite, when the
+            newest such message was written.
     """
 
     owner: uuid.UUID
@@ -69,22 +70,52 @@ class Statement:
         return " ".join(self.sql)
 
 
+# The spans of the newest message that may be found, for PostgreSQL: looking it up by itself
+# would take a second round trip.
+TOP = f"""
+WITH top AS MATERIALIZED (
+    SELECT floor(date_part('epoch', created_at) / {match.SHORT})::bigint AS days,
+        floor(date_part('epoch', created_at) / {match.LONG})::bigint AS weeks
+    FROM chat_messages WHERE user_id = %s AND created_at <= %s
+    ORDER BY created_at DESC, id DESC LIMIT 1
+)
+"""
+# PostgreSQL is given the question as a subquery: the planner would spend longer on estimating
+# a constant one than the index takes to answer it.
+ALL = "(SELECT %s::tsquery)"
+WINDOW = """(
+    SELECT concat(
+        $$('@$$, %s::text, '{mark}', {column} - 1,
+        $$'|'@$$, %s::text, '{mark}', {column}, $$')$$, %s::text
+    )::tsquery FROM top
+)"""
+
+
 def newest_first(scope: Scope, vendor: str, limit: int, columns: str) -> Statement:
     """Return the statement for the newest `limit` hits; `columns` are of `m` and `t`."""
     statement = Statement(vendor)
+    windows: list[match.Window | None] = [None]
+    if scope.newest and scope.query.has_words:
+        windows = [match.Window.around(scope.newest, n) for n in (match.SHORT, match.LONG)]
+        windows.append(None)
+        if vendor == "postgresql":
+            statement.add(TOP, scope.owner, scope.newest)
     statement.add(f"SELECT {columns} FROM (")
-    edge: datetime.datetime | None = None
-    for place, window in enumerate(_windows(scope)):
+    later: match.Window | None = None
+    for place, window in enumerate(windows):
         statement.add("UNION ALL SELECT" if place else "SELECT")
         statement.add("id, created_at FROM (")
         add_matches(statement, scope, window)
-        if edge:
-            statement.add("AND found.created_at < %s", edge)
+        if later and vendor == "postgresql":
+            column, _ = match.COLUMNS[later.length]
+            edge = f"to_timestamp((SELECT ({column} - 1) * {later.length} FROM top))"
+            statement.add(f"AND found.created_at < {edge}")
+        elif later:
+            statement.add("AND found.created_at < %s", later.start)
         statement.add(
             f"ORDER BY found.created_at DESC, found.id DESC LIMIT %s) AS page{place}", limit
         )
-        if window:
-            edge = window.start
+        later = window
     statement.add("LIMIT %s) AS hit", limit)
     statement.add("JOIN chat_messages m ON m.id = hit.id JOIN threads t ON t.id = m.thread_id")
     statement.add("ORDER BY hit.created_at DESC, hit.id DESC")
@@ -102,12 +133,17 @@ def add_matches(
     if not query.has_words:
         statement.add(f"SELECT {columns} FROM chat_messages found")
     elif statement.vendor == "postgresql":
+        question, params = ALL, [match.tsquery(query, scope.owner)]
+        if window:
+            column, mark = match.COLUMNS[window.length]
+            question = WINDOW.format(column=column, mark=mark)
+            params = [str(scope.owner), str(scope.owner), match.tsquery_words(query)]
         statement.add(
             f"SELECT {columns} FROM ("
             "SELECT id, user_id, thread_id, role, created_at FROM chat_messages WHERE"
-            " chat_search_document(user_id, created_at, content) @@ %s::tsquery OFFSET 0"
+            f" chat_search_document(user_id, created_at, content) @@ {question} OFFSET 0"
             ") AS found",
-            match.tsquery(query, scope.owner, window),
+            *params,
         )
     else:
         statement.add(
@@ -136,12 +172,3 @@ def add_matches(
         statement.add(
             "AND (found.created_at, found.id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id
         )
-
-
-def _windows(scope: Scope) -> list[match.Window | None]:
-    """Return the windows, newest first; the last, None, is all of time."""
-    if scope.newest is None or not scope.query.has_words:
-        return [None]
-    days = match.Window.around(scope.newest, match.SHORT)
-    weeks = match.Window.around(scope.newest, match.LONG)
-    return [days, weeks, None]
