@@ -57,7 +57,7 @@ def write(what: Source) -> Iterator[bytes]:
     yield pipe.take()
 
 
-def members(what: Source) -> Iterator[tuple[str, Iterator[bytes]]]:
+def members(what: Source) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
     """Yield the name and the contents of each file."""
     text = README.format(name=what.user.get_full_name(), when=f"{timezone.now():%Y-%m-%d}")
     yield "README.txt", iter([text.encode()])

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -28,12 +28,12 @@ class Format:
     suffix: str
     content_type: str
     label: str
-    write: Callable[[Source], Iterator[bytes]]
+    write: Callable[[Source], Iterator[bytes | memoryview]]
 
 
-def gathered(pieces: Iterator[bytes], size: int = PIECE) -> Iterator[bytes]:
+def gathered(pieces: Iterable[bytes | memoryview], size: int = PIECE) -> Iterator[bytes]:
     """Yield the same bytes in pieces of at least `size`, the last excepted."""
-    waiting: list[bytes] = []
+    waiting: list[bytes | memoryview] = []
     length = 0
     for piece in pieces:
         waiting.append(piece)
@@ -46,25 +46,22 @@ def gathered(pieces: Iterator[bytes], size: int = PIECE) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def json(what: Source) -> Iterator[bytes]:
+def json(what: Source) -> Iterator[bytes | memoryview]:
     """Write the complete archive, docs/export-format.md: one row a line."""
     head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now().isoformat()}
     head |= {"account": source.account(what.user)}
     yield source.as_json(head)[:-1].encode()
-    lists = {
-        "personas": source.lines(what.personas(), source.PERSONA),
-        "threads": source.lines(what.threads(), source.THREAD),
+    lists: dict[str, Iterator[bytes | memoryview]] = {
+        "personas": source.separated(source.lines(what.personas(), source.PERSONA)),
+        "threads": source.separated(source.lines(what.threads(), source.THREAD)),
         "messages": what.message_lines(),
-        "versions": source.lines(what.versions(), source.VERSION),
-        "replies": source.lines(what.replies(), source.REPLY),
+        "versions": source.separated(source.lines(what.versions(), source.VERSION)),
+        "replies": source.separated(source.lines(what.replies(), source.REPLY)),
     }
     for name, rows in lists.items():
-        yield f',\n"{name}":['.encode()
-        before = b"\n"
-        for row in rows:
-            yield before + row
-            before = b",\n"
-        yield b"\n]"
+        yield f',\n"{name}":[\n'.encode()
+        yield from rows
+        yield b"]"
     yield b"\n}\n"
 
 

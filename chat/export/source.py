@@ -39,16 +39,21 @@ REPLY = (
 
 # Python builds no row of the long list: PostgreSQL writes each as a line of JSON. A delimiter
 # and a quote that JSON never holds unescaped keep COPY from changing the lines.
+# The rows come from a subquery so that they are read in the index's order and not sorted.
 COPY_MESSAGES = """
     COPY (
         SELECT concat(
-            '{"id":"', m.id, '","thread":"', m.thread_id, '","role":"', m.role,
-            '","content":', to_json(m.content), ',"created_at":', to_json(m.created_at),
-            ',"updated_at":', to_json(m.updated_at), '}'
+            ',{"id":"', id, '","thread":"', thread_id, '","role":"', role,
+            '","content":', to_json(content), ',"created_at":', to_json(created_at),
+            ',"updated_at":', to_json(updated_at), '}'
         )
-        FROM chat_messages m JOIN threads t ON t.id = m.thread_id AND t.deleted_at IS NULL
-        WHERE m.user_id = %s AND {thread}
-        ORDER BY m.created_at, m.id
+        FROM (
+            SELECT * FROM chat_messages
+            WHERE user_id = %(user)s AND {thread} AND thread_id NOT IN (
+                SELECT id FROM threads WHERE user_id = %(user)s AND deleted_at IS NOT NULL
+            )
+            ORDER BY created_at, id OFFSET 0
+        ) AS said
     ) TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')
 """
 
@@ -129,23 +134,24 @@ class Source:
             replies = replies.filter(thread=self.thread)
         return replies.order_by("created_at", "id")
 
-    def message_lines(self) -> Iterator[bytes]:
-        """Yield each message as one line of JSON."""
+    def message_lines(self) -> Iterator[bytes | memoryview]:
+        """Yield each message as one line of JSON, a comma before each but the first."""
         connection = connections[self.using]
         if connection.vendor != "postgresql":
-            yield from lines(self.messages(), MESSAGE)
+            yield from separated(lines(self.messages(), MESSAGE))
             return
-        params: list[Any] = [self.user.pk]
+        params = {"user": self.user.pk}
         thread = "true"
         if self.thread:
-            thread = "m.thread_id = %s"
-            params.append(self.thread.pk)
+            thread = "thread_id = %(thread)s"
+            params["thread"] = self.thread.pk
         statement = COPY_MESSAGES.replace("{thread}", thread)
         connection.ensure_connection()
         # The driver's own cursor: Django's debugging one cannot copy with parameters.
         with connection.connection.cursor() as cursor, cursor.copy(statement, params) as copy:
             for line in copy:
-                yield bytes(line).rstrip(b"\n")
+                yield line[1:]
+                yield from copy
 
 
 def lines(rows: models.QuerySet[Any], fields: tuple[str, ...]) -> Iterator[bytes]:
@@ -153,6 +159,14 @@ def lines(rows: models.QuerySet[Any], fields: tuple[str, ...]) -> Iterator[bytes
     encode = Encoder(ensure_ascii=False, separators=(",", ":")).encode
     for row in rows.values_list(*fields).iterator(chunk_size=BATCH):
         yield encode(dict(zip(fields, row, strict=True))).encode()
+
+
+def separated(rows: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield each row on a line of its own, a comma before each but the first."""
+    comma = b""
+    for row in rows:
+        yield b"%b%b\n" % (comma, row)
+        comma = b","
 
 
 def account(user: User) -> dict[str, Any]:
