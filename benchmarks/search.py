@@ -1,0 +1,230 @@
+"""How long does a search take, and what does its index cost?
+
+`python -m benchmarks.search [--messages 1000000] [--owned 200000] [--lite 200000]`
+
+PostgreSQL holds `--messages` messages, `--owned` of them one person's; SQLite holds `--lite`,
+all of that person. Each kind of query is asked for its first page with several different
+words: the product's own way (parsing, SQL and model instances included), the same index asked
+by a bare psycopg cursor for the same rows, and the way the Node backend asked (to_tsvector
+over each row of the user).
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import databases
+from benchmarks.corpus import load
+
+
+def words_of(samples: list[str]) -> dict[str, int]:
+    """Return how many of the sampled texts hold each word."""
+    counts: dict[str, int] = {}
+    for text in samples:
+        for word in set(text.lower().rstrip(".").split()):
+            counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def queries(samples: list[str]) -> dict[str, list[str]]:
+    """Return ten different queries of each kind."""
+    chance = random.Random(11)
+    counts = words_of(samples)
+    latin = {word: n for word, n in counts.items() if word.isascii() and len(word) > 3}
+    size = len(samples)
+    common = [w for w, n in latin.items() if n > size * 0.08][:10]
+    middling = sorted(latin, key=lambda w: abs(latin[w] - size * 0.01))[:10]
+    rare = [w for w, n in latin.items() if n == 1][:10]
+    texts = [text.lower().rstrip(".").split() for text in samples if text.isascii()]
+    han = [word for word in counts if not word.isascii()]
+    phrases: list[str] = []
+    while len(phrases) < 10:
+        text = chance.choice(texts)
+        at = chance.randrange(len(text) - 1)
+        phrases.append(f'"{text[at]} {text[at + 1]}"')
+    return {
+        "common": common,
+        "middling": middling,
+        "rare": rare,
+        "absent": [f"zq{word}x " for word in rare],
+        "two words": [f"{a} {b} " for a, b in zip(common, reversed(middling), strict=False)],
+        "absent together": ["apartleft apartright "] * 5,
+        "phrase": phrases,
+        "prefix": [chance.choice(chance.choice(texts))[:4].ljust(3, "a") for _ in range(10)],
+        "Chinese": [chance.choice(han)[at : at + 2] for at in range(10)],
+    }
+
+
+def times(ask: Callable[[str], Any], typed: list[str], rounds: int) -> list[float]:
+    """Return how long each question took, in milliseconds, after one that is not counted."""
+    for query in typed:
+        ask(query)
+    taken = []
+    for _ in range(rounds):
+        for query in typed:
+            start = time.perf_counter()
+            ask(query)
+            taken.append((time.perf_counter() - start) * 1_000)
+    return taken
+
+
+def written(alias: str, person: Any, samples: list[str]) -> float:
+    """Return what writing one message takes, in microseconds; the messages are taken back."""
+    from django.db import transaction
+
+    from chat.models import ChatMessage
+    from threads.models import Thread
+
+    thread = Thread.objects.using(alias).filter(user=person)[0]
+    with transaction.atomic(alias):
+        start = time.perf_counter()
+        for text in samples[:1_000]:
+            ChatMessage.objects.using(alias).create(
+                user=person, thread=thread, role="user", content=text
+            )
+        taken = time.perf_counter() - start
+        transaction.set_rollback(True, alias)
+    return taken / len(samples[:1_000]) * 1e6
+
+
+def asked(alias: str, person: Any, *, best: bool) -> Callable[[str], Any]:
+    """Return the product's own way to ask."""
+    from chat.search.finding import find
+
+    return lambda typed: find(person, typed, best=best, using=alias).hits
+
+
+def bare(
+    connection: Any, person: Any, statement: str, times_asked: int = 1
+) -> Callable[[str], Any]:
+    """Return a way to run one statement over the same index with a driver's cursor."""
+    from chat.search import match
+    from chat.search.query import parse
+
+    def ask(typed: str) -> Any:
+        question = match.tsquery(parse(typed), person.pk)
+        with connection.connection.cursor() as cursor:
+            cursor.execute(statement, [question, person.pk, *[question] * (times_asked - 1)])
+            return cursor.fetchall()
+
+    return ask
+
+
+NEWEST = """
+    SELECT m.id, m.user_id, m.thread_id, m.role, m.created_at, m.content, t.title
+    FROM chat_messages m JOIN threads t ON t.id = m.thread_id
+    WHERE chat_search_document(m.user_id, m.created_at, m.content) @@ %s::tsquery
+        AND m.user_id = %s
+    ORDER BY m.created_at DESC, m.id DESC LIMIT 31
+"""
+BEST = """
+    SELECT id, content, created_at FROM (
+        SELECT * FROM chat_messages
+        WHERE chat_search_document(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
+        ORDER BY created_at DESC LIMIT 400
+    ) AS newest
+    ORDER BY ts_rank_cd(chat_search_document(user_id, created_at, content), %s::tsquery) DESC
+    LIMIT 31
+"""
+OLD = """
+    SELECT id, content, created_at FROM chat_messages
+    WHERE user_id = %s AND to_tsvector('english', content) @@ plainto_tsquery('english', %s)
+    ORDER BY created_at DESC LIMIT 31
+"""
+
+
+def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
+    """Load, index, search, and print what each kind of query takes."""
+    from django.db import connections
+
+    person, samples = load("postgresql", messages, owned)
+    connection = connections["postgresql"]
+    without = written("postgresql", person, samples)
+    with connection.cursor() as cursor:
+        start = time.perf_counter()
+        cursor.execute(
+            "CREATE INDEX chat_messages_search_idx ON chat_messages USING gin"
+            " (chat_search_document(user_id, created_at, content)) WITH (fastupdate = off)"
+        )
+        built = time.perf_counter() - start
+        cursor.execute("VACUUM ANALYZE chat_messages")
+        cursor.execute(
+            "SELECT pg_relation_size('chat_messages_search_idx') / 1e6,"
+            " pg_table_size('chat_messages') / 1e6"
+        )
+        index, table = cursor.fetchone()
+    print(
+        f"PostgreSQL, {messages:,} messages, {owned:,} of the person who searches.\n"
+        f"The index: built in {built:.0f} s, {index:.0f} MB beside {table:.0f} MB of table; "
+        f"writing a message takes {written('postgresql', person, samples):.0f} µs with it and "
+        f"{without:.0f} µs without.\n",
+        flush=True,
+    )
+
+    def old(typed: str) -> Any:
+        with connection.connection.cursor() as cursor:
+            cursor.execute(OLD, [person.pk, typed.strip('" ')])
+            return cursor.fetchall()
+
+    newest, best = asked("postgresql", person, best=False), asked("postgresql", person, best=True)
+    plain, plain_best = bare(connection, person, NEWEST), bare(connection, person, BEST, 2)
+    rows = []
+    for kind, typed in queries(samples).items():
+        taken = [
+            times(newest, typed, rounds),
+            times(plain, typed, rounds),
+            times(best, typed, max(1, rounds // 3)),
+            times(plain_best, typed, max(1, rounds // 3)),
+        ]
+        figures = [
+            f"{databases.percentile(values, p):.1f}" for values in taken for p in (0.5, 0.95)
+        ]
+        rows.append([kind, *figures, f"{databases.median(times(old, typed[:1], 1)):.0f}"])
+        print(f"  {rows[-1]}", flush=True)
+    names = [
+        f"{name} {p}" for name in ("newest", "bare", "best", "bare best") for p in ("p50", "p95")
+    ]
+    print(databases.table(["ms", *names, "old way"], rows), flush=True)
+
+
+def measure_sqlite(messages: int, rounds: int) -> None:
+    """Load and search, and print what each kind of query takes."""
+    from django.db import connections
+
+    person, samples = load("sqlite", messages, messages)
+    with connections["sqlite"].cursor() as cursor:
+        cursor.execute("SELECT name LIKE 'chat_search%', sum(pgsize) FROM dbstat GROUP BY 1")
+        sizes = {bool(ours): size / 1e6 for ours, size in cursor.fetchall()}
+    print(
+        f"\nSQLite, {messages:,} messages of one person: index {sizes[True]:.0f} MB beside "
+        f"{sizes[False]:.0f} MB; writing a message takes "
+        f"{written('sqlite', person, samples):.0f} µs.\n"
+    )
+    rows = []
+    for kind, typed in queries(samples).items():
+        taken = [times(asked("sqlite", person, best=way), typed, rounds) for way in (False, True)]
+        figures = [
+            f"{databases.percentile(values, p):.1f}" for values in taken for p in (0.5, 0.95)
+        ]
+        rows.append([kind, *figures])
+    print(databases.table(["ms", "newest p50", "p95", "best p50", "p95"], rows), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--owned", type=int, default=200_000)
+    parser.add_argument("--lite", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=20)
+    options = parser.parse_args()
+    databases.start("postgresql", "sqlite")
+    if options.messages:
+        measure_postgresql(options.messages, options.owned, options.rounds)
+    if options.lite:
+        measure_sqlite(options.lite, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
