@@ -28,6 +28,14 @@ class Report:
         self, event: str, text: str = "", *, style: Callable[[str], str] = str, **facts: Any
     ) -> None:
         """Report `event`; a `text` of several lines stays together."""
+        try:
+            self._write(event, text, style, facts)
+        except BrokenPipeError:  # whoever read along is gone; the migration goes on
+            self.as_json, self.quiet = False, True
+
+    def _write(
+        self, event: str, text: str, style: Callable[[str], str], facts: dict[str, Any]
+    ) -> None:
         if self.as_json:
             line = {"event": event, "time": timezone.now(), **facts}
             self.out.write(json.dumps(line, cls=DjangoJSONEncoder))

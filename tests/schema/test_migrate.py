@@ -86,3 +86,12 @@ def test_migrate_check_exits_1_while_something_is_pending(empty_database: Databa
 def test_migrate_plan_changes_nothing(empty_database: Database) -> None:
     assert "chat.0001_chat_history" in migrate(empty_database, plan=True)
     assert empty_database.connection.introspection.table_names() == []
+
+
+def test_migrate_goes_on_when_nobody_reads_along_any_more(empty_database: Database) -> None:
+    class Broken(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    call_command("migrate", database=empty_database.alias, stdout=Broken())
+    assert migrate(empty_database).startswith("Nothing to do")
