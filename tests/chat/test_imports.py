@@ -22,7 +22,7 @@ from chat.export.source import Source
 from chat.imports import files, reading
 from chat.imports.loading import Report, import_file, preview
 from chat.imports.reading import RefusedError
-from chat.models import ChatMessage
+from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
@@ -192,7 +192,19 @@ def test_round_trip_is_lossless_and_importing_twice_adds_nothing(data: Any, name
         )
         same = thread.created_at
         for content, role in said:
-            make_message(thread, content, role=role, created_at=same)
+            message = make_message(thread, content, role=role, created_at=same)
+            MessageVersion.objects.create(
+                message=message, role=role, content=content, written_at=same
+            )
+            Reply.objects.create(
+                thread=thread,
+                answer=message,
+                voice="twin",
+                persona=persona,
+                status=data.draw(st.sampled_from(["complete", "stopped", "failed"])),
+                model=content[:20],
+                prompt_tokens=data.draw(st.none() | st.integers(0, 2**31 - 1)),
+            )
     first = exported(alice, name)
     account = zipfile.ZipFile(io.BytesIO(first)).read("account.json") if name == "zip" else first
     take_in(bob, first)
