@@ -12,6 +12,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 timeout = 120
 graceful_timeout = 30
 accesslog = "-"
+# It would stand in the home folder, one for every site served from there.
+control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,6 +1,7 @@
 """Run every check of this project: `python -m tests [pytest arguments]`."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,8 +13,13 @@ ROOT = Path(__file__).parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", *sys.argv[1:]]
 
 
+# Debian's packages that the tests drive as they are, and their programs.
+PROGRAMS = {"chromium": "chromium", "pgbouncer": "/usr/sbin/pgbouncer"}
+
+
 def main() -> int:
     """Run the checks one after the other; return 1 if any failed."""
+    install_programs()
     checks: list[tuple[str, list[str], dict[str, str]]] = [
         ("format", ["ruff", "format", "--check", "."], {}),
         ("lint", ["ruff", "check", "."], {}),
@@ -53,6 +59,19 @@ def main() -> int:
     say("engines used: SQLite, PostgreSQL (embedded, or TEST_DATABASE_URL), " + ", ".join(older))
     say("FAILED: " + ", ".join(failed) if failed else "every check passed")
     return 1 if failed else 0
+
+
+def install_programs() -> None:
+    """Install the programs that are not here, or say what is missing and what to do."""
+    missing = [package for package, program in PROGRAMS.items() if not shutil.which(program)]
+    if not missing:
+        return
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-q"], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+    else:
+        say(f"not installed here: {', '.join(missing)}. Run: sudo {' '.join(install)}")
 
 
 def say(line: str) -> None:

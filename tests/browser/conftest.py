@@ -62,6 +62,8 @@ def live_site(served_site: Site, transactional_db: None) -> Site:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start Chromium."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail("The browser tests drive Debian's Chromium: apt-get install chromium")
     # The browser's driver runs an event loop in this thread, beside the queries of this and
     # of all later tests.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
