@@ -8,9 +8,8 @@ Both make the same words of a text, those `chat.search.text` makes of a query: r
 and digits, in lower case, Latin letters without their accents; Chinese, Japanese and Korean
 runs as every two neighbouring characters and the last one by itself. A text is found by its
 first 50,000 characters: a tsvector may not pass a megabyte, and no insert may fail over it.
-Beside the words stand the message's user, and the user with the time the message was written
-in: the span of about three days (2^18 seconds) and the longer span of about seven weeks
-(2^22). They let a search look at recent messages alone.
+Beside the words stand the message's user, and the user with the span of about twelve days
+(2^20 seconds) the message was written in, which lets a search look at recent messages alone.
 """
 
 from django.db import migrations
@@ -69,8 +68,7 @@ POSTGRESQL = [
         words := lower(regexp_replace(words, '[-./:<@_&+]+', ' ', 'g') COLLATE "C");
         RETURN to_tsvector('pg_catalog.simple', words) || array_to_tsvector(ARRAY[
             '@' || owner,
-            '@' || owner || '+' || floor(seconds / 262144),
-            '@' || owner || '*' || floor(seconds / 4194304)
+            '@' || owner || '+' || floor(seconds / 1048576)
         ]);
     END
     $$
@@ -106,8 +104,7 @@ def sqlite_words(row: str) -> str:
                     END, '')
                 FROM parts CROSS JOIN places WHERE place <= length(part)
             ) ELSE {text} END,
-            '{owner} || ' {owner} || 's' || ({seconds} / 262144)
-                || ' {owner} || 'l' || ({seconds} / 4194304)"""
+            '{owner} || ' {owner} || 's' || ({seconds} / 1048576)"""
 
 
 SQLITE_ADD = f"""

@@ -9,28 +9,24 @@ from chat.search import text
 from chat.search.query import SearchQuery, Term
 
 # How long the spans last that messages are indexed under, in seconds, as in
-# chat.0006_search_document: about three days, and about seven weeks.
-SHORT, LONG = 262_144, 4_194_304
-# The column of `chat.search.statements.TOP` and the sign that PostgreSQL's index has for each.
-COLUMNS = {SHORT: ("days", "+"), LONG: ("weeks", "*")}
+# chat.0006_search_document: about twelve days.
+SPAN = 1_048_576
 
 
 @dataclass(frozen=True)
 class Window:
-    """Two neighbouring spans of time that messages are indexed under.
+    """The two latest spans of time that messages are looked for in first.
 
     Attributes:
-        length: Seconds a span lasts: SHORT or LONG.
         last: The number of the later span, counted from 1970.
     """
 
-    length: int
     last: int
 
     @classmethod
-    def around(cls, moment: datetime.datetime, length: int) -> Self:
+    def until(cls, moment: datetime.datetime) -> Self:
         """Return the window whose later span this moment lies in."""
-        return cls(length, max(0, int(moment.timestamp() // length)))
+        return cls(max(0, int(moment.timestamp() // SPAN)))
 
     @property
     def spans(self) -> list[int]:
@@ -40,7 +36,7 @@ class Window:
     @property
     def start(self) -> datetime.datetime:
         """Return the first moment."""
-        return datetime.datetime.fromtimestamp(self.spans[0] * self.length, datetime.UTC)
+        return datetime.datetime.fromtimestamp(self.spans[0] * SPAN, datetime.UTC)
 
 
 def tsquery(query: SearchQuery, owner: uuid.UUID) -> str:
@@ -74,8 +70,7 @@ def fts5(query: SearchQuery, owner: uuid.UUID, window: Window | None = None) -> 
     """Return the text of an FTS5 query: this user's messages, within the window if any."""
     scopes = [f'"u{owner.hex}"']
     if window:
-        mark = "s" if window.length == SHORT else "l"
-        scopes = [f'"u{owner.hex}{mark}{n}"' for n in window.spans]
+        scopes = [f'"u{owner.hex}s{n}"' for n in window.spans]
     parts = [f"scope : ({' OR '.join(scopes)})"]
     parts += [f"words : {_fts5_term(term)}" for term in query.terms]
     wanted = " AND ".join(parts)

@@ -1,9 +1,9 @@
 """The SQL of a search.
 
-A page of the newest hits is asked for in windows: the index is read for the last days, then
-for the last weeks, then for all there is, and reading stops when the page is full
+A page of the newest hits is asked for in two steps: the index is read for the last weeks, then
+for all there is, and reading stops when the page is full
 (UNION ALL under a LIMIT is read lazily). A word that stands everywhere fills the page from
-the first window; a word that stands nowhere costs one look-up a window. OFFSET 0 keeps
+the first step; a word that stands nowhere costs two look-ups. OFFSET 0 keeps
 PostgreSQL's planner from walking a date index instead, which takes seconds where nothing
 matches.
 """
@@ -70,12 +70,11 @@ class Statement:
         return " ".join(self.sql)
 
 
-# The spans of the newest message that may be found, for PostgreSQL: looking it up by itself
+# The span of the newest message that may be found, for PostgreSQL: looking it up by itself
 # would take a second round trip.
 TOP = f"""
 WITH top AS MATERIALIZED (
-    SELECT floor(date_part('epoch', created_at) / {match.SHORT})::bigint AS days,
-        floor(date_part('epoch', created_at) / {match.LONG})::bigint AS weeks
+    SELECT floor(date_part('epoch', created_at) / {match.SPAN})::bigint AS span
     FROM chat_messages WHERE user_id = %s AND created_at <= %s
     ORDER BY created_at DESC, id DESC LIMIT 1
 )
@@ -83,11 +82,9 @@ WITH top AS MATERIALIZED (
 # PostgreSQL is given the question as a subquery: the planner would spend longer on estimating
 # a constant one than the index takes to answer it.
 ALL = "(SELECT %s::tsquery)"
-WINDOW = """(
-    SELECT concat(
-        $$('@$$, %s::text, '{mark}', {column} - 1,
-        $$'|'@$$, %s::text, '{mark}', {column}, $$')$$, %s::text
-    )::tsquery FROM top
+LATEST = """(
+    SELECT concat($$('@$$, %s::text, '+', span - 1, $$'|'@$$, %s::text, '+', span, $$')$$, %s::text)
+        ::tsquery FROM top
 )"""
 
 
@@ -95,27 +92,25 @@ def newest_first(scope: Scope, vendor: str, limit: int, columns: str) -> Stateme
     """Return the statement for the newest `limit` hits; `columns` are of `m` and `t`."""
     statement = Statement(vendor)
     windows: list[match.Window | None] = [None]
+    edge: tuple[str, list[Any]] = ("", [])
     if scope.newest and scope.query.has_words:
-        windows = [match.Window.around(scope.newest, n) for n in (match.SHORT, match.LONG)]
-        windows.append(None)
+        window = match.Window.until(scope.newest)
+        windows = [window, None]
+        edge = ("AND found.created_at < %s", [window.start])
         if vendor == "postgresql":
             statement.add(TOP, scope.owner, scope.newest)
+            start = f"to_timestamp((SELECT (span - 1) * {match.SPAN} FROM top))"
+            edge = (f"AND found.created_at < {start}", [])
     statement.add(f"SELECT {columns} FROM (")
-    later: match.Window | None = None
-    for place, window in enumerate(windows):
+    for place, step in enumerate(windows):
         statement.add("UNION ALL SELECT" if place else "SELECT")
         statement.add("id, created_at FROM (")
-        add_matches(statement, scope, window)
-        if later and vendor == "postgresql":
-            column, _ = match.COLUMNS[later.length]
-            edge = f"to_timestamp((SELECT ({column} - 1) * {later.length} FROM top))"
-            statement.add(f"AND found.created_at < {edge}")
-        elif later:
-            statement.add("AND found.created_at < %s", later.start)
+        add_matches(statement, scope, step)
+        if place:
+            statement.add(edge[0], *edge[1])
         statement.add(
-            f"ORDER BY found.created_at DESC, found.id DESC LIMIT %s) AS page{place}", limit
+            f"ORDER BY found.created_at DESC, found.id DESC LIMIT %s) AS step{place}", limit
         )
-        later = window
     statement.add("LIMIT %s) AS hit", limit)
     statement.add("JOIN chat_messages m ON m.id = hit.id JOIN threads t ON t.id = m.thread_id")
     statement.add("ORDER BY hit.created_at DESC, hit.id DESC")
@@ -135,8 +130,7 @@ def add_matches(
     elif statement.vendor == "postgresql":
         question, params = ALL, [match.tsquery(query, scope.owner)]
         if window:
-            column, mark = match.COLUMNS[window.length]
-            question = WINDOW.format(column=column, mark=mark)
+            question = LATEST
             params = [str(scope.owner), str(scope.owner), match.tsquery_words(query)]
         statement.add(
             f"SELECT {columns} FROM ("
@@ -154,9 +148,11 @@ def add_matches(
     statement.add("WHERE found.user_id = %s", scope.owner)
     if query.has_words and statement.vendor == "sqlite":
         statement.add("AND chat_search MATCH %s", match.fts5(query, scope.owner, window))
+    # Not an anti-join: planning three of them takes longer than finding a rare word.
     statement.add(
-        "AND NOT EXISTS (SELECT 1 FROM threads gone"
-        " WHERE gone.id = found.thread_id AND gone.deleted_at IS NOT NULL)"
+        "AND found.thread_id NOT IN"
+        " (SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL)",
+        scope.owner,
     )
     if query.roles:
         marks = ", ".join(["%s"] * len(query.roles))
