@@ -199,7 +199,7 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 from schema import batches
-batches.REST, batches.TARGET_SECONDS = 20, 0.001
+batches.REST, batches.TARGET_SECONDS = 200, 0.001
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "migrate", "chat", "0004"])
 """
