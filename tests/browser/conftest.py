@@ -59,7 +59,7 @@ def live_site(served_site: Site, transactional_db: None) -> Site:
     return served_site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop may not outlive the tests that need it
 def browser() -> Iterator[Browser]:
     """Start Chromium."""
     if not Path(CHROMIUM).exists():
