@@ -6,6 +6,7 @@ reason that is no longer needed fails too.
 
 import json
 import subprocess
+import sysconfig
 from collections import defaultdict
 from io import StringIO
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.schema.conftest import Migrated
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ["schema", "users", "personas", "threads", "chat"]
 
+# Beside this Python: the environment need not be the shell's.
+SQUAWK_PROGRAM = Path(sysconfig.get_path("scripts")) / "squawk"
 SMALL = "people have few personas: 100,000 are checked and indexed in 0.2 s"
 SQUAWK: dict[str, dict[str, str]] = {
     "personas.0002_multi_persona": {
@@ -63,7 +66,14 @@ def test_squawk_finds_nothing_that_has_no_reason(migrated: Migrated, tmp_path: P
         )
         (tmp_path / f"{migration.app_label}.{migration.name}.sql").write_text(out.getvalue())
     done = subprocess.run(
-        ["squawk", "--config", ROOT / ".squawk.toml", "--reporter", "json", *tmp_path.iterdir()],
+        [
+            SQUAWK_PROGRAM,
+            "--config",
+            ROOT / ".squawk.toml",
+            "--reporter",
+            "json",
+            *tmp_path.iterdir(),
+        ],
         capture_output=True,
         text=True,
         check=False,
