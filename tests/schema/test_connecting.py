@@ -1,5 +1,6 @@
 """`migrate` where the database cannot be reached, or takes nothing: plain lines, status 1."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -138,28 +139,45 @@ def test_wait_waits_for_a_server_that_is_starting(empty_database: Database, free
         assert process.stdout is not None
         assert "does not answer yet: waiting" in process.stdout.readline()
         listener.listen()
-        threading.Thread(target=forward, args=(listener, server), daemon=True).start()
+        proxy = threading.Thread(target=forward, args=(listener, server))
+        proxy.start()
         out, _ = process.communicate(timeout=60)
+        listener.shutdown(socket.SHUT_RDWR)
+        proxy.join()
     assert process.returncode == 0
     assert "applied schema.0001_initial" in out
 
 
 def forward(listener: socket.socket, server: tuple[str, int]) -> None:
-    """Pass every connection on to the server."""
-
-    def pump(source: socket.socket, drain: socket.socket) -> None:
-        while data := source.recv(65536):
-            drain.sendall(data)
-        drain.close()
-
+    """Pass every connection on to the server, until nobody can come any more."""
+    relays = []
     while True:
         try:
             client, _ = listener.accept()
         except OSError:
-            return
-        upstream = socket.create_connection(server)
-        for pair in ((client, upstream), (upstream, client)):
-            threading.Thread(target=pump, args=pair, daemon=True).start()
+            break
+        relays.append(threading.Thread(target=relay, args=(client, server)))
+        relays[-1].start()
+    for thread in relays:
+        thread.join()
+
+
+def relay(client: socket.socket, server: tuple[str, int]) -> None:
+    """Pass on what either side says; hang up when both have ended."""
+    with client, socket.create_connection(server) as upstream:
+        answers = threading.Thread(target=pump, args=(upstream, client))
+        answers.start()
+        pump(client, upstream)
+        answers.join()
+
+
+def pump(source: socket.socket, drain: socket.socket) -> None:
+    """Pass on what `source` says until it ends."""
+    with contextlib.suppress(OSError):  # the other side hung up first
+        while data := source.recv(65536):
+            drain.sendall(data)
+    with contextlib.suppress(OSError):
+        drain.shutdown(socket.SHUT_WR)
 
 
 @pytest.mark.sqlite
