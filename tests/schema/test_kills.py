@@ -65,5 +65,5 @@ def end_the_build(administrator: "psycopg.Connection[tuple[object, ...]]") -> No
     while ended is None:
         ended = administrator.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index"
-            " WHERE phase LIKE 'waiting for%'"
+            " WHERE datname = current_database() AND phase LIKE 'waiting for%'"
         ).fetchone()
