@@ -115,17 +115,17 @@ def bare(
 NEWEST = """
     SELECT m.id, m.user_id, m.thread_id, m.role, m.created_at, m.content, t.title
     FROM chat_messages m JOIN threads t ON t.id = m.thread_id
-    WHERE chat_search_document(m.user_id, m.created_at, m.content) @@ %s::tsquery
+    WHERE chat_search_lexemes(m.user_id, m.created_at, m.content) @@ %s::tsquery
         AND m.user_id = %s
     ORDER BY m.created_at DESC, m.id DESC LIMIT 31
 """
 BEST = """
     SELECT id, content, created_at FROM (
         SELECT * FROM chat_messages
-        WHERE chat_search_document(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
+        WHERE chat_search_lexemes(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
         ORDER BY created_at DESC LIMIT 400
     ) AS newest
-    ORDER BY ts_rank_cd(chat_search_document(user_id, created_at, content), %s::tsquery) DESC
+    ORDER BY ts_rank_cd(chat_search_lexemes(user_id, created_at, content), %s::tsquery) DESC
     LIMIT 31
 """
 OLD = """
@@ -145,13 +145,13 @@ def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
     with connection.cursor() as cursor:
         start = time.perf_counter()
         cursor.execute(
-            "CREATE INDEX chat_messages_search_idx ON chat_messages USING gin"
-            " (chat_search_document(user_id, created_at, content)) WITH (fastupdate = off)"
+            "CREATE INDEX chat_messages_words_idx ON chat_messages USING gin"
+            " (chat_search_lexemes(user_id, created_at, content)) WITH (fastupdate = off)"
         )
         built = time.perf_counter() - start
         cursor.execute("VACUUM ANALYZE chat_messages")
         cursor.execute(
-            "SELECT pg_relation_size('chat_messages_search_idx') / 1e6,"
+            "SELECT pg_relation_size('chat_messages_words_idx') / 1e6,"
             " pg_table_size('chat_messages') / 1e6"
         )
         index, table = cursor.fetchone()

@@ -193,8 +193,9 @@ class RecordingExecutor(MigrationExecutor):
         return self._state[1]
 
     def record_as_applied(self, migration: Migration, applied_at: datetime | None = None) -> None:
-        """Record `migration`, as of `applied_at` where it was applied by other means."""
-        for app_label, name in migration.replaces or [(migration.app_label, migration.name)]:
+        """Record `migration` and those it replaces, as of `applied_at` where that is known."""
+        own = (migration.app_label, migration.name)
+        for app_label, name in [*(migration.replaces or []), own]:
             self.recorder.record_applied(app_label, name)
             if applied_at is not None:
                 records = self.recorder.migration_qs.filter(app=app_label, name=name)

@@ -42,7 +42,7 @@ COMMIT;
 """
 CHECK = """\
 IF {wrong} THEN
-    RAISE EXCEPTION '{key} goes after {other}';
+    RAISE EXCEPTION '{problem}';
 END IF;
 """
 GUARDED = """
@@ -137,11 +137,11 @@ def file_name(number: int, recording: Recording) -> str:
 
 def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) -> str:
     key = (recording.migration.app_label, recording.migration.name)
-    app, name = map(literal, key)
     moment = "now()" if vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    noted = (
-        f"INSERT INTO django_migrations (app, name, applied) SELECT {app}, {name}, {moment}"
-        f" WHERE NOT {recorded(key)};"
+    noted = "\n".join(
+        "INSERT INTO django_migrations (app, name, applied)"
+        f" SELECT {literal(one[0])}, {literal(one[1])}, {moment} WHERE NOT {recorded(one)};"
+        for one in [*recording.migration.replaces, key]
     )
     preparing = "".join(
         f"\n{re.sub('^CREATE TABLE ', 'CREATE TABLE IF NOT EXISTS ', statement)};\n"
@@ -156,8 +156,19 @@ def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) 
         noted,
         done=recorded(key),
         wrong=[
-            *((f"NOT {recorded(parent)}", parent) for parent in recording.parents),
-            *((recorded(child), child) for child in recording.children if vendor == "sqlite"),
+            *(
+                (f"NOT {recorded(parent)}", f"goes after {name(parent)}")
+                for parent in recording.parents
+            ),
+            *(
+                (recorded(part), f"replaces {name(part)}, which is recorded: let migrate go on")
+                for part in recording.migration.replaces
+            ),
+            *(
+                (recorded(child), f"goes before {name(child)}")
+                for child in recording.children
+                if vendor == "sqlite"
+            ),
         ],
         preparing=preparing,
     )
@@ -165,16 +176,19 @@ def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) 
 
 def _backwards(vendor: str, file: str, recording: Recording) -> str:
     key = (recording.migration.app_label, recording.migration.name)
-    app, name = map(literal, key)
     return _file(
         vendor,
         f"{recording.migration}, the way back: {_summary(recording)}",
         file,
         recording,
         recording.backwards,
-        f"DELETE FROM django_migrations WHERE app = {app} AND name = {name};",  # noqa: S608 - quoted
+        "\n".join(
+            f"DELETE FROM django_migrations WHERE app = {literal(one[0])}"  # noqa: S608 - quoted
+            f" AND name = {literal(one[1])};"
+            for one in [*recording.migration.replaces, key]
+        ),
         done=f"NOT {recorded(key)}",
-        wrong=[(recorded(child), child) for child in recording.children],
+        wrong=[(recorded(child), f"goes after {name(child)}") for child in recording.children],
     )
 
 
@@ -187,18 +201,17 @@ def _file(
     noted: str,
     *,
     done: str,
-    wrong: Sequence[tuple[str, Key]],
+    wrong: Sequence[tuple[str, str]],
     preparing: str = "",
 ) -> str:
     """Return the text of one file, which notes in the end that it is done."""
-    app, name = recording.migration.app_label, recording.migration.name
-    key = f"{app}.{name}"
+    key = name((recording.migration.app_label, recording.migration.name))
     if vendor != "postgresql":
         return (
             HEAD_SQLITE.format(title=title, file=file)
             + preparing
             + SQLITE.format(
-                name=f"{app}_{name}",
+                name=key.replace(".", "_"),
                 done=done,
                 out_of_turn=" OR ".join(condition for condition, _ in wrong) or "0",
                 statements=joined(statements),
@@ -206,7 +219,7 @@ def _file(
             )
         )
     checks = "".join(
-        CHECK.format(wrong=condition, key=key, other=".".join(other)) for condition, other in wrong
+        CHECK.format(wrong=condition, problem=f"{key} {problem}") for condition, problem in wrong
     )
     head = HEAD_POSTGRESQL.format(title=title, file=file)
     facts = {"timeout": LOCK_TIMEOUT, "done": done, "checks": checks}
@@ -228,10 +241,15 @@ def _summary(recording: Recording) -> str:
     return text.strip().partition("\n")[0] or "the framework's own"
 
 
+def name(key: Key) -> str:
+    """Return how a migration is called."""
+    return ".".join(key)
+
+
 def recorded(key: Key) -> str:
     """Return the condition that a migration is recorded."""
-    app, name = map(literal, key)
-    return f"EXISTS (SELECT 1 FROM django_migrations WHERE app = {app} AND name = {name})"  # noqa: S608 - quoted
+    app, own = map(literal, key)
+    return f"EXISTS (SELECT 1 FROM django_migrations WHERE app = {app} AND name = {own})"  # noqa: S608 - quoted
 
 
 def joined(statements: Sequence[str]) -> str:

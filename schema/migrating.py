@@ -92,7 +92,7 @@ class Migrating:
             from schema.adoption.telling import conclude
 
             conclude(self.adoption, self.report)
-        say_summary(self.report, executor.recorder)
+        say_summary(self.report, executor)
         if first_run and plan and not backwards:
             self._say_next_steps()
 

@@ -48,14 +48,15 @@ def record(
 ) -> tuple[list[str], list[Recording]]:
     """Return what makes `django_migrations`, and every migration in the order of application.
 
-    They are run in a scratch place; nothing that is live is read or changed.
+    They are run in a scratch place; nothing that is live is changed. Where one of several that
+    were squashed is recorded, those stand in place of what replaces them.
 
     Raises:
         NotSQLError: a migration runs Python that is not known here.
         CatalogError: the role may not create a scratch schema.
         IrreversibleError: the way back is wanted and a migration has none.
     """
-    graph = MigrationLoader(None).graph
+    graph = MigrationLoader(connection).graph
     order: dict[Key, None] = {FIRST: None}
     for leaf in graph.leaf_nodes():
         order |= dict.fromkeys(graph.forwards_plan(leaf))

@@ -1,5 +1,6 @@
 """Which migrations are applied, and which are pending."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -8,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from schema.expected import Key
 from schema.models import MigrationRun
 
 
@@ -30,15 +32,31 @@ class Status:
 
 
 @cache
-def known_migrations() -> list[tuple[str, str]]:
-    """Return every migration of the code in an order to apply them in; read once a process."""
-    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+def _code() -> MigrationLoader:
+    """Return what the code says, read once a process."""
+    return MigrationLoader(None, ignore_no_migrations=True)
+
+
+@cache
+def known_migrations() -> list[Key]:
+    """Return every migration of the code in an order to apply them in."""
+    graph = _code().graph
     ordered = {
         key: None  # each once
         for leaf in graph.leaf_nodes()
         for key in graph.forwards_plan(leaf)
     }
     return list(ordered)
+
+
+def stood_for(loader: MigrationLoader, recorded: Collection[Key]) -> set[Key]:
+    """Return those of the recorded migrations that another one, recorded too, replaces."""
+    return {
+        part
+        for key, migration in loader.replacements.items()
+        if key in recorded
+        for part in migration.replaces
+    }
 
 
 def pending_migrations(connection: BaseDatabaseWrapper) -> list[str]:
@@ -62,8 +80,12 @@ def migration_status(connection: BaseDatabaseWrapper) -> Status:
         )
         .order_by("id")
     }
+    records = list(MigrationRecorder(connection).migration_qs.order_by("-applied", "-id"))
+    hidden = stood_for(_code(), {(record.app, record.name) for record in records})
     applied = []
-    for record in MigrationRecorder(connection).migration_qs.order_by("-applied", "-id"):
+    for record in records:
+        if (record.app, record.name) in hidden:
+            continue
         run = runs.get((record.app, record.name))
         took = run.finished_at - run.started_at if run and run.finished_at else None
         label = run.get_outcome_display() if run else ""

@@ -6,7 +6,10 @@ from django.apps import apps
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from schema.executor import RecordingExecutor
+from schema.expected import Key
 from schema.reporting import Report
+from schema.status import stood_for
 
 RULE = "-" * 60
 
@@ -20,17 +23,22 @@ def project_apps() -> set[str]:
     }
 
 
-def applied_in_order(recorder: MigrationRecorder) -> list[tuple[str, datetime]]:
+def applied_in_order(recorder: MigrationRecorder) -> list[tuple[Key, datetime]]:
     """Return this project's applied migrations and when, in order of application."""
     if not recorder.has_table():
         return []
     records = recorder.migration_qs.filter(app__in=project_apps()).order_by("applied", "id")
-    return [(f"{record.app}.{record.name}", record.applied) for record in records]
+    return [((record.app, record.name), record.applied) for record in records]
 
 
-def say_summary(report: Report, recorder: MigrationRecorder) -> None:
-    """Report every applied migration of this project with its time, and the total."""
-    applied = applied_in_order(recorder)
+def say_summary(report: Report, executor: RecordingExecutor) -> None:
+    """Report every applied migration of this project with its time, and the total.
+
+    Those that an applied one replaces are not named beside it.
+    """
+    recorded = dict(applied_in_order(executor.recorder))
+    hidden = stood_for(executor.loader, recorded)
+    applied = [(".".join(key), moment) for key, moment in recorded.items() if key not in hidden]
     width = max([len(name) for name, _ in applied], default=0)
     lines = [
         f"  {name:<{width}}  {timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"

@@ -2,56 +2,74 @@
 
 import datetime
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 from chat.search import text
 from chat.search.query import SearchQuery, Term
 
 # How long the spans last that messages are indexed under, in seconds, as in
-# chat.0006_search_document: about twelve days.
+# chat.0008_search_words: about twelve days.
 SPAN = 1_048_576
 
 
 @dataclass(frozen=True)
 class Window:
-    """The two latest spans of time that messages are looked for in first.
+    """Some spans of time that messages are looked for in.
 
     Attributes:
-        last: The number of the later span, counted from 1970.
+        first: How many spans before the newest message's own the window begins.
+        last: How many before it ends; 0 takes in the newest message.
     """
 
+    first: int
     last: int
 
-    @classmethod
-    def until(cls, moment: datetime.datetime) -> Self:
-        """Return the window whose later span this moment lies in."""
-        return cls(max(0, int(moment.timestamp() // SPAN)))
+    def spans(self, newest: datetime.datetime) -> list[int]:
+        """Return the numbers of the spans, counted from 1970."""
+        top = max(0, int(newest.timestamp() // SPAN))
+        return [n for n in range(top - self.first, top - self.last + 1) if n >= 0]
 
-    @property
-    def spans(self) -> list[int]:
-        """Return the numbers of the spans."""
-        return [n for n in (self.last - 1, self.last) if n >= 0]
-
-    @property
-    def start(self) -> datetime.datetime:
+    def start(self, newest: datetime.datetime) -> datetime.datetime:
         """Return the first moment."""
-        return datetime.datetime.fromtimestamp(self.spans[0] * SPAN, datetime.UTC)
+        first = (self.spans(newest) or [0])[0]
+        return datetime.datetime.fromtimestamp(first * SPAN, datetime.UTC)
+
+
+# Looked at one after the other until there are enough hits: the last weeks, then the last
+# half year; what comes after is everything.
+WINDOWS = (Window(1, 0), Window(7, 2))
+# A longer word is in no tsvector, and a tsquery refuses it; in bytes.
+LONGEST_WORD = 2046
+NO_WORD = "@@"
 
 
 def tsquery(query: SearchQuery, owner: uuid.UUID) -> str:
     """Return the text of a tsquery: this user's messages.
 
-    The words are letters and digits, so that nothing in them could need quoting.
+    The words are letters and digits, so that nothing in them could need escaping.
     """
     return f"'@{owner}'{tsquery_words(query)}"
 
 
 def tsquery_words(query: SearchQuery) -> str:
-    """Return what follows the user or the window in the text of a tsquery."""
+    """Return what follows the user or the window in the text of a tsquery.
+
+    That a phrase's words stand next to each other is for `phrases` to say.
+    """
     parts = [f" & {_tsquery_term(term)}" for term in query.terms]
-    parts += [f" & !({_tsquery_term(term)})" for term in query.excluded]
+    parts += [f" & !({_tsquery_term(term)})" for term in query.excluded if len(term.words) == 1]
     return "".join(parts)
+
+
+def phrases(query: SearchQuery) -> list[tuple[str, bool]]:
+    """Return what the words of a message, a blank around each, must hold, and must not."""
+    return [
+        (f" {' '.join(term.words)}" + ("" if term.prefix else " "), wanted)
+        for terms, wanted in ((query.terms, True), (query.excluded, False))
+        for term in terms
+        if len(term.words) > 1
+    ]
 
 
 def _tsquery_term(term: Term) -> str:
@@ -61,16 +79,20 @@ def _tsquery_term(term: Term) -> str:
             return f"'{run}':*"
         return "(" + " & ".join(f"'{pair}'" for pair in text.pairs(run)) + ")"
     mark = ":*" if term.prefix else ""
-    phrase = " <-> ".join(f"'{word}'" for word in term.words) + mark
-    others = [f"'{word}'" for word in term.alternatives[1:]]
-    return f"({' | '.join([phrase, *others])})"
+    together = " & ".join(map(_lexeme, term.words)) + mark
+    others = map(_lexeme, term.alternatives[1:])
+    return f"({' | '.join([together, *others])})"
 
 
-def fts5(query: SearchQuery, owner: uuid.UUID, window: Window | None = None) -> str:
-    """Return the text of an FTS5 query: this user's messages, within the window if any."""
+def _lexeme(word: str) -> str:
+    return f"'{word if len(word.encode()) <= LONGEST_WORD else NO_WORD}'"
+
+
+def fts5(query: SearchQuery, owner: uuid.UUID, spans: Sequence[int] | None = None) -> str:
+    """Return the text of an FTS5 query: this user's messages, within the spans if any."""
     scopes = [f'"u{owner.hex}"']
-    if window:
-        scopes = [f'"u{owner.hex}s{n}"' for n in window.spans]
+    if spans is not None:
+        scopes = [f'"u{owner.hex}s{n}"' for n in spans] or ['"none"']
     parts = [f"scope : ({' OR '.join(scopes)})"]
     parts += [f"words : {_fts5_term(term)}" for term in query.terms]
     wanted = " AND ".join(parts)

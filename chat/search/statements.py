@@ -1,11 +1,10 @@
 """The SQL of a search.
 
-A page of the newest hits is asked for in two steps: the index is read for the last weeks, then
-for all there is, and reading stops when the page is full
-(UNION ALL under a LIMIT is read lazily). A word that stands everywhere fills the page from
-the first step; a word that stands nowhere costs two look-ups. OFFSET 0 keeps
-PostgreSQL's planner from walking a date index instead, which takes seconds where nothing
-matches.
+A page of the newest hits is asked for in steps: the index is read for the last weeks, then for
+the last half year, then for all there is, and reading stops when the page is full (UNION ALL
+under a LIMIT is read lazily). A word that stands everywhere fills the page from the first
+step; a word that stands nowhere costs three look-ups. OFFSET 0 keeps PostgreSQL's planner from
+walking a date index instead, which takes seconds where nothing matches.
 """
 
 import datetime
@@ -82,9 +81,14 @@ WITH top AS MATERIALIZED (
 # PostgreSQL is given the question as a subquery: the planner would spend longer on estimating
 # a constant one than the index takes to answer it.
 ALL = "(SELECT %s::tsquery)"
-LATEST = """(
-    SELECT concat($$('@$$, %s::text, '+', span - 1, $$'|'@$$, %s::text, '+', span, $$')$$, %s::text)
-        ::tsquery FROM top
+WITHIN = """(
+    SELECT ('(' || string_agg(concat($$'@$$, %s::text, '+', n, $$'$$), '|') || ')' || %s)::tsquery
+    FROM top, generate_series(span - %s, span - %s) AS n
+)"""
+# The index does not know the order of words.
+NEXT_TO_EACH_OTHER = """(
+    SELECT strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
+    FROM chat_messages WHERE id = found.id
 )"""
 
 
@@ -94,19 +98,19 @@ def newest_first(scope: Scope, vendor: str, limit: int, columns: str) -> Stateme
     windows: list[match.Window | None] = [None]
     edge: tuple[str, list[Any]] = ("", [])
     if scope.newest and scope.query.has_words:
-        window = match.Window.until(scope.newest)
-        windows = [window, None]
-        edge = ("AND found.created_at < %s", [window.start])
+        windows = [*match.WINDOWS, None]
+        oldest = match.WINDOWS[-1]
+        edge = ("AND found.created_at < %s", [oldest.start(scope.newest)])
         if vendor == "postgresql":
             statement.add(TOP, scope.owner, scope.newest)
-            start = f"to_timestamp((SELECT (span - 1) * {match.SPAN} FROM top))"
+            start = f"to_timestamp((SELECT (span - {oldest.first}) * {match.SPAN} FROM top))"
             edge = (f"AND found.created_at < {start}", [])
     statement.add(f"SELECT {columns} FROM (")
     for place, step in enumerate(windows):
         statement.add("UNION ALL SELECT" if place else "SELECT")
         statement.add("id, created_at FROM (")
         add_matches(statement, scope, step)
-        if place:
+        if step is None:
             statement.add(edge[0], *edge[1])
         statement.add(
             f"ORDER BY found.created_at DESC, found.id DESC LIMIT %s) AS step{place}", limit
@@ -128,14 +132,16 @@ def add_matches(
     if not query.has_words:
         statement.add(f"SELECT {columns} FROM chat_messages found")
     elif statement.vendor == "postgresql":
-        question, params = ALL, [match.tsquery(query, scope.owner)]
+        question = ALL
+        params: list[Any] = [match.tsquery(query, scope.owner)]
         if window:
-            question = LATEST
-            params = [str(scope.owner), str(scope.owner), match.tsquery_words(query)]
+            question = WITHIN
+            words = match.tsquery_words(query)
+            params = [str(scope.owner), words, window.first, window.last]
         statement.add(
             f"SELECT {columns} FROM ("
             "SELECT id, user_id, thread_id, role, created_at FROM chat_messages WHERE"
-            f" chat_search_document(user_id, created_at, content) @@ {question} OFFSET 0"
+            f" chat_search_lexemes(user_id, created_at, content) @@ {question} OFFSET 0"
             ") AS found",
             *params,
         )
@@ -147,7 +153,8 @@ def add_matches(
         )
     statement.add("WHERE found.user_id = %s", scope.owner)
     if query.has_words and statement.vendor == "sqlite":
-        statement.add("AND chat_search MATCH %s", match.fts5(query, scope.owner, window))
+        spans = window.spans(scope.newest) if window and scope.newest else None
+        statement.add("AND chat_search MATCH %s", match.fts5(query, scope.owner, spans))
     # Not an anti-join: planning three of them takes longer than finding a rare word.
     statement.add(
         "AND found.thread_id NOT IN"
@@ -168,3 +175,6 @@ def add_matches(
         statement.add(
             "AND (found.created_at, found.id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id
         )
+    if statement.vendor == "postgresql":
+        for phrase, wanted in match.phrases(query):
+            statement.add(f"AND {'' if wanted else 'NOT '}{NEXT_TO_EACH_OTHER}", phrase)

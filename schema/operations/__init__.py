@@ -14,6 +14,7 @@ from schema.operations.indexes import (
     AddIndexOnline,
     AddPostgreSQLIndexOnline,
     RemoveIndexOnline,
+    RemovePostgreSQLIndexOnline,
 )
 from schema.operations.sql import RerunnableSQL, SQLByVendor
 
@@ -24,6 +25,7 @@ RERUNNABLE = (
     AddPostgreSQLIndexOnline,
     BatchedSQL,
     RemoveIndexOnline,
+    RemovePostgreSQLIndexOnline,
     RerunnableSQL,
 )
 
@@ -36,6 +38,7 @@ __all__ = [
     "AddPostgreSQLIndexOnline",
     "BatchedSQL",
     "RemoveIndexOnline",
+    "RemovePostgreSQLIndexOnline",
     "RerunnableSQL",
     "SQLByVendor",
 ]

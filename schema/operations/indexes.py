@@ -80,6 +80,34 @@ class AddPostgreSQLIndexOnline(AddIndexOnline):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
 
 
+class RemovePostgreSQLIndexOnline(AddPostgreSQLIndexOnline):
+    """Remove what AddPostgreSQLIndexOnline added, named once more in full."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Drop the index on PostgreSQL."""
+        super().database_backwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        """Build the index on PostgreSQL."""
+        super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def describe(self) -> str:
+        """Say what `migrate --plan` prints."""
+        return f"Remove index {self.index.name} from model {self.model_name}"
+
+
 class RemoveIndexOnline(migrations.RemoveIndex):
     """Remove an index; on PostgreSQL concurrently, unless it is all one transaction."""
 

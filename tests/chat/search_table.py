@@ -28,6 +28,10 @@ TABLE = [
     ("the quick brown fox", 'fox -"quick brown"', False),
     ("the quick brown fox", "-wolf", True),
     ("the quick brown fox", "-fox", False),
+    ("the quick,\n\n  brown fox", '"quick brown fox"', True),
+    ("the quick brown fox", "quick.brow", True),
+    ("the quick brown fox", '-"brown quick"', True),
+    ("brown paper and a quick fox", 'quick -"quick brown"', True),
     # what is being typed
     ("Photosynthesis explained", "photosy", True),
     ("Photosynthesis explained", "photosy ", False),
@@ -87,7 +91,14 @@ TABLE = [
     ("مرحبا بالعالم", "مرحبا", True),
     ("नमस्ते दुनिया", "नमस्ते", True),
     ("x² + ½", "x", True),
+    ("नमस्ते। दुनिया", '"नमस्ते दुनिया"', True),
+    ("مرحبا، بالعالم", "مرحبا", True),
+    ("ԲԱՐԵՎ", "բարեվ", True),
+    ("ΆΝΟΙΞΗ", "άνοιξη", True),
     ("“curly” — dashes…", "curly dashes", True),
+    # longer than an index takes
+    ("न" * 900 + " end", "end", True),
+    ("x" * 60_000 + " end", "end", False),
     # nothing to find
     ("", "anything", False),
     ("anything", "", False),

@@ -74,6 +74,13 @@ def test_search_means_what_the_table_says() -> None:
     assert wrong == []
 
 
+def test_a_word_longer_than_the_index_takes_is_no_error() -> None:
+    alice = make_user()
+    make_message(make_thread(alice), "न" * 900 + " end")
+    assert found(alice, "end " + "म" * 900) == []
+    assert found(alice, f'end -"{"म" * 450} {"म" * 450}"') == ["न" * 900 + " end"]
+
+
 def test_snippet_marks_what_the_table_finds() -> None:
     unmarked = [
         (text, query)

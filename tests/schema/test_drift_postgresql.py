@@ -82,7 +82,7 @@ def test_mends_for_a_transaction_run_in_one(migrated: Migrated, names: dict[str,
 def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
     migrated.run(
         [
-            "CREATE OR REPLACE FUNCTION chat_search_document"
+            "CREATE OR REPLACE FUNCTION chat_search_lexemes"
             "(owner uuid, said_at timestamptz, said text) RETURNS tsvector LANGUAGE plpgsql"
             " IMMUTABLE STRICT PARALLEL SAFE COST 1000"
             " AS $$ BEGIN RETURN to_tsvector('pg_catalog.simple', 'nothing'); END $$",
@@ -93,7 +93,7 @@ def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
     )
     found = migrated.differences()
     assert [one.object for one in found] == [
-        "function chat_search_document(uuid, timestamp with time zone, text)"
+        "function chat_search_lexemes(uuid, timestamp with time zone, text)"
     ]
     migrated.run(found[0].mend)
     assert migrated.differences() == []
@@ -101,7 +101,7 @@ def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
         cursor.execute("SET enable_seqscan = off")
         cursor.execute(
             "SELECT count(*) FROM chat_messages"
-            " WHERE chat_search_document(user_id, created_at, content) @@ 'hello'::tsquery"
+            " WHERE chat_search_lexemes(user_id, created_at, content) @@ 'hello'::tsquery"
         )
         assert cursor.fetchone() == (1,)
 

@@ -1,0 +1,161 @@
+"""Search by words that are cut by our own rules, on PostgreSQL.
+
+The index of the migration before asked a parser of the server's, which took three times as
+long and knew hosts, paths and numbers of its own. The new functions and their index are made
+beside the old ones, while people write and search; then the old ones go. A server process
+that still runs the version before cannot search from then on until it is restarted.
+
+The words are those `chat.search.text` makes of a query: runs of letters and digits, in lower
+case, Latin letters without their accents; Chinese, Japanese and Korean runs as every two
+neighbouring characters and the last one by itself. A text is found by its first 50,000
+characters: a tsvector may not pass a megabyte, and no insert may fail over it. The index keeps
+no order, so phrases are looked for in the words themselves. Beside the words stand the
+message's user, and the user with the span of about twelve days (2^20 seconds) the message was
+written in, which lets a search look at recent messages alone.
+"""
+
+from importlib import import_module
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import migrations, models
+
+import schema.operations
+
+before = import_module("chat.migrations.0006_search_document")
+
+LENGTH = 50_000
+# Kana, Han with its extensions, Hangul, as PostgreSQL's regular expressions write the set.
+CJK = (
+    r"\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003134f"
+)
+# Signs outside ASCII, named one by one: what counts as a letter differs between the locales
+# a server may have been set up with.
+SIGNS = (
+    r"\u037e\u0387\u055a-\u055f\u0589\u05be\u05c0\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d"
+    r"\u06d4\u0964\u0965\u0e5a\u0e5b\u104a\u104b\u1362-\u1368\u17d4-\u17da"
+    r"\u0080-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u2000-\u2bff"
+    r"\u3000-\u3004\u3008-\u3030\u303d-\u303f\u30a0\u30fb\ue000-\uf8ff\ufe00-\ufe0f"
+    r"\ufe30-\ufe6f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffff"
+    r"\U0001f000-\U0001faff\U000e0000-\U000e0fff"
+)
+# Capitals, accents taken off, for servers whose locale lowers ASCII only. ASCII itself is
+# lowered by "C": a Turkish locale would make another letter of I.
+CAPITALS = (
+    "ÆØÞÐĐŁŒΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩЂЄЅІЈЉЊЋЏАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ"
+    "ԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖ"
+)
+
+# Whatever stands between two words, more than a single blank.
+GAP = r" *[^ a-z0-9\u0080-\U0010ffff][^a-z0-9\u0080-\U0010ffff]*|  +"
+# Longer ones array_to_tsvector refuses, in bytes.
+LONGEST_WORD = 2046
+
+# The words of `said` one after the other, a blank between them. They are cut by these rules
+# alone and not by a parser of the server's, which knows hosts, paths and signed numbers,
+# differs between locales, and takes three times as long.
+WORDS = rf"""
+        words text := said;
+    BEGIN
+        IF octet_length(words) > {LENGTH} THEN
+            words := left(words, {LENGTH});
+        END IF;
+        IF octet_length(words) <> length(words) THEN
+            words := normalize(words, NFD);
+            words := regexp_replace(words, '([A-Za-z])[\u0300-\u036f]+', '\1', 'g');
+            IF words ~ '[{CAPITALS}]' THEN
+                words := translate(words, '{CAPITALS}', '{CAPITALS.lower()}');
+            END IF;
+            words := left(normalize(words, NFC), {LENGTH});
+            words := regexp_replace(words, '[{SIGNS}]+', ' ', 'g');
+            words := lower(lower(words COLLATE "C") COLLATE "default");
+            IF words ~ '[{CJK}]' THEN
+                words := regexp_replace(words, '([{CJK}]{{1,2}})', ' \1 ', 'g') || ' '
+                    || regexp_replace(
+                        regexp_replace(
+                            regexp_replace(words, '[^{CJK}]+', ' ', 'g'), '(^| )[^ ]', ' ', 'g'
+                        ),
+                        '([^ ]{{1,2}})', ' \1 ', 'g'
+                    );
+            END IF;
+        END IF;
+        words := lower(words COLLATE "C");
+        words := btrim(regexp_replace(words, '{GAP}', ' ', 'g'));
+"""
+# The first says which message may hold a phrase's words, the second whether they stand next to
+# each other. Neither calls the other: indexes are built, and dumps restored, with an empty
+# search_path. `@` starts the lexemes that are no words, so that no text can imitate them. The
+# low COST keeps the planner from starting parallel workers, which takes longer than a search.
+FUNCTIONS = [
+    f"""
+    CREATE OR REPLACE FUNCTION chat_search_lexemes(owner uuid, said_at timestamptz, said text)
+    RETURNS tsvector LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 30 AS $$
+    DECLARE
+        list text[];
+        seconds float8 := greatest(0, date_part('epoch', said_at AT TIME ZONE 'UTC'));{WORDS}
+        list := string_to_array(words, ' ');
+        IF octet_length(words) > {LONGEST_WORD} THEN
+            list := array(
+                SELECT word FROM unnest(list) AS word WHERE octet_length(word) <= {LONGEST_WORD}
+            );
+        END IF;
+        RETURN array_to_tsvector(list || ARRAY[
+            '@' || owner,
+            '@' || owner || '+' || floor(seconds / 1048576)
+        ]);
+    END
+    $$
+    """,
+    f"""
+    CREATE OR REPLACE FUNCTION chat_search_words(said text)
+    RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 30 AS $$
+    DECLARE{WORDS}
+        RETURN words;
+    END
+    $$
+    """,
+]
+FUNCTIONS_BACK = [
+    "DROP FUNCTION IF EXISTS chat_search_words(text)",
+    "DROP FUNCTION IF EXISTS chat_search_lexemes(uuid, timestamptz, text)",
+]
+OLD_FUNCTION = ["DROP FUNCTION IF EXISTS chat_search_document(uuid, timestamptz, text)"]
+OLD_FUNCTION_BACK = [
+    statement.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    for statement in before.POSTGRESQL
+]
+
+
+def index(name: str, function: str) -> GinIndex:
+    """Return an index without the list of pending entries: each search would read it through."""
+    lexemes = models.Func("user", "created_at", "content", function=function)
+    return GinIndex(lexemes, name=name, fastupdate=False)
+
+
+NEW = [
+    schema.operations.RerunnableSQL(
+        forward={"postgresql": FUNCTIONS}, backward={"postgresql": FUNCTIONS_BACK}
+    ),
+    schema.operations.AddPostgreSQLIndexOnline(
+        model_name="chatmessage",
+        index=index("chat_messages_words_idx", "chat_search_lexemes"),
+    ),
+]
+WITHOUT_OLD_FUNCTION = schema.operations.RerunnableSQL(
+    forward={"postgresql": OLD_FUNCTION}, backward={"postgresql": OLD_FUNCTION_BACK}
+)
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [("chat", "0007_search_index")]
+
+    operations = [
+        *NEW,
+        schema.operations.RemovePostgreSQLIndexOnline(
+            model_name="chatmessage",
+            index=index("chat_messages_search_idx", "chat_search_document"),
+        ),
+        WITHOUT_OLD_FUNCTION,
+    ]
