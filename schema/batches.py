@@ -127,12 +127,12 @@ def _pass(
                 raise
             logger.debug("%s waits %.2f s: %s", step, wait, error)
             time.sleep(wait)
-            size, wait = max(size // 2, 1), min(wait * 2, LONGEST_WAIT)
+            size, wait = max(batch.size // 2, 1), min(wait * 2, LONGEST_WAIT)
             continue
         end = time.monotonic()
         position, moved_at, wait = batch.end, end, SHORTEST_WAIT
         clock.moved(batch.share, rows)
-        size = max(1, round(size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
+        size = max(1, round(batch.size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
         time.sleep((end - begin) * REST)
 
 

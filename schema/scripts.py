@@ -5,14 +5,17 @@ import re
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches import LOCK_TIMEOUT_MS, REST, TARGET_SECONDS, Step
-from schema.ranges import literal
+from schema.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
 
 BY_BLOCK = """
 DO $batches$
 DECLARE
+    table_end bigint;
+    window_begin bigint;
+    window_end bigint;
     batch_begin bigint;
     batch_end bigint;
-    batch_size bigint;
+    batch_size bigint := {first_size};
     batch_started timestamptz;
     batch_seconds double precision;
 BEGIN
@@ -20,24 +23,36 @@ BEGIN
         RETURN;
     END IF;
     LOOP  -- over the whole table, until no row is left to do
-        batch_begin := 0;
-        batch_size := 16;
-        batch_end := pg_relation_size('{table}') / current_setting('block_size')::bigint;
-        WHILE batch_begin < batch_end LOOP
-            batch_started := clock_timestamp();
-            BEGIN
-                SET LOCAL lock_timeout = {lock_timeout};
+        table_end := pg_relation_size('{table}') / current_setting('block_size')::bigint;
+        window_begin := 0;
+        WHILE window_begin < table_end LOOP
+            window_end := least(window_begin + {window}, table_end);
+            -- Rows take turns: what those of one round leave behind is room for the next.
+            FOR turn IN 0 .. {rounds} - 1 LOOP
+                batch_begin := window_begin;
+                WHILE batch_begin < window_end LOOP
+                    batch_started := clock_timestamp();
+                    batch_end := batch_begin
+                        + CASE turn WHEN 0 THEN 1 + batch_size / {moving} ELSE batch_size END;
+                    batch_end := least(batch_end, window_end);
+                    BEGIN
+                        SET LOCAL lock_timeout = {lock_timeout};
 {statements}
-                batch_begin := batch_begin + batch_size;
-            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-                -- Somebody holds a row of it: ask for fewer at a time.
-                batch_size := greatest(batch_size / 2, 1);
-            END;
-            COMMIT;
-            batch_seconds := extract(epoch FROM clock_timestamp() - batch_started);
-            batch_size := batch_size * least(greatest({target} / batch_seconds, 0.5), 2.0);
-            batch_size := greatest(batch_size, 1);
-            PERFORM pg_sleep(batch_seconds * {rest});
+                        batch_size := CASE turn WHEN 0 THEN {moving} ELSE 1 END
+                            * (batch_end - batch_begin);
+                        batch_begin := batch_end;
+                    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                        -- Somebody holds a row of it: ask for fewer at a time.
+                        batch_size := batch_size / 2;
+                    END;
+                    COMMIT;
+                    batch_seconds := extract(epoch FROM clock_timestamp() - batch_started);
+                    batch_size := batch_size * least(greatest({target} / batch_seconds, 0.5), 2.0);
+                    batch_size := greatest(batch_size, 1);
+                    PERFORM pg_sleep(batch_seconds * {rest});
+                END LOOP;
+            END LOOP;
+            window_begin := window_end;
         END LOOP;
         EXIT WHEN {finished};
     END LOOP;
@@ -104,7 +119,8 @@ def batches_as_sql(
         template, key = BY_BLOCK, ""
         condition = (
             f"{table}.ctid >= format('(%s,0)', batch_begin)::tid"
-            f" AND {table}.ctid < format('(%s,0)', batch_begin + batch_size)::tid"
+            f" AND {table}.ctid < format('(%s,0)', batch_end)::tid"
+            f" AND {in_turn(f'{table}.ctid', 'turn')}"
         )
     else:
         template, key = BY_KEY, connection.ops.quote_name(step.key)
@@ -118,6 +134,10 @@ def batches_as_sql(
             name=name,
             table=table,
             key=key,
+            first_size=Blocks.first_size,
+            window=WINDOW,
+            rounds=ROUNDS,
+            moving=MOVING,
             lock_timeout=LOCK_TIMEOUT_MS,
             target=TARGET_SECONDS,
             rest=REST,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from schema.catalog import read_catalog
@@ -19,12 +20,17 @@ SQUASHED = "0007_squashed_0008_search_words"
 PARTS = ["0007_search_index", "0008_search_words"]
 
 
+def of_the_release_before(database: Database) -> MigrationExecutor:
+    """Return an executor that knows the parts alone."""
+    executor = MigrationExecutor(database.connection)
+    executor.loader = MigrationLoader(database.connection, replace_migrations=False)
+    return executor
+
+
 @pytest.fixture
 def older(empty_database: Database) -> Database:
     """Migrate as the release did that had the first part alone."""
-    executor = MigrationExecutor(empty_database.connection)
-    executor.loader.replace_migrations = False
-    executor.loader.build_graph()
+    executor = of_the_release_before(empty_database)
     leaves = [key for key in executor.loader.graph.leaf_nodes() if key[0] != "chat"]
     executor.migrate([*leaves, ("chat", PARTS[0])])
     return empty_database
@@ -66,10 +72,7 @@ def test_each_part_goes_back_alone(older: Database) -> None:
     before = read_catalog(older.connection)
     executor = MigrationExecutor(older.connection)
     executor.migrate([("chat", PARTS[1])])
-    executor = MigrationExecutor(older.connection)
-    executor.loader.replace_migrations = False
-    executor.loader.build_graph()
-    executor.migrate([("chat", PARTS[0])])
+    of_the_release_before(older).migrate([("chat", PARTS[0])])
     after = read_catalog(older.connection)
     assert differences(before, after) == differences(after, before) == []
 
