@@ -15,6 +15,8 @@ ENGINES = {
     "django.db.backends.sqlite3": "schema.backends.sqlite3",
 }
 
+IN_MEMORY = ":memory:"
+
 # WAL lets readers go on while one connection writes; with it, synchronous=NORMAL
 # cannot corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous). Without
 # recursive triggers INSERT OR REPLACE would not fire the delete triggers, and miscount.
@@ -60,14 +62,17 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     )
     try:
         settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+        misread = _is_misread(url)
     except (ValueError, KeyError):  # ParseError and UnknownSchemeError are ValueErrors
-        raise ImproperlyConfigured(f"{name} is not a database URL. {remedy}") from None
+        misread = True
+    if misread:
+        raise ImproperlyConfigured(f"{name} is not a database URL. {remedy}")
     engine = str(settings["ENGINE"])
     if engine not in ENGINES:
         raise ImproperlyConfigured(
             f"{name} names a database that is neither PostgreSQL nor SQLite. {remedy}"
         )
-    if not settings["NAME"]:
+    if not settings["NAME"] or (settings["NAME"] == IN_MEMORY and IN_MEMORY not in url):
         raise ImproperlyConfigured(f"{name} names no database. {remedy}")
     settings["ENGINE"] = ENGINES[engine]
     settings["CONN_HEALTH_CHECKS"] = True
@@ -77,6 +82,21 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     if engine.endswith("sqlite3"):
         settings["OPTIONS"] = SQLITE_OPTIONS | settings.get("OPTIONS", {})
     return settings
+
+
+def _is_misread(url: str) -> bool:
+    """Tell whether the parser made something of `url` that nobody meant.
+
+    It takes all that follows for the name of a database where `//` is missing or one `/` too
+    many, or where the password has one: a name is shown, and this one would hold the password.
+    After `sqlite://` it passes over a file's name and keeps everything in memory.
+    """
+    if url == f"sqlite://{IN_MEMORY}":
+        return False
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and "://" in url:
+        return bool(parts.netloc)
+    return "://" not in url or any(sign in parts.path[1:] for sign in "/@:")
 
 
 @dataclass(frozen=True)

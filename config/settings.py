@@ -81,7 +81,7 @@ DATABASES = {
 # How migrate reaches the server where DATABASE_URL goes through a transaction pooler.
 DATABASE_DIRECT = (
     environment.database("DATABASE_DIRECT_URL", default="")
-    if os.environ.get("DATABASE_DIRECT_URL")
+    if os.environ.get("DATABASE_DIRECT_URL", "").strip()
     else None
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

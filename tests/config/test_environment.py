@@ -27,7 +27,15 @@ MALFORMED = [
     "oracle://user:hunter2@host/db",
     "http://user:hunter2@host/db",
     "://user:hunter2@host/db",
+    "postgresql:/user:hunter2@host:5432/db",
+    "postgresql:///user:hunter2@host:5432/db",
+    "postgres:hunter2@host:5432/db",
+    "postgresql://user:12/hunter2@host:5432/db",
+    "postgresql:hunter2",
+    "sqlite:",
     "sqlite://",
+    "sqlite:///",
+    "sqlite://hunter2.sqlite3",
     "'postgresql://user:hunter2@host/db'",
     "DATABASE_URL=postgresql://user:hunter2@host/db",
 ]
@@ -38,17 +46,32 @@ def test_malformed_database_url_is_one_sentence_without_the_url(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_DATABASE_URL", url)
-    try:
-        found = environment.database("SOME_DATABASE_URL", default="")
-    except ImproperlyConfigured as error:
-        said = str(error)
-        assert said.startswith("SOME_DATABASE_URL ")
-        assert "postgresql://USER:PASSWORD@HOST:5432/NAME" in said
-        assert "hunter2" not in said
-        assert "\n" not in said
-    else:  # what the library can make sense of must be complete
-        assert url == "sqlite://"
-        assert found["NAME"] == ":memory:"
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.database("SOME_DATABASE_URL", default="")
+    said = str(refusal.value)
+    assert said.startswith("SOME_DATABASE_URL ")
+    assert "postgresql://USER:PASSWORD@HOST:5432/NAME" in said
+    assert "hunter2" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "name"),
+    [
+        ("postgresql:///chat", "", "chat"),
+        ("postgresql://%2Frun%2Fpostgresql/chat", "/run/postgresql", "chat"),
+        ("POSTGRES://db/chat%2F1%40home", "db", "chat/1@home"),
+        ("sqlite:///chat.sqlite3", "", "chat.sqlite3"),
+        ("sqlite:////srv/chat.sqlite3", "", "/srv/chat.sqlite3"),
+        ("sqlite://:memory:", "", ":memory:"),
+    ],
+)
+def test_unusual_database_url_is_understood(
+    url: str, host: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_DATABASE_URL", f" {url} ")
+    found = environment.database("SOME_DATABASE_URL", default="")
+    assert (found.get("HOST", ""), found["NAME"]) == (host, name)
 
 
 def test_command_says_the_sentence_and_no_traceback() -> None:
