@@ -11,6 +11,9 @@ from typing import Self
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from psycopg.conninfo import make_conninfo
+
+from schema.connecting import server_parameters
 
 LOOK_EVERY = 0.02
 """Seconds between two looks; a migration gives up waiting after 0.05 at the soonest."""
@@ -75,7 +78,7 @@ class Watch:
         if self.connection.vendor == "postgresql":
             self.connection.ensure_connection()
             pid = self.connection.connection.info.backend_pid
-            parameters = self.connection.get_connection_params()
+            parameters = server_parameters(self.connection)
             self._thread = threading.Thread(
                 target=self._look, args=(pid, parameters), name="blockers", daemon=True
             )
@@ -96,13 +99,11 @@ class Watch:
         """Begin a new wait."""
         self.seen = []
 
-    def _look(self, pid: int, parameters: dict[str, object]) -> None:
+    def _look(self, pid: int, parameters: dict[str, str]) -> None:
         """Look until told to stop; that the server is gone is the migration's to report."""
-        names = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
-        known = {name: parameters[name] for name in names if parameters.get(name)}
         waiting_since, told_at = 0.0, 0.0
         try:
-            with psycopg.connect(autocommit=True, **known) as connection:  # type: ignore[arg-type]  # strings and numbers
+            with psycopg.connect(make_conninfo(**parameters), autocommit=True) as connection:
                 while not self._stop.wait(LOOK_EVERY):
                     rows = connection.execute(BLOCKERS, [pid]).fetchall()
                     now = time.monotonic()

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import psycopg
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, Error
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import NotSupportedError
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import PGconn, Ping
+from psycopg.pq import Conninfo, PGconn, Ping
 
+from schema.explaining import first_line, remedy
 from schema.reporting import Report
 
 PAUSE = 0.5
@@ -49,17 +50,38 @@ def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0)
             return
 
 
-def cannot_connect(connection: BaseDatabaseWrapper, error: Exception) -> CommandError:
-    """Return the error that says why the database cannot be reached, and what to do."""
-    reason, remedy = (
-        _sqlite_reason(connection) if connection.vendor == "sqlite" else _server_reason(connection)
+def cannot_connect(
+    connection: BaseDatabaseWrapper, error: Exception, *, left: str = "Nothing was changed. "
+) -> CommandError:
+    """Return the error that says why the database cannot be reached, what is left, what to do."""
+    reason, way_out = (
+        _sqlite_reason(connection)
+        if connection.vendor == "sqlite"
+        else _server_reason(connection, error)
     )
     said = " ".join(str(error).split("FATAL:")[-1].split())
     if password := connection.settings_dict.get("PASSWORD"):
         said = said.replace(str(password), "***")
     return CommandError(
-        f"Cannot connect to {_place(connection)}: {reason}.\n"
-        f"It says: {said}\nNothing was changed. {remedy}"
+        f"Cannot connect to {_place(connection)}: {reason}.\nIt says: {said}\n{left}{way_out}"
+    )
+
+
+def unreachable(alias: str = DEFAULT_DB_ALIAS) -> CommandError | None:
+    """Return the error that says why the database cannot be reached; None where it can."""
+    connection = connections[alias]
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        return cannot_connect(connection, error, left="")
+    return None
+
+
+def failed_between(connection: BaseDatabaseWrapper, error: Error) -> CommandError:
+    """Return the error for what the database refused while no migration ran."""
+    return CommandError(
+        f"Cannot migrate {_place(connection)}: {first_line(error)}\n"
+        f"It failed between migrations, so none is half-done. {remedy(error)}"
     )
 
 
@@ -97,28 +119,35 @@ def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     )
 
 
-def _server_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
+def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[str, str]:
     """Find out which of the causes it is, without reading the server's words.
 
     They come in the server's language.
     """
     variable = url_variable(connection)
     answer = _ping(connection)
+    if answer == Ping.NO_ATTEMPT or isinstance(error.__cause__, psycopg.ProgrammingError):
+        return "an option makes no sense", f"Correct what follows the ? in {variable}."
     if answer == Ping.REJECT:
         return (
             "the server is starting or stopping",
-            "Try again in a moment, or let --wait SECONDS do it.",
+            "Try again in a moment, or let `migrate --wait SECONDS` do it.",
+        )
+    if answer != Ping.OK and _ping(connection, sslmode="disable") == Ping.OK:
+        return (
+            "a server answers there, but not with the encryption that is asked for",
+            f"Correct sslmode in {variable}, or set up TLS on the server.",
         )
     if answer != Ping.OK:
         return (
             "no server answers there",
-            f"Start it, or correct host and port in {variable}; --wait SECONDS waits for one"
-            " that is starting.",
+            f"Start it, or correct host and port in {variable}; `migrate --wait SECONDS` waits for"
+            " one that is starting.",
         )
     name = connection.settings_dict["NAME"]
-    parameters = _parameters(connection) | {"dbname": "postgres"}
+    parameters = server_parameters(connection) | {"dbname": "postgres", "connect_timeout": "5"}
     try:
-        with psycopg.connect(make_conninfo(**parameters), connect_timeout=5) as elsewhere:
+        with psycopg.connect(make_conninfo(**parameters)) as elsewhere:
             known = elsewhere.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if known.fetchone() is None:
                 return (
@@ -128,7 +157,8 @@ def _server_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     except psycopg.Error:
         return (
             "the server refuses the log-in",
-            f"Check the user, the password and the name of the database in {variable}.",
+            f"Check the user, the password (@ is written %40, % is %25) and the name of the"
+            f" database in {variable}.",
         )
     return (
         "the server refuses this database to this user",
@@ -140,25 +170,16 @@ def _answers(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor != "postgresql" or _ping(connection) == Ping.OK
 
 
-def _ping(connection: BaseDatabaseWrapper) -> Ping:
-    return Ping(PGconn.ping(make_conninfo(**_parameters(connection), connect_timeout=5).encode()))
+def _ping(connection: BaseDatabaseWrapper, **changes: str) -> Ping:
+    parameters = server_parameters(connection) | {"connect_timeout": "5"} | changes
+    return Ping(PGconn.ping(make_conninfo(**parameters).encode()))
 
 
-def _parameters(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    settings = connection.settings_dict
-    named = {
-        "dbname": "NAME",
-        "user": "USER",
-        "password": "PASSWORD",
-        "host": "HOST",
-        "port": "PORT",
-    }
-    options = {
-        key: settings["OPTIONS"][key]
-        for key in ("sslmode", "sslrootcert")
-        if key in settings.get("OPTIONS", {})
-    }
-    return {key: str(settings[name]) for key, name in named.items() if settings.get(name)} | options
+def server_parameters(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """Return what libpq is told to reach the server, without what is meant for Django."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    parameters = connection.get_connection_params().items()
+    return {name: str(value) for name, value in parameters if name in known and value is not None}
 
 
 def database_file(connection: BaseDatabaseWrapper) -> Path:

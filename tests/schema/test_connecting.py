@@ -51,7 +51,7 @@ def test_unreachable_server(free_port: int) -> None:
     )
     assert lines[2] == (
         "Nothing was changed. Start it, or correct host and port in DATABASE_URL;"
-        " --wait SECONDS waits for one that is starting."
+        " `migrate --wait SECONDS` waits for one that is starting."
     )
 
 
@@ -66,9 +66,66 @@ def test_wrong_password(guarded_server: str) -> None:
         ' as user "postgres": the server refuses the log-in.'
     )
     assert lines[2] == (
-        "Nothing was changed. Check the user, the password and the name of the database in"
-        " DATABASE_URL."
+        "Nothing was changed. Check the user, the password (@ is written %40, % is %25) and the"
+        " name of the database in DATABASE_URL."
     )
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("option", "reason", "way_out"),
+    [
+        ("sslmode=sometimes", "an option makes no sense", "what follows the ?"),
+        ("color=blue", "an option makes no sense", "what follows the ?"),
+        ("connect_timeout=soon", "an option makes no sense", "what follows the ?"),
+        (
+            "sslmode=require",
+            "a server answers there, but not with the encryption that is asked for",
+            "sslmode",
+        ),
+    ],
+)
+def test_option_that_cannot_work(
+    guarded_server: str, option: str, reason: str, way_out: str
+) -> None:
+    status, out, err = run(f"{guarded_server}?{option}", "migrate")
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[0].endswith(f', as user "postgres": {reason}.')
+    assert lines[2].startswith(f"Nothing was changed. Correct {way_out} in DATABASE_URL")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("arguments", [["migrate"], ["migrate", "--check"], ["migrate", "--plan"]])
+def test_role_without_rights_on_a_database_that_is_migrated(
+    empty_database: Database, arguments: list[str]
+) -> None:
+    run(empty_database.url, "migrate", "schema", "-v0")
+    with psycopg.connect(empty_database.url, autocommit=True) as connection:
+        connection.execute(f'CREATE ROLE "{empty_database.alias}" LOGIN'.encode())
+        url = empty_database.url.replace("postgres@", f"{empty_database.alias}@", 1)
+        status, out, err = run(url, *arguments)
+        connection.execute(f'DROP ROLE "{empty_database.alias}"'.encode())
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 2)
+    assert lines[0].startswith("CommandError: Cannot migrate the database ")
+    assert lines[0].endswith(
+        f' as user "{empty_database.alias}": permission denied for table django_migrations'
+    )
+    assert lines[1] == (
+        "It failed between migrations, so none is half-done. The role lacks a right: grant it,"
+        " or migrate as the owner of the tables."
+    )
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("command", ["showmigrations", "demo", "purge_threads"])
+def test_other_commands_need_no_traceback_either(free_port: int, command: str) -> None:
+    status, out, err = run(f"postgresql://alice:{PASSWORD}@127.0.0.1:{free_port}/chat", command)
+    lines = plain(err)
+    assert (status, out, len(lines)) == (1, "", 3)
+    assert lines[0].endswith(": no server answers there.")
+    assert lines[2].startswith("Start it, or correct host and port in DATABASE_URL;")
 
 
 @pytest.mark.postgresql

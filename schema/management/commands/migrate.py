@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper, no_translations
 from django.core.management.color import no_style
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
-from schema.connecting import connect
+from schema.connecting import connect, failed_between
 from schema.lock import migration_lock
 from schema.migrating import Migrating
 from schema.pooling import direct_connection
@@ -96,12 +96,18 @@ class Command(migrate.Command):
             self.stdout, as_json=options["as_json"], quiet=options["verbosity"] == 0
         )
         try:
-            with ExitStack() as stack:
-                self._prepare(stack, options)
-                return super().execute(*args, **options)
+            return self._execute(*args, **options)
         except CommandError as error:
             self.report.say("failed", message=str(error), exit_status=error.returncode)
             raise
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            with ExitStack() as stack:
+                self._prepare(stack, options)
+                return super().execute(*args, **options)
+        except Error as error:
+            raise failed_between(connections[options["database"]], error) from error
 
     def _prepare(self, stack: ExitStack, options: dict[str, Any]) -> None:
         connection = connections[options["database"]]
