@@ -4,16 +4,32 @@ import os
 import signal
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from gunicorn.errors import AppImportError
+
 wsgi_app = "config.asgi:application"
 worker_class = "asgi"
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - a server
-workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+bind = f"{os.environ.get('HOST') or '0.0.0.0'}:{os.environ.get('PORT') or 8000}"  # noqa: S104 - a server
+workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
 # Replies stream for minutes; a worker that is told to stop gives them time to be saved.
 timeout = 120
 graceful_timeout = 30
 accesslog = "-"
 # It would stand in the home folder, one for every site served from there.
 control_socket_disable = True
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Refuse a wrong setting in one sentence, which a worker's traceback would bury.
+
+    The settings are read here and not before: a worker that HUP starts reads them anew.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        settings.INSTALLED_APPS  # noqa: B018 - to read them
+    except ImproperlyConfigured as error:
+        raise AppImportError(f"Configuration error: {error}") from None
 
 
 def post_worker_init(worker: Any) -> None:

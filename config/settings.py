@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "schema.probes.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -166,7 +167,6 @@ OPENAI_CONTEXT_TOKENS = environment.whole_number("OPENAI_CONTEXT_TOKENS", defaul
 # Production is whatever is not DEBUG: HTTPS only, unless the operator says otherwise.
 HTTPS = environment.flag("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = environment.whole_number("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
@@ -182,5 +182,8 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
-    "loggers": {"httpx2": {"level": "WARNING"}},  # a line for each request to the model's server
+    "loggers": {
+        "django": {"handlers": []},  # with DEBUG it has one of its own, and all is said twice
+        "httpx2": {"level": "WARNING"},  # a line for each request to the model's server
+    },
 }

@@ -12,5 +12,4 @@ urlpatterns = [
     path("personas/", include("personas.urls")),
     path("", include("threads.urls")),
     path("", include("chat.urls")),
-    path("", include("schema.urls")),
 ]

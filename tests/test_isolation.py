@@ -30,8 +30,6 @@ OPEN = {
     "account/reset/sent/",
     "account/reset/<uidb64>/<token>/",
     "account/theme/",
-    "healthz",
-    "readyz",
 }
 # What a route may hold besides the keys of rows.
 WORDS = {"name": "json"}

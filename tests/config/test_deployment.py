@@ -1,5 +1,6 @@
 """What a host needs: a clean check, a blueprint, and gunicorn with static files."""
 
+import http.client
 import os
 import subprocess
 import sys
@@ -87,6 +88,30 @@ def test_gunicorn_reads_its_place_from_the_environment() -> None:
     }
 
 
+def test_gunicorn_says_the_sentence_and_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": "postgresql://user:hunter2@host:port/db"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("Configuration error: ")]
+    assert len(said) == 1
+    assert said[0].startswith("Configuration error: DATABASE_URL is not a database URL.")
+
+
+def test_a_log_line_is_written_once_with_debug_too() -> None:
+    code = "import logging; logging.getLogger('django.request').warning('seen once')"
+    done = manage("shell", "-v0", "-c", code, DEBUG="1")
+    assert done.stderr.count("seen once") == 1
+
+
 def test_gunicorn_serves_static_files_and_says_what_is_missing(
     empty_database: Database, collected: Path, tmp_path: Path
 ) -> None:
@@ -103,5 +128,12 @@ def test_gunicorn_serves_static_files_and_says_what_is_missing(
         assert site.get(f"/static/css/{sheet.name}") == (200, sheet.read_text())
         assert site.get("/static/../config/settings.py")[0] == 404
         assert site.get("/admin/login/")[0] == 200
+        line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+        line.request("HEAD", "/admin/login/")
+        assert line.getresponse().status == 200
+        line.close()
+        log = (tmp_path / "log").read_text()
+        assert "StreamingHttpResponse" not in log
+        assert "no-body response" not in log
     finally:
         site.stop()

@@ -10,6 +10,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from schema.status import known_migrations, migration_status, pending_migrations
 from tests.conftest import Database
@@ -18,6 +19,15 @@ from tests.conftest import Database
 def test_healthz_answers_without_a_database(client: Client) -> None:
     answer = client.get("/healthz")  # no database fixture: a query would fail the test
     assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+@pytest.mark.django_db
+def test_probes_answer_whatever_host_they_name(client: Client, settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["chat.example.org"]
+    settings.SECURE_SSL_REDIRECT = True
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path, headers={"host": "10.0.0.7:8000"}).status_code == 200
+    assert client.get("/", headers={"host": "10.0.0.7:8000"}).status_code == 400
 
 
 @pytest.mark.django_db
