@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from chat.models import ChatMessage
-from personas.admin import link
+from personas.admin import link, link_to
 from schema.big_tables import BigTableAdmin, chosen
 from threads.admin import ThreadAdmin
 from threads.models import Thread
@@ -109,7 +109,7 @@ class ChatMessageAdmin(BigTableAdmin):
     @admin.display(description="user")
     def owner(self, message: ChatMessage) -> str:
         """Return a link to the user's page."""
-        return link("users_user", message.user_id, message.user.email)
+        return link_to(message.user)
 
     @admin.display(description="belongs to")
     def links(self, message: ChatMessage) -> str:

@@ -15,6 +15,8 @@ from schema.big_tables import BigTableAdmin, chosen
 from users.admin import UserAdmin
 from users.models import User
 
+ACTIVE = format_html('<span class="badge succeeded">{}</span>', "Active")
+
 
 class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """Asks for a colour by the browser's own picker."""
@@ -33,7 +35,7 @@ class PersonaAdmin(BigTableAdmin):
     """Personas, the newest first."""
 
     form = PersonaForm
-    list_display = ("name", "swatch", "is_active", "owner", "threads", "created_at")
+    list_display = ("name", "swatch", "active", "owner", "threads", "created_at")
     list_display_links = ("name",)
     list_filter = ("is_active", chosen("user"))
     list_select_related = ("user",)
@@ -44,9 +46,9 @@ class PersonaAdmin(BigTableAdmin):
     autocomplete_fields = ("user",)
     ordering = ("-created_at", "-id")
     sortable_by = ("name", "created_at")
-    readonly_fields = ("swatch", "id", "created_at", "updated_at")
+    readonly_fields = ("id", "created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("user", "name", "description", ("color", "swatch"), "is_active")}),
+        (None, {"fields": ("user", "name", "description", "color", "is_active")}),
         ("Learned", {"fields": ("metadata",)}),
         ("Record", {"fields": ("id", "created_at", "updated_at")}),
     )
@@ -56,10 +58,15 @@ class PersonaAdmin(BigTableAdmin):
         """Return a dot in the persona's colour."""
         return swatch(persona.color)
 
+    @admin.display(description="active")
+    def active(self, persona: Persona) -> str:
+        """Return a badge for the one that speaks."""
+        return ACTIVE if persona.is_active else ""
+
     @admin.display(description="user")
     def owner(self, persona: Persona) -> str:
         """Return a link to the user's page."""
-        return link("users_user", persona.user_id, persona.user.email)
+        return link_to(persona.user)
 
     @admin.display(description="threads")
     def threads(self, persona: Persona) -> str:
@@ -81,6 +88,12 @@ def swatch(color: str) -> SafeString:
 def link(page: str, key: object, text: str) -> SafeString:
     """Return a link to the admin's page of one row."""
     return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[key]), text)
+
+
+def link_to(user: User) -> SafeString:
+    """Return a link to the admin's page of a user; the address may be broken after its @."""
+    mailbox, at, host = user.email.partition("@")
+    return link("users_user", user.pk, format_html("{}{}<wbr>{}", mailbox, at, host))
 
 
 def personas_of(request: HttpRequest, user: User) -> SafeString:

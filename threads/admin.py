@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from personas.admin import link, swatch
+from personas.admin import link, link_to, swatch
 from schema.big_tables import BigTableAdmin, Panel, chosen
 from threads.models import Thread
 from users.admin import UserAdmin
@@ -43,7 +44,7 @@ class ThreadAdmin(BigTableAdmin):
     """Threads, the newest first."""
 
     form = ThreadForm
-    list_display = ("title", "message_count", "last_message_at", "speaker", "owner", "created_at")
+    list_display = ("title", "messages", "last_message", "speaker", "owner", "created_at")
     list_filter = ("is_general", "created_at", chosen("user"), chosen("persona"))
     list_select_related = ("user", "persona")
     search_fields = ("title__istartswith", "user__email__istartswith")
@@ -60,7 +61,7 @@ class ThreadAdmin(BigTableAdmin):
     )
     fieldsets = (
         (None, {"fields": ("user", "persona", "title", "description", "model")}),
-        ("Messages", {"fields": (("message_count", "last_message_at"), "is_general")}),
+        ("Counted", {"fields": (("message_count", "last_message_at"), "is_general")}),
         (
             "Record",
             {
@@ -82,10 +83,20 @@ class ThreadAdmin(BigTableAdmin):
         """Keep the user of a thread that exists: its messages are theirs."""
         return self.readonly_fields if obj is None else ("user", *self.readonly_fields)
 
+    @admin.display(description="messages")
+    def messages(self, thread: Thread) -> str:
+        """Return how many there are."""
+        return f"{thread.message_count:,}"
+
+    @admin.display(description="last message")
+    def last_message(self, thread: Thread) -> datetime | None:
+        """Return when the last one was written."""
+        return thread.last_message_at
+
     @admin.display(description="user")
     def owner(self, thread: Thread) -> str:
         """Return a link to the user's page."""
-        return link("users_user", thread.user_id, thread.user.email)
+        return link_to(thread.user)
 
     @admin.display(description="speaks with")
     def speaker(self, thread: Thread) -> str:
