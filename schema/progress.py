@@ -46,6 +46,9 @@ class Lines:
     def __call__(self, progress: Progress) -> None:
         """Tell it to whoever watches."""
         if sys.stderr.isatty():
+            if progress.finished and not progress.rows:
+                sys.stderr.write("\r\033[K")  # there was nothing to do, and nothing to tell
+                return
             done = round(progress.share * BAR_WIDTH)
             end = "\n" if progress.finished else ""
             sys.stderr.write(f"\r\033[K  [{'#' * done}{'.' * (BAR_WIDTH - done)}] {progress}{end}")

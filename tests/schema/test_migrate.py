@@ -1,7 +1,12 @@
 """`migrate` as an operator meets it."""
 
+import contextlib
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from io import StringIO
 from typing import Any
 
@@ -10,6 +15,7 @@ from django.core.management import call_command
 
 from schema.status import known_migrations
 from tests.conftest import Database
+from tests.schema.processes import ROOT
 
 pytestmark = pytest.mark.every_server
 
@@ -49,6 +55,31 @@ def test_migrate_shows_each_migration_with_its_duration(empty_database: Database
     applied = [line for line in lines if re.fullmatch(pattern, line)]
     assert lines[0] == f"Running {len(applied)} migrations:"
     assert applied[0].startswith("  applied schema.0001_initial (")
+
+
+def test_migrate_leaves_one_line_a_migration_on_a_terminal(empty_database: Database) -> None:
+    """What it says in between is taken away again, and a step with no row leaves no bar."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "migrate", "--no-color"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": empty_database.url},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # the end of a terminal whose program has ended
+        while part := os.read(ours, 65536):
+            said += part
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"applying chat.0001_chat_history ..." in said
+    left = [line.rpartition("\r\033[K")[2] for line in said.decode().split("\r\n")]
+    shown = left[1 : left.index("")]
+    assert left[0] == f"Running {len(shown)} migrations:"
+    assert [line for line in shown if not line.startswith("  applied ")] == []
 
 
 def test_migrate_with_nothing_pending_says_so_and_still_sums_up(empty_database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from argparse import ArgumentTypeError
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -20,10 +21,9 @@ MANY = 50_000
 
 def amount(text: str) -> int:
     """Return a number of 1 or more."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"a whole number of 1 or more is asked for, not {text!r}")
+    return int(text)
 
 
 class Command(BaseCommand):
