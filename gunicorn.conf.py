@@ -2,16 +2,20 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import dotenv_values
 from gunicorn.errors import AppImportError
 
+# Not loaded into the environment: a worker that HUP starts reads `.env` anew.
+said = dotenv_values(Path(__file__).with_name(".env")) | dict(os.environ)
 wsgi_app = "config.asgi:application"
 worker_class = "asgi"
-bind = f"{os.environ.get('HOST') or '0.0.0.0'}:{os.environ.get('PORT') or 8000}"  # noqa: S104 - a server
-workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+bind = f"{said.get('HOST') or '0.0.0.0'}:{said.get('PORT') or 8000}"  # noqa: S104 - a server
+workers = int(said.get("WEB_CONCURRENCY") or 1)
 # Replies stream for minutes; a worker that is told to stop gives them time to be saved.
 timeout = 120
 graceful_timeout = 30

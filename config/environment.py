@@ -1,5 +1,6 @@
 """What the process environment and `.env` say, read into values that settings can use."""
 
+import logging
 import os
 import secrets
 from dataclasses import dataclass
@@ -40,6 +41,14 @@ def flag(name: str, *, default: bool = False) -> bool:
 def words(name: str) -> list[str]:
     """Return the comma-separated variable `name` as a list without blanks."""
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def log_level(name: str) -> str:
+    """Return the variable `name` as the name of a level of logging; INFO where it is blank."""
+    value = os.environ.get(name, "").strip().upper() or "INFO"
+    if value not in logging.getLevelNamesMapping():
+        raise ImproperlyConfigured(f"{name} must be DEBUG, INFO, WARNING or ERROR, not {value!r}.")
+    return value
 
 
 def whole_number(name: str, *, default: int) -> int:

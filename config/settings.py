@@ -121,7 +121,7 @@ EMAIL_HOST_PASSWORD = MAIL.password
 EMAIL_USE_SSL = MAIL.tls_at_once
 EMAIL_USE_TLS = MAIL.starts_tls
 EMAIL_TIMEOUT = 20  # seconds
-DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "Twinthread <noreply@localhost>")
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localhost>"
 
 # What `migrate` knows of databases that were migrated by hand.
 SCHEMA_ADOPTION = "config.legacy.FACTS"
@@ -182,7 +182,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["stderr"], "level": environment.log_level("LOG_LEVEL")},
     "loggers": {
         "django": {"handlers": []},  # with DEBUG it has one of its own, and all is said twice
         "httpx2": {"level": "WARNING"},  # a line for each request to the model's server

@@ -25,7 +25,7 @@ class Loss:
     rows: int
 
     def __str__(self) -> str:
-        rows = f"{self.rows} row{'' if self.rows == 1 else 's'}"
+        rows = f"{self.rows:,} row{'' if self.rows == 1 else 's'}"
         if self.column is None:
             return f"table {self.table}: {rows}"
         return f"column {self.table}.{self.column}: {rows} with a value of their own"

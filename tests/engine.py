@@ -7,10 +7,29 @@ another server.
 """
 
 import os
+from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from tests import postgres
+
+# Neither the machine's own settings nor its model provider may reach the tests: what is
+# empty, but there, is not read from `.env`.
+OWN = (
+    "OPENAI_",
+    "EMAIL_",
+    "DATABASE_",
+    "CSRF_",
+    "HSTS_",
+    "BEHIND_PROXY",
+    "STATIC_ROOT",
+    "LOG_LEVEL",
+)
+named = dotenv_values(Path(__file__).parent.parent / ".env")
+for name in [*named, *(name for name in os.environ if name.startswith(OWN))]:
+    os.environ[name] = ""
+os.environ.pop("WEB_CONCURRENCY", None)  # gunicorn itself takes no empty one
 
 url = os.environ.get("TEST_DATABASE_URL", "")
 wanted = os.environ.setdefault("TEST_ENGINE", "postgresql" if url else "sqlite")
@@ -22,9 +41,6 @@ else:
         os.environ["TEST_DATABASE_URL"] = url  # xdist's workers inherit it
     os.environ["DATABASE_URL"] = url
 
-# Neither the machine's own settings nor its model provider may reach the tests.
-for name in [name for name in os.environ if name.startswith("OPENAI_")]:
-    del os.environ[name]
 os.environ |= {"DEBUG": "0", "HTTPS": "0", "SECRET_KEY": "only-for-tests", "ALLOWED_HOSTS": "*"}
 
 VENDOR = "postgresql" if os.environ.get("TEST_DATABASE_URL") else "sqlite"

@@ -66,11 +66,16 @@ def test_blueprint_migrates_before_each_deployment() -> None:
     assert source == {"name": blueprint["databases"][0]["name"], "property": "connectionString"}
 
 
-def test_gunicorn_reads_its_place_from_the_environment() -> None:
+def test_gunicorn_reads_its_place_from_the_environment_and_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "gunicorn.conf.py"
+    config.write_text((ROOT / "gunicorn.conf.py").read_text())
+    (tmp_path / ".env").write_text("HOST=127.0.0.9\nPORT=1\nWEB_CONCURRENCY=3\n")
+    places = {"HOST", "WEB_CONCURRENCY"}
+    environment = {name: value for name, value in os.environ.items() if name not in places}
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--print-config"],
+        [sys.executable, "-m", "gunicorn", "-c", str(config), "--print-config"],
         cwd=ROOT,
-        env=os.environ | {"HOST": "127.0.0.9", "PORT": "8123", "WEB_CONCURRENCY": "3"},
+        env=environment | {"PORT": "8123"},
         capture_output=True,
         text=True,
         check=False,
@@ -90,7 +95,7 @@ def test_gunicorn_reads_its_place_from_the_environment() -> None:
 
 def test_gunicorn_says_the_sentence_and_no_traceback() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0"],
+        [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "-w", "1"],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": "postgresql://user:hunter2@host:port/db"},
         capture_output=True,

@@ -143,6 +143,15 @@ def test_flag_and_number_refuse_what_is_unclear(monkeypatch: pytest.MonkeyPatch)
         environment.whole_number("SOME_VALUE", default=1)
 
 
+def test_log_level_is_info_unless_a_level_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, level in (("", "INFO"), ("warning", "WARNING")):
+        monkeypatch.setenv("SOME_LEVEL", said)
+        assert environment.log_level("SOME_LEVEL") == level
+    monkeypatch.setenv("SOME_LEVEL", "loud")
+    with pytest.raises(ImproperlyConfigured, match=r"^SOME_LEVEL must be DEBUG, INFO"):
+        environment.log_level("SOME_LEVEL")
+
+
 def test_secret_key_is_required_in_production(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
