@@ -86,8 +86,9 @@ def swatch(color: str) -> SafeString:
 
 
 def link(page: str, key: object, text: str) -> SafeString:
-    """Return a link to the admin's page of one row."""
-    return format_html('<a href="{}">{}</a>', reverse(f"admin:{page}_change", args=[key]), text)
+    """Return a link to the admin's page of one row; older databases hold rows without a name."""
+    address = reverse(f"admin:{page}_change", args=[key])
+    return format_html('<a href="{}">{}</a>', address, text.strip() or "(unnamed)")
 
 
 def link_to(user: User) -> SafeString:

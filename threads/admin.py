@@ -91,7 +91,8 @@ class ThreadAdmin(BigTableAdmin):
     @admin.display(description="last message")
     def last_message(self, thread: Thread) -> datetime | None:
         """Return when the last one was written."""
-        return thread.last_message_at
+        last: datetime | None = thread.last_message_at
+        return last
 
     @admin.display(description="user")
     def owner(self, thread: Thread) -> str:

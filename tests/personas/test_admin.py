@@ -63,6 +63,14 @@ def test_persons_page_shows_and_links_what_is_theirs(operator: Client) -> None:
     assert "1 in all" in text
 
 
+def test_row_without_a_name_can_be_clicked_all_the_same(operator: Client) -> None:
+    thread = make_thread(make_user(), " ")
+    make_message(thread)
+    text = operator.get(reverse("admin:chat_chatmessage_changelist")).content.decode()
+    page = reverse("admin:threads_thread_change", args=[thread.pk])
+    assert f'<a href="{page}">(unnamed)</a>' in text
+
+
 def test_person_is_made_and_changed_and_given_a_password(operator: Client) -> None:
     add = {
         "email": "carol@example.com",
