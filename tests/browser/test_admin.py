@@ -7,6 +7,7 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from chat.models import ChatMessage
+from schema.models import MigrationRun
 from tests.factories import PASSWORD
 
 LISTS = {
@@ -22,6 +23,15 @@ CUT_OFF = "element => element.scrollWidth - element.clientWidth"
 def test_no_column_is_cut_off_and_no_page_is_wider_than_a_phone(page: Page) -> None:
     call_command("demo", users=3, messages=60, password=PASSWORD, stdout=StringIO())
     message = ChatMessage.objects.latest("created_at")
+    MigrationRun.objects.create(
+        app="auth",
+        name="0007_alter_validators_add_error_messages",
+        direction="forwards",
+        outcome="interrupted",
+        operator="somebody as postgres",
+        host="here",
+        checksum="x",
+    )
     pages = LISTS | {
         "index": reverse("admin:index"),
         "migrations": reverse("admin_migrations"),
