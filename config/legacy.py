@@ -405,7 +405,7 @@ FACTS = Facts(
             query="""
                 SELECT lower(u.email) || ': ' || string_agg(
                     format('id %s, %s, since %s', u.id, u.email,
-                           COALESCE(to_char(u.created_at, 'YYYY-MM-DD'), 'unknown')),
+                           COALESCE(left(u.created_at::text, 10), 'unknown')),
                     '; ' ORDER BY u.created_at, u.id)
                 FROM users AS u GROUP BY lower(u.email) HAVING count(*) > 1
                 ORDER BY lower(u.email)

@@ -101,6 +101,15 @@ class Facts:
     zone: str = "UTC"
     """The time zone of the times that were stored without one."""
 
+    def doubtful_links(self) -> set[tuple[str, str]]:
+        """Return the tables and columns of links that may hold what is no key."""
+        return {
+            (rule.table, column)
+            for rule in self.rules
+            if rule.when == "mistyped"
+            for column in rule.settles
+        }
+
     def of(self, step: Key) -> list[Rule]:
         """Return the rules of one step, in their order."""
         return [rule for rule in self.rules if rule.step == step]

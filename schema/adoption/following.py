@@ -11,7 +11,8 @@ from django.db.backends.utils import CursorWrapper
 
 from schema.adoption.facts import Quarantine, Repair, Rule
 from schema.adoption.statements import Statements
-from schema.catalog import Catalog, Constraint, quoted
+from schema.adoption.types import is_text
+from schema.catalog import Catalog, Column, Constraint, quoted
 from schema.models import QuarantinedRow
 
 # What a batch locks, writers wait for: it should take about this long, in seconds.
@@ -141,6 +142,11 @@ def applies(rule: Rule, found: Catalog) -> bool:
         all(has(found, column) for column in (*rule.needs, *own))
         and not any(has(found, column) for column in rule.lacks)
     )
+
+
+def before_its_type(rule: Rule, there: Column) -> bool:
+    """Whether a rule about the column can be followed while it has the type that is there."""
+    return "::text" in rule.where and is_text(there)
 
 
 def has(found: Catalog, column: str) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
-from django.db import Error, transaction
+from django.db import DataError, ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.adoption import collisions
 from schema.adoption.facts import Facts, Quarantine, Rule
-from schema.adoption.following import applies, has, key_of, references
-from schema.adoption.obstacles import Obstacle, rights
+from schema.adoption.following import applies, before_its_type, has, key_of, references
+from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, column_before
-from schema.adoption.types import inconvertible, mistyped, views_over
+from schema.adoption.types import held_by, inconvertible, mistyped
 from schema.adoption.whole_numbers import numbered
 from schema.catalog import Catalog, Constraint, quoted
+from schema.expected import Step
 
 SHOWN = 5
 """How many rows an obstacle names."""
@@ -28,14 +31,19 @@ class Inspection:
         facts: Facts,
         found: Catalog,
         steps: Sequence[Recognised],
+        later: Sequence[Step] = (),
     ) -> None:
-        """Look at the database that `found` was read from and `steps` recognised in."""
+        """Look at the database that `found` was read from and `steps` recognised in.
+
+        `later` are the migrations that are run after the steps, as usual.
+        """
         self.connection = connection
         self.facts = facts
         self.found = found
         self.steps = [one for one in steps if one.state in {State.PARTIAL, State.COMPLETE}]
         self.all = steps
-        self.numbers = numbered(steps[-1].step.after, found)
+        self.later = later
+        self.numbers = numbered(steps[-1].step.after, found, facts.doubtful_links())
         self.ours = {
             name for one in steps for name in one.step.after.tables if name in found.tables
         }
@@ -43,14 +51,25 @@ class Inspection:
     def find(self) -> list[Obstacle]:
         """Return every obstacle."""
         return [
+            *collisions.taken_names(
+                self.connection, [*(one.step for one in self.all), *self.later], self.found
+            ),
+            *collisions.later_columns(self.later, self.found),
+            *collisions.misdirected_links(self.all, self.found),
+            *collisions.lacking_tables(self.connection, self.all, self.found),
+            *collisions.lacking_columns(self.connection, self.all, self.found),
+            *collisions.unfillable_columns(self.all, self.found),
             *self._whole_number_keys(),
             *self._conflicts(),
-            *self._missing_tables(),
             *self._types(),
             *self._nulls(),
             *self._constraints(),
             *self._references(),
         ]
+
+    @cached_property
+    def _from_other_schemas(self) -> list[tuple[str, str, str, str]]:
+        return collisions.links_from_other_schemas(self.connection, sorted(self.ours))
 
     def rules(self) -> list[Rule]:
         """Return the rules that have a meaning here."""
@@ -77,17 +96,18 @@ class Inspection:
                 " they cannot be converted.",
                 "Drop that foreign key, or convert the keys to uuid beforehand.",
             )
+        for table, name, where, _ in self._from_other_schemas:
+            if table in self.numbers.keys:
+                yield Obstacle(
+                    f"The keys of {table} have to become UUIDs, and the foreign key {name} refers"
+                    f" to them from another schema: {where}.",
+                    "Drop that foreign key, or convert the keys to uuid beforehand.",
+                )
         others = [name for name in self.numbers.by_table() if name not in self.ours]
         if self.numbers.keys:
             yield from rights(self.connection, others)
         for table, columns in self.numbers.by_table().items():
-            for view in views_over(self.connection, table, list(columns)):
-                if view.problem:
-                    yield Obstacle(
-                        f"{view.name}, which {view.problem}, reads a key of {table}, which has to"
-                        " become a UUID.",
-                        f"Drop {view.name}, run migrate, and make it again.",
-                    )
+            yield from self._held(table, list(columns), "a key", "which has to become a UUID")
 
     def _conflicts(self) -> Iterator[Obstacle]:
         for conflict in self.facts.conflicts:
@@ -99,26 +119,6 @@ class Inspection:
                         conflict.remedy,
                     )
 
-    def _missing_tables(self) -> Iterator[Obstacle]:
-        """Yield what is empty-handed: rows that belong to a table that is not there."""
-        for one in self.all:
-            for name, table in one.step.after.tables.items():
-                if name in one.step.before.tables or name not in self.found.tables:
-                    continue
-                for constraint in table.constraints:
-                    target = constraint.target
-                    if (
-                        target
-                        and target not in self.found.tables
-                        and not table.columns[constraint.columns[0]].nullable
-                        and self._fetch(f"SELECT EXISTS (SELECT FROM {quoted(name)})")[0][0]
-                    ):
-                        yield Obstacle(
-                            f"{name} has rows, and the table {target} that they belong to is"
-                            " not there.",
-                            f"Restore {target}, or point DATABASE_URL at the whole database.",
-                        )
-
     def _types(self) -> Iterator[Obstacle]:
         for one, name in self._tables():
             table, there = one.step.after.tables[name], self.found.tables[name]
@@ -126,7 +126,7 @@ class Inspection:
                 pair
                 for pair in mistyped(table, there)
                 if pair[0] != column_before(one, name, pair[0].name)
-                and (name, pair[0].name) not in self.numbers.places
+                and (name, pair[0].name) not in self.numbers.places.keys() - self.numbers.spelled
             ]
             for column, other in wrong:
                 spared = [
@@ -134,7 +134,7 @@ class Inspection:
                     for rule in self.rules()
                     if rule.table == name
                     and column.name in rule.settles
-                    and (rule.when == "mistyped" or "::text" in rule.where)
+                    and (rule.when == "mistyped" or before_its_type(rule, other))
                 ]
                 problem = inconvertible(
                     self.connection,
@@ -150,13 +150,15 @@ class Inspection:
                         "Mend those values, or rename the column out of the way.",
                     )
             if wrong:
-                for view in views_over(self.connection, name, [one.name for one, _ in wrong]):
-                    if view.problem:
-                        yield Obstacle(
-                            f"{view.name}, which {view.problem}, reads a column of {name} whose"
-                            " type has to change.",
-                            f"Drop {view.name}, run migrate, and make it again.",
-                        )
+                columns = [column.name for column, _ in wrong]
+                yield from self._held(name, columns, "a column", "whose type has to change")
+
+    def _held(self, table: str, columns: list[str], what: str, why: str) -> Iterator[Obstacle]:
+        for name, problem in held_by(self.connection, table, columns):
+            yield Obstacle(
+                f"{name}{problem} reads {what} of {table} {why}.",
+                f"Drop {name}, run migrate, and make it again.",
+            )
 
     def _nulls(self) -> Iterator[Obstacle]:
         settled = self._settled()
@@ -175,7 +177,7 @@ class Inspection:
                 yield from self._rows(
                     name,
                     f"{quoted(column.name)} IS NULL",
-                    f"without a {column.name}, which has to be there",
+                    f"without a value for {column.name}, which has to be there",
                 )
 
     def _constraints(self) -> Iterator[Obstacle]:
@@ -195,6 +197,15 @@ class Inspection:
                         f"NOT ({constraint.definition.removeprefix('CHECK ')})",
                         f"that {constraint.name} forbids",
                     )
+                elif constraint.kind in {"primary key", "unique"}:
+                    own = ", ".join(quoted(column) for column in constraint.columns)
+                    yield from self._rows(
+                        name,
+                        f"({own}) IN (SELECT {own} FROM {quoted(name)} GROUP BY {own}"
+                        " HAVING count(*) > 1)",
+                        f"that share their {', '.join(constraint.columns)}, of which"
+                        f" {constraint.name} allows one",
+                    )
                 elif constraint.kind == "foreign key" and constraint.target in self.found.tables:
                     column, key = (
                         quoted(constraint.columns[0]),
@@ -213,12 +224,27 @@ class Inspection:
             if not isinstance(rule, Quarantine):
                 continue
             key = quoted(key_of(self.found, rule.table))
-            for name, constraint in references(self.found, rule.table):
-                if name in self.ours:
-                    continue
-                column = quoted(constraint.columns[0])
+            links = [
+                *(
+                    (name, quoted(name), constraint.columns[0])
+                    for name, constraint in references(self.found, rule.table)
+                    if name not in self.ours
+                ),
+                *(
+                    (where, where, column)
+                    for table, _, where, column in self._from_other_schemas
+                    if table == rule.table
+                ),
+            ]
+            if not self._fetch(
+                f"SELECT FROM {quoted(rule.table)} AS one WHERE {rule.where} LIMIT 1"
+            ):
+                continue
+            for name, others, column in links:
+                yield from unreadable(self.connection, [others])
+                link = quoted(column)
                 rows = self._fetch(
-                    f"SELECT {column}::text, count(*) FROM {quoted(name)} WHERE {column} IN"
+                    f"SELECT {link}::text, count(*) FROM {others} WHERE {link} IN"
                     f" (SELECT one.{key} FROM {quoted(rule.table)} AS one WHERE {rule.where})"
                     " GROUP BY 1 ORDER BY 1"
                 )
@@ -226,8 +252,8 @@ class Inspection:
                     named = ", ".join(row[0] for row in rows[:SHOWN])
                     yield Obstacle(
                         f"{rule.table} has rows that must go into quarantine ({rule.reason}), and"
-                        f" {sum(row[1] for row in rows)} rows of {name}, which is not this"
-                        f" project's, refer to them by {constraint.columns[0]}:"
+                        f" {name}, which is not this project's, refers to them by {column}"
+                        f" ({_rows_of(sum(row[1] for row in rows))}):"
                         f" {named}{' …' if len(rows) > SHOWN else ''}.",
                         f"Give those rows of {rule.table} what they lack (UPDATE {rule.table} SET"
                         f" {rule.settles[0] if rule.settles else '…'} = '…' WHERE {key} = '…'),"
@@ -236,18 +262,14 @@ class Inspection:
 
     def _rows(self, table: str, where: str, words: str) -> Iterator[Obstacle]:
         key = quoted(key_of(self.found, table))
-        try:
-            with transaction.atomic(using=self.connection.alias):
-                rows = self._fetch(
-                    f"SELECT one.{key}::text, count(*) OVER () FROM {quoted(table)} AS one"
-                    f" WHERE {where} ORDER BY one.{key} LIMIT {SHOWN}"
-                )
-        except Error:  # the columns have other types yet, of which _types speaks
-            return
+        rows = self._fetch(
+            f"SELECT COALESCE(one.{key}::text, 'NULL'), count(*) OVER ()"
+            f" FROM {quoted(table)} AS one WHERE {where} ORDER BY one.{key} LIMIT {SHOWN}"
+        )
         if rows:
             named = ", ".join(row[0] for row in rows)
             yield Obstacle(
-                f"{table} has {rows[0][1]} rows {words}: {named}"
+                f"{table} has {_rows_of(rows[0][1])} {words}: {named}"
                 f"{' …' if rows[0][1] > SHOWN else ''}.",
                 "Mend those rows, then run migrate again.",
             )
@@ -259,7 +281,21 @@ class Inspection:
                     yield one, name
 
     def _fetch(self, sql: str) -> list[tuple[str, int]]:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            rows: list[tuple[str, int]] = cursor.fetchall()
-            return rows
+        """Return the rows of a query; none where columns have other types yet.
+
+        Of those _types speaks.
+        """
+        try:
+            with (
+                transaction.atomic(using=self.connection.alias),
+                self.connection.cursor() as cursor,
+            ):
+                cursor.execute(sql)
+                rows: list[tuple[str, int]] = cursor.fetchall()
+                return rows
+        except (DataError, ProgrammingError):
+            return []
+
+
+def _rows_of(count: int) -> str:
+    return f"{count} row{'s' if count != 1 else ''}"

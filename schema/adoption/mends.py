@@ -82,7 +82,7 @@ def not_null(table: Table, there: Table) -> Iterator[Unit]:
             yield (f"{alter} DROP CONSTRAINT {quoted(name)}",)
 
 
-def checks_and_foreign_keys(findings: Sequence[Finding], found: Catalog) -> Iterator[Unit]:
+def checks_and_foreign_keys(findings: Sequence[Finding]) -> Iterator[Unit]:
     """Yield what adds, renames or replaces checks and foreign keys, and validates them."""
     for finding in findings:
         constraint, there = finding.expected, finding.found
@@ -101,25 +101,37 @@ def checks_and_foreign_keys(findings: Sequence[Finding], found: Catalog) -> Iter
             yield (f"{alter} DROP CONSTRAINT {quoted(old.name)}", add) if old else (add,)
         if constraint.valid and not (old and old.valid and _reads(old) == _reads(constraint)):
             yield (f"{alter} VALIDATE CONSTRAINT {name}",)
-        if constraint.kind == "foreign key":
-            table = found.tables[str(finding.table)]
-            for other in table.constraints:
-                if (
-                    other.kind == constraint.kind
-                    and other.columns == constraint.columns
-                    and other.target == constraint.target
-                    and other.name not in {constraint.name, old.name if old else ""}
-                ):
-                    yield (f"{alter} DROP CONSTRAINT {quoted(other.name)}",)
 
 
-def renamed(findings: Sequence[Finding]) -> Iterator[Unit]:
-    """Yield what makes foreign keys ours that are there under another name."""
+def surplus_foreign_keys(expected: Catalog, found: Catalog) -> Iterator[Unit]:
+    """Yield what drops every other foreign key that links the same: it may act otherwise."""
+    for name, table in expected.tables.items():
+        there = found.tables.get(name)
+        for one in table.constraints if there else ():
+            if there is None or one.kind != "foreign key" or not there.constraint(one.name):
+                continue
+            for other in there.constraints:
+                if (other.kind, other.columns, other.target) == (
+                    one.kind,
+                    one.columns,
+                    one.target,
+                ) and table.constraint(other.name) is None:
+                    yield (f"ALTER TABLE {quoted(name)} DROP CONSTRAINT {quoted(other.name)}",)
+
+
+def foreign_keys_unread(findings: Sequence[Finding]) -> Iterator[Unit]:
+    """Yield what makes ours of the foreign keys that are there, and reads no row."""
     for finding in findings:
         match finding.expected, finding.found:
             case Constraint(kind="foreign key") as wanted, Constraint() as there:
+                alter = f"ALTER TABLE {quoted(str(finding.table))}"
                 if there.enforced and _reads(there) == _reads(wanted):
-                    yield from _kept(f"ALTER TABLE {quoted(str(finding.table))}", wanted, there)
+                    yield from _kept(alter, wanted, there)
+                    continue
+                yield (
+                    f"{alter} DROP CONSTRAINT {quoted(there.name)}",
+                    f"{alter} ADD CONSTRAINT {quoted(wanted.name)} {wanted.definition} NOT VALID",
+                )
 
 
 def _reads(constraint: Constraint) -> str:
@@ -136,6 +148,17 @@ def _kept(alter: str, constraint: Constraint, old: Constraint) -> Iterator[Unit]
         unit.append(f"{alter} ALTER CONSTRAINT {quoted(constraint.name)}{wanted}")
     if unit:
         yield tuple(unit)
+
+
+def primary_keys(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> Iterator[Unit]:
+    """Yield what makes the primary keys that tables have lost: new tables refer to them."""
+    for finding in findings:
+        match finding.expected, finding.found:
+            case Constraint(kind="primary key") as key, None:
+                table = expected.tables[str(finding.table)]
+                own = {name: table.columns[name] for name in key.columns}
+                yield from not_null(Table(table.name, own), found.tables[table.name])
+                yield from _alone(finding, expected, found)
 
 
 def keys_and_indexes(

@@ -37,13 +37,19 @@ def found(survey: Survey) -> Iterator[str]:
         )
         yield f"  {', '.join(survey.keys)}"
         yield "  Stop the old backend before and start it again after: it remembers the numbers."
+    if survey.spelled:
+        yield (
+            "Keys and links that are text become the UUIDs they spell, in one transaction during"
+            " which nobody can read or write these columns' tables:"
+        )
+        yield f"  {', '.join(survey.spelled)}"
     if survey.conversions:
         yield "Columns that get another type, under a lock while the table is written anew:"
         yield from (f"  {one}" for one in survey.conversions)
     if survey.repairs:
         yield "Repairs, by kind (nothing is deleted; quarantined rows are kept whole):"
         for kind, rows in survey.repairs:
-            yield f"  {'?' if rows is None else f'{rows:,}'} {kind}"
+            yield f"  {kind}: {'counted when it is done' if rows is None else f'{rows:,}'}"
 
 
 def facts(survey: Survey) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def facts(survey: Survey) -> dict[str, Any]:
             *survey.foreign_columns,
             *survey.foreign_objects,
         ],
-        "keys": survey.keys,
+        "keys": [*survey.keys, *survey.spelled],
         "conversions": survey.conversions,
         "repairs": dict(survey.repairs),
         "obstacles": [{"what": one.what, "remedy": one.remedy} for one in survey.obstacles],
@@ -80,7 +86,7 @@ def refusal(obstacles: list[Obstacle]) -> str:
 
 def summary(counts: Mapping[str, int]) -> list[str]:
     """Return the lines that say what was done to rows."""
-    done = [f"  {count:,} {kind}" for kind, count in counts.items() if count]
+    done = [f"  {kind}: {count:,}" for kind, count in counts.items() if count]
     if not done:
         return ["Adopted without a change to any row."]
     return ["Adopted, with these repairs:", *done]

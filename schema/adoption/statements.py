@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.db import Error, transaction
+from django.db import Error, ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from schema.explaining import waited_for_a_lock
+from schema.explaining import first_line, waited_for_a_lock
 
 # Whoever waits for a strong lock makes everybody else wait behind it, so such a wait has to
 # end before anybody notices. Building an index and validating a constraint block nobody.
@@ -18,6 +18,9 @@ SHORT = "80ms"
 LONG = "60s"
 PATIENCE = 3.0
 """Seconds for which a statement is tried again; after that the whole step is, with its own."""
+
+NAMED = 120
+"""Characters of a statement that a failure among several names."""
 
 Result = TypeVar("Result")
 
@@ -40,7 +43,13 @@ class Statements:
 
             def work(cursor: CursorWrapper) -> None:
                 for statement in unit:
-                    cursor.execute(statement)
+                    try:
+                        cursor.execute(statement)
+                    except ProgrammingError as error:
+                        words = " ".join(statement.split())[:NAMED]
+                        raise ProgrammingError(
+                            f"{first_line(error)}, in: {words}"
+                        ) from error.__cause__
 
             self.transaction(work, unit[0])
 

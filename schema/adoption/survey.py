@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,8 +15,9 @@ from schema.adoption.inspecting import Inspection
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.recognising import Recognised, State, recognise, things
 from schema.adoption.types import mistyped
-from schema.adoption.whole_numbers import Numbered
+from schema.adoption.whole_numbers import Numbered, Place
 from schema.catalog import Catalog, Table, quoted
+from schema.differences import pair_constraints
 from schema.expected import Step
 
 
@@ -48,6 +49,8 @@ class Survey:
     """What the rules will do, and to how many rows; None where that shows only later."""
     keys: list[str] = field(default_factory=list)
     """The columns of whole numbers that become UUIDs."""
+    spelled: list[str] = field(default_factory=list)
+    """The columns of text that become the UUIDs they spell."""
     conversions: list[str] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
 
@@ -56,18 +59,19 @@ def survey(
     connection: BaseDatabaseWrapper,
     facts: Facts,
     steps: Sequence[Step],
+    later: Sequence[Step],
     found: Catalog,
     tables: Sequence[str],
 ) -> Survey:
     """Look at the database that `found` was read from; change nothing.
 
-    `tables` are those that the steps are about.
+    `tables` are those that the steps are about; `later` is what is run after them.
     """
     recognised = [recognise(step, found) for step in steps]
     expected = steps[-1].after
     ours = [name for name in found.tables if name in tables and name in expected.tables]
     claims, unknown = _claims(connection, facts, recognised, found)
-    looked = Inspection(connection, facts, found, recognised)
+    looked = Inspection(connection, facts, found, recognised, later)
     return Survey(
         steps=recognised,
         history=facts.history.table,
@@ -85,12 +89,21 @@ def survey(
             for column in found.tables[name].columns
             if column not in expected.tables[name].columns
         ],
-        foreign_objects=[*_triggers(found, expected, ours), *_views(connection)],
+        foreign_objects=[
+            *_constraints(found, expected, ours),
+            *_triggers(found, expected, ours),
+            *_views(connection),
+        ],
         repairs=list(_repairs(connection, looked.rules())),
-        keys=[".".join(place) for place in sorted(looked.numbers.places)],
+        keys=_places(set(looked.numbers.places) - looked.numbers.spelled),
+        spelled=_places(looked.numbers.spelled),
         conversions=list(_conversions(recognised, found, looked.numbers)),
         obstacles=looked.find(),
     )
+
+
+def _places(places: Iterable[Place]) -> list[str]:
+    return [".".join(place) for place in sorted(places)]
 
 
 def _claims(
@@ -99,17 +112,20 @@ def _claims(
     history = facts.history
     if not has(found, f"{history.table}.{history.file}"):
         return None, []
-    there = has(found, f"{history.table}.{history.moment}")
-    moment = quoted(history.moment) if there else "NULL"
+    moment = "NULL"
+    if column := found.tables[history.table].columns.get(history.moment):
+        moment = f"{quoted(column.name)}::text"
+        if column.type.startswith("timestamp"):
+            moment = f"""to_char({quoted(column.name)}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
     known: list[Claim] = []
     unknown: list[str] = []
     states = {one.key: one.state for one in steps}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {quoted(history.file)}, ({moment})::timestamp FROM {quoted(history.table)}"
-            " ORDER BY 2, 1"
+            f"SELECT {quoted(history.file)}::text, {moment} FROM {quoted(history.table)}"
+            f" WHERE {quoted(history.file)}::text <> '' ORDER BY 2, 1"
         )
-        for file, naive in cursor.fetchall():
+        for file, moment in cursor.fetchall():
             if file not in facts.files:
                 unknown.append(file)
                 continue
@@ -117,8 +133,16 @@ def _claims(
             begun = [states[key] for key in keys if key in states]
             # What is recorded as applied already needs no claim to be true.
             true = not begun or begun[0] in {State.COMPLETE, State.PARTIAL}
-            known.append(Claim(file, naive and naive.replace(tzinfo=UTC), keys, true))
+            known.append(Claim(file, _as_utc(moment), keys, true))
     return known, unknown
+
+
+def _as_utc(moment: str | None) -> datetime | None:
+    """Return a time written without a zone; None for what is no time, or beyond all calendars."""
+    try:
+        return datetime.fromisoformat(moment or "").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _repairs(
@@ -153,6 +177,15 @@ def _conversions(steps: list[Recognised], found: Catalog, numbers: Numbered) -> 
                 for column, there in mistyped(table, found.tables[name]):
                     if (name, column.name) in own and (name, column.name) not in numbers.places:
                         yield f"{name}.{column.name} from {there.type} to {column.type}"
+
+
+def _constraints(found: Catalog, expected: Catalog, ours: list[str]) -> Iterator[str]:
+    for name in ours:
+        pairs = pair_constraints(expected.tables[name].constraints, found.tables[name].constraints)
+        taken = {there.name for _, there in pairs if there}
+        for one in found.tables[name].constraints:
+            if one.name not in taken and one.kind in {"check", "unique", "exclusion"}:
+                yield f"{one.kind} {one.name} on {name}"
 
 
 def _triggers(found: Catalog, expected: Catalog, ours: list[str]) -> Iterator[str]:

@@ -13,9 +13,10 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 
 from schema.adoption import mends
+from schema.adoption.anchors import anchors, tables
 from schema.adoption.facts import Facts, Key, When
-from schema.adoption.following import Followed, applies
-from schema.adoption.obstacles import Obstacle, rights
+from schema.adoption.following import Followed, applies, before_its_type
+from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, recognise
 from schema.adoption.statements import Statements
 from schema.adoption.survey import Survey, survey
@@ -48,34 +49,51 @@ class Adoption:
         self.statements = Statements(connection, lambda what: doing(f"waiting for a lock: {what}"))
         self.pending = [key for key in facts.steps if key not in loader.applied_migrations]
         self.moments: dict[Key, datetime] = {}
-        self.tables = _tables(loader, facts)
+        self.tables = tables(loader, facts)
         self.followed = Followed(self.statements, frozenset(self.tables))
 
     @cached_property
     def steps(self) -> dict[Key, Step]:
         """Return the pending steps, each with the schema before and after."""
+        return {key: self._built[key] for key in self.pending}
+
+    @cached_property
+    def later(self) -> list[Step]:
+        """Return what is run as usual, as if it were run after the steps."""
+        return [step for key, step in self._built.items() if key not in self.pending]
+
+    @cached_property
+    def _built(self) -> dict[Key, Step]:
         graph = self.loader.graph
-        before: dict[Key, None] = {}
+        before: dict[Key, None] = dict.fromkeys(self.loader.applied_migrations)
         for key in self.facts.steps:
             before |= dict.fromkeys(graph.forwards_plan(key))
-        plan = [graph.nodes[key] for key in self.pending]
-        steps = expected_steps(self.connection, plan, list(before))
+        every: dict[Key, None] = {}
+        for leaf in graph.leaf_nodes():
+            every |= dict.fromkeys(graph.forwards_plan(leaf))
+        keys = [*self.pending, *(key for key in every if key not in before)]
+        steps = expected_steps(self.connection, [graph.nodes[key] for key in keys], list(before))
         return {(step.migration.app_label, step.migration.name): step for step in steps}
 
     def rights(self) -> list[Obstacle]:
         """Return what the role may not do."""
-        return rights(self.connection, self.tables)
+        return [
+            *rights(self.connection, self.tables),
+            *unreadable(self.connection, [quoted(self.facts.history.table)]),
+        ]
 
     def survey(self) -> Survey:
         """Return what is there and what will be done."""
         found = read_catalog(self.connection)
-        result = survey(self.connection, self.facts, list(self.steps.values()), found, self.tables)
+        result = survey(
+            self.connection, self.facts, list(self.steps.values()), self.later, found, self.tables
+        )
         states = {one.key: one.state for one in result.steps}
         for claim in result.claims or []:
             for key in claim.steps:
                 begun = states.get(key) in {State.PARTIAL, State.COMPLETE}
                 if claim.true and claim.moment and begun:
-                    self.moments[key] = claim.moment
+                    self.moments.setdefault(key, claim.moment)
         return result
 
     def takes_over(self, migration: Migration) -> bool:
@@ -98,7 +116,8 @@ class Adoption:
         if key not in self.pending or migration.atomic:
             return
         step = self.steps[key]
-        self._units(lambda one, _: mends.renamed(one.findings), step)
+        self._units(lambda one, _: mends.foreign_keys_unread(one.findings), step)
+        self._units(lambda _, found: mends.surplus_foreign_keys(step.after, found), step)
         self._units(
             lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
         )
@@ -121,6 +140,7 @@ class Adoption:
         self._follow(key, "mistyped")
         self._follow(key, "twice", typed_only=step)
         self._retype(step)
+        self._units(lambda one, found: mends.primary_keys(one.findings, step.after, found), step)
         self._units(self._new, step)
         self._follow(key, "twice")
         self._follow(key, "triggered")
@@ -133,7 +153,8 @@ class Adoption:
             ],
             step,
         )
-        self._units(lambda one, found: mends.checks_and_foreign_keys(one.findings, found), step)
+        self._units(lambda one, _: mends.checks_and_foreign_keys(one.findings), step)
+        self._units(lambda _, found: mends.surplus_foreign_keys(step.after, found), step)
         self._units(
             lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
         )
@@ -167,8 +188,9 @@ class Adoption:
 
     def _number_to_uuid(self) -> None:
         found = read_catalog(self.connection)
-        numbers = numbered(self.steps[self.pending[-1]].after, found)
-        if numbers.keys:
+        expected = self.steps[self.pending[-1]].after
+        numbers = numbered(expected, found, self.facts.doubtful_links())
+        if numbers.places:
             self.doing("making the keys UUIDs")
             self.statements.run(*conversion(self.connection, found, numbers))
 
@@ -194,10 +216,10 @@ class Adoption:
                 continue
             table = after.get(rule.table)
             wrong = mistyped(table, found.tables[rule.table]) if table else []
-            differs = any(one.name in rule.settles for one, _ in wrong)
-            if when == "mistyped" and not differs:
+            differing = [there for one, there in wrong if one.name in rule.settles]
+            if when == "mistyped" and not differing:
                 continue
-            if typed_only and differs and "::text" not in rule.where:
+            if typed_only and not all(before_its_type(rule, one) for one in differing):
                 continue
             self.followed.follow(rule, found, self.doing)
 
@@ -208,9 +230,10 @@ class Adoption:
             for name, in_use in self.facts.unused.get(key, ())
             if not self.statements.fetch(in_use)[0][0]
         ]
-        for table in found.tables.values():
+        ours = [table for name, table in found.tables.items() if name in self.tables]
+        for table in ours:
             for name in (*self.facts.superseded.get(key, ()), *unused):
-                if name in table.indexes:
+                if name in table.indexes and not table.indexes[name].unique:
                     self.statements.run(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(name)}")
 
 
@@ -234,10 +257,10 @@ def _begun(
 ) -> bool:
     """Whether something of a pending step is there, or an adoption was interrupted."""
     with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor, include_views=True))
-        if not tables:
+        names = set(connection.introspection.table_names(cursor, include_views=True))
+        if not names:
             return False
-        if MigrationRun._meta.db_table in tables:
+        if MigrationRun._meta.db_table in names:
             runs = MigrationRun.objects.using(connection.alias).filter(
                 direction=MigrationRun.Direction.FORWARDS
             )
@@ -250,8 +273,8 @@ def _begun(
             if never_done and runs.filter(outcome=MigrationRun.Outcome.ADOPTED).exists():
                 return True
         for key in pending:
-            for table, column in _anchors(loader, key):
-                if table in tables and (
+            for table, column in anchors(loader, key):
+                if table in names and (
                     column is None
                     or column
                     in {
@@ -261,29 +284,6 @@ def _begun(
                 ):
                     return True
     return False
-
-
-def _anchors(loader: MigrationLoader, key: Key) -> list[tuple[str, str | None]]:
-    """Return the tables that a migration makes, and the columns it adds to others."""
-    before = loader.project_state(key, at_end=False)
-    after = loader.project_state(key)
-    anchors: list[tuple[str, str | None]] = []
-    for name, model in after.models.items():
-        table = str(model.options.get("db_table") or "_".join(name))
-        if name not in before.models:
-            anchors.append((table, None))
-            continue
-        for field_name, field in model.fields.items():
-            if field_name not in before.models[name].fields and not field.many_to_many:
-                link = f"{field_name}_id" if field.remote_field else field_name
-                anchors.append((table, field.db_column or link))
-    return anchors
-
-
-def _tables(loader: MigrationLoader, facts: Facts) -> list[str]:
-    return sorted(
-        {table for key in facts.steps for table, column in _anchors(loader, key) if column is None}
-    )
 
 
 def _own(step: Step, table: Table) -> Table:

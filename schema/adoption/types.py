@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.catalog import Column, Table, quoted
+from schema.catalog import Column, Table, Trigger, quoted
 
 VARYING = re.compile(r"character varying\((\d+)\)\Z")
+TEXTUAL = re.compile(r"text|character( varying)?(\(\d+\))?")
 WITHOUT_ZONE = "timestamp without time zone"
 WITH_ZONE = "timestamp with time zone"
 
@@ -56,6 +57,26 @@ VIEWS = """
 """
 
 
+# What else keeps the type of a column as it is: policies, rules of the table itself, columns
+# generated from it, filters of publications, functions whose body was parsed.
+HOLDERS = """
+    SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
+    FROM pg_depend AS d
+    JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    LEFT JOIN pg_attrdef AS f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(%s)
+      AND a.attname = ANY (%s)
+      AND (
+          d.classid IN ('pg_policy'::regclass, 'pg_publication_rel'::regclass,
+                        'pg_proc'::regclass)
+          OR r.ev_class = d.refobjid
+          OR f.adnum <> a.attnum
+      )
+    ORDER BY 1
+"""
+
+
 @dataclass(frozen=True)
 class View:
     """A view that stands in the way, and what makes it again."""
@@ -90,6 +111,22 @@ def views_over(connection: BaseDatabaseWrapper, table: str, columns: Sequence[st
     return views
 
 
+def held_by(
+    connection: BaseDatabaseWrapper, table: str, columns: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Return what keeps one of the columns from getting another type, with why it does."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDERS, [quoted(table), list(columns)])
+        return [
+            *((name, "") for (name,) in cursor.fetchall()),
+            *(
+                (view.name, f", which {view.problem},")
+                for view in views_over(connection, table, columns)
+                if view.problem
+            ),
+        ]
+
+
 def mistyped(table: Table, there: Table) -> list[tuple[Column, Column]]:
     """Return the columns whose type is not the expected one, as expected and as found."""
     return [
@@ -101,12 +138,25 @@ def mistyped(table: Table, there: Table) -> list[tuple[Column, Column]]:
     ]
 
 
+def is_text(column: Column) -> bool:
+    """Whether the column's type is one of PostgreSQL's own for text."""
+    return TEXTUAL.fullmatch(column.type) is not None
+
+
 def converted(column: Column, there: Column, zone: str) -> str:
     """Return the expression that turns what is there into the expected type."""
     name = quoted(column.name)
     if (column.type, there.type) == (WITH_ZONE, WITHOUT_ZONE):
         return f"{name} AT TIME ZONE '{zone}'"
-    return f"{name}::text::{column.type}"
+    if not is_text(column):
+        return f"{name}::text::{column.type}"
+    # Without a cast of its own: that would cut off what is too long, where this is refused.
+    match there.type:
+        case "bytea":
+            return f"convert_from({name}, 'UTF8')"
+        case "json" | "jsonb":
+            return f"{name} #>> '{{}}'"
+    return f"{name}::text"
 
 
 def retyping(
@@ -120,7 +170,6 @@ def retyping(
     views = views_over(connection, table.name, names)
     mentions = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b").search
     lifted = [one for one in there.triggers.values() if mentions(one.definition)]
-    states = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
     changes: list[str] = []
     for column, other in wrong:
         change = f"ALTER COLUMN {quoted(column.name)}"
@@ -140,14 +189,18 @@ def retyping(
         *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table.name)}" for one in lifted),
         alter + ", ".join(changes),
         *([alter + ", ".join(defaults)] if defaults else []),
-        *(one.sql for one in lifted),
-        *(
-            f"{alter}{states[one.enabled]} TRIGGER {quoted(one.name)}"
-            for one in lifted
-            if one.enabled in states
-        ),
+        *(statement for one in lifted for statement in put_back(table.name, one)),
         *(statement for view in views for statement in view.create),
     )
+
+
+def put_back(table: str, trigger: Trigger) -> list[str]:
+    """Return what makes a trigger again that was lifted off, in the state it was in."""
+    states = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+    if trigger.enabled not in states:
+        return [trigger.sql]
+    state = f"{states[trigger.enabled]} TRIGGER {quoted(trigger.name)}"
+    return [trigger.sql, f"ALTER TABLE {quoted(table)} {state}"]
 
 
 def inconvertible(
@@ -167,17 +220,14 @@ def inconvertible(
         spared: Holds for the rows, called `one`, that a repair changes beforehand.
     """
     column, there = pair
-    name = quoted(column.name)
     values = f"FROM {quoted(table)} AS one WHERE NOT COALESCE({spared}, false)"
-    if limit := VARYING.match(column.type):
-        query = f"SELECT count(*) {values} AND length({name}::text) > {limit[1]}"
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            (long,) = cursor.fetchone()
-        return f"{long} values are longer than {limit[1]} characters" if long else ""
+    text = converted(column, there, zone)
+    limit = VARYING.match(column.type)
+    long = f"length({text}) > {limit[1]}" if limit else "false"
     try:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-            cursor.execute(f"SELECT count({converted(column, there, zone)}) {values}")
+            cursor.execute(f"SELECT count({text}), count(*) FILTER (WHERE {long}) {values}")
+            _, count = cursor.fetchone()
     except Error as error:
         return str(error).strip().splitlines()[0]
-    return ""
+    return f"{count} values are longer than {limit[1]} characters" if limit and count else ""

@@ -1,23 +1,23 @@
-"""Keys that are whole numbers, made UUIDs with every relation kept.
+"""Keys that are whole numbers or text, made UUIDs with every relation kept.
 
-A number becomes the same UUID wherever it stands, worked out from the number, the table it
-is a key of, and a text that nobody knows afterwards: no look-up is needed, and a link that no
-foreign key guards is kept like the others. All of it is one transaction: there is no moment
-at which half of the links are numbers.
+Text that spells a UUID becomes that UUID. A number becomes the same UUID wherever it stands,
+worked out from the number, the table it is a key of, and a text that nobody knows afterwards:
+no look-up is needed, and a link that no foreign key guards is kept like the others. All of it
+is one transaction: there is no moment at which half of the links are numbers.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.following import key_of
-from schema.adoption.types import View, views_over
-from schema.catalog import Catalog, Constraint, Trigger, quoted
+from schema.adoption.types import View, is_text, put_back, views_over
+from schema.catalog import Catalog, Column, Constraint, Trigger, quoted
 
 TYPES = {"smallint", "integer", "bigint"}
 Place = tuple[str, str]
@@ -26,12 +26,14 @@ Place = tuple[str, str]
 
 @dataclass
 class Numbered:
-    """The columns that hold whole numbers and have to hold UUIDs."""
+    """The columns that hold whole numbers, or text, and have to hold UUIDs."""
 
     keys: dict[str, str] = field(default_factory=dict)
-    """The key of each table of ours."""
+    """The key of each table of ours that has to be converted."""
     places: dict[Place, str] = field(default_factory=dict)
     """Every column to convert, with the table whose keys it holds."""
+    spelled: set[Place] = field(default_factory=set)
+    """Those of them that hold text, which is to be a UUID already."""
     manifold: list[str] = field(default_factory=list)
     """Foreign keys of several columns, which are beyond this."""
 
@@ -43,33 +45,53 @@ class Numbered:
         return tables
 
 
-def numbered(expected: Catalog, found: Catalog) -> Numbered:
-    """Return what is a whole number in `found` and a UUID in `expected`, and what links to it."""
+def numbered(expected: Catalog, found: Catalog, spared: Container[Place] = ()) -> Numbered:
+    """Return what is no UUID in `found` but is one in `expected`, and what links to it.
+
+    `spared` are links of text that may be no UUIDs: a rule looks after them.
+    """
     result = Numbered()
-    for name, table in expected.tables.items():
-        if name not in found.tables:
-            continue
+    ours = {name: table for name, table in expected.tables.items() if name in found.tables}
+    for name in ours:
         key = key_of(expected, name)
-        if _differs(expected, found, name, key):
+        if there := _instead_of_uuid(expected, found, name, key):
             result.keys[name] = key
             result.places[name, key] = name
+            if is_text(there):
+                result.spelled.add((name, key))
+    whole = {name for name, key in result.keys.items() if (name, key) not in result.spelled}
+    for name, table in ours.items():
         for constraint in table.constraints:
-            if constraint.kind == "foreign key" and constraint.target:
-                column = constraint.columns[0]
-                if _differs(expected, found, name, column):
-                    result.places[name, column] = constraint.target
+            if constraint.kind != "foreign key" or not constraint.target:
+                continue
+            place = name, constraint.columns[0]
+            there = _instead_of_uuid(expected, found, *place)
+            if there is None:
+                continue
+            if constraint.target in whole or (whole and constraint.target not in found.tables):
+                result.places[place] = constraint.target
+            elif is_text(there) and place not in spared:
+                result.places[place] = constraint.target
+                result.spelled.add(place)
     for name, constraint in _links(found, result.keys):
+        target = str(constraint.target)
         if len(constraint.columns) == 1:
-            result.places[name, constraint.columns[0]] = str(constraint.target)
+            place = name, constraint.columns[0]
+            result.places[place] = target
+            if target not in whole:
+                result.spelled.add(place)
         else:
             result.manifold.append(f"{constraint.name} on {name}")
     return result
 
 
-def _differs(expected: Catalog, found: Catalog, table: str, column: str) -> bool:
+def _instead_of_uuid(expected: Catalog, found: Catalog, table: str, column: str) -> Column | None:
+    """Return the column, if it ought to hold UUIDs and holds whole numbers or text."""
     wanted = expected.tables[table].columns.get(column)
     there = found.tables[table].columns.get(column)
-    return bool(wanted and there and wanted.type == "uuid" and there.type in TYPES)
+    if wanted and there and wanted.type == "uuid" and (there.type in TYPES or is_text(there)):
+        return there
+    return None
 
 
 def _links(found: Catalog, targets: Mapping[str, str]) -> Iterator[tuple[str, Constraint]]:
@@ -108,10 +130,11 @@ def conversion(
             for statement in _converted(table, columns, found, numbers, salt)
         ),
         *(
-            f"ALTER TABLE {quoted(table)} ADD CONSTRAINT {quoted(link.name)} {link.describe()}"
+            f"ALTER TABLE {quoted(table)} ADD CONSTRAINT {quoted(link.name)} {link.definition}"
+            + ("" if link.valid else " NOT VALID")
             for table, link in links
         ),
-        *(one.sql for _, one in lifted),
+        *(statement for table, one in lifted for statement in put_back(table, one)),
         *(statement for view in views.values() for statement in view.create),
     )
 
@@ -134,11 +157,19 @@ def _converted(
         elif known.default is not None:
             yield f"{alter} {change} DROP DEFAULT"
             if sequence := re.match(r"nextval\('(.+)'::regclass\)\Z", known.default):
-                yield f"DROP SEQUENCE {sequence[1]}"
+                defaults = [
+                    one.default for other in found.tables.values() for one in other.columns.values()
+                ]
+                if defaults.count(known.default) == 1:
+                    yield f"DROP SEQUENCE {sequence[1]}"
+                else:
+                    yield f"ALTER SEQUENCE {sequence[1]} OWNED BY NONE"
         # Version and variant of a random UUID (RFC 9562, section 5.4), so that nothing trips.
         digits = f"md5('{salt} {target} ' || {quoted(column)})"
-        whole = f"overlay(overlay({digits} placing '4' from 13) placing '8' from 17)::uuid"
-        changes.append(f"{change} TYPE uuid USING {whole}")
+        using = f"overlay(overlay({digits} placing '4' from 13) placing '8' from 17)::uuid"
+        if (table, column) in numbers.spelled:
+            using = f"{quoted(column)}::text::uuid"
+        changes.append(f"{change} TYPE uuid USING {using}")
     yield f"{alter} {', '.join(changes)}"
     if key := numbers.keys.get(table):
         yield f"{alter} ALTER COLUMN {quoted(key)} SET DEFAULT gen_random_uuid()"

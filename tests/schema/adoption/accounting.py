@@ -78,6 +78,8 @@ def alike(old: Any, new: Any) -> bool:
     """Whether two values are the same but for the type that the column has got."""
     if isinstance(old, str) and isinstance(new, bool):
         return (old in {"yes", "true"}) is new
+    if isinstance(old, str) and old.startswith("\\x"):
+        return bool(bytes.fromhex(old[2:]).decode() == new)
     if isinstance(old, str) and isinstance(new, dict):
         return bool(json.loads(old) == new)
     return bool(old == new or new == f"{old}+00:00")

@@ -20,6 +20,31 @@ HELPED_TO_V4 = [
 EARLY = [*BASE, *s.EARLY, *p.EARLY_TALK]
 DIRT_OF_THE_BASE = [*p.OWNERLESS_PERSONA, *p.NULL_TIMES, *p.NULL_METADATA]
 
+# Every link between messages and threads that somebody may have made by hand.
+OTHER_LINKS = [
+    "ALTER TABLE chat_messages ADD CONSTRAINT kept FOREIGN KEY (thread_id)"
+    " REFERENCES threads (id) ON DELETE SET NULL NOT VALID",
+    "ALTER TABLE chat_messages ADD CONSTRAINT forbidden FOREIGN KEY (thread_id)"
+    " REFERENCES threads (id) ON DELETE RESTRICT",
+    "ALTER TABLE chat_messages ADD CONSTRAINT moved FOREIGN KEY (thread_id)"
+    " REFERENCES threads (id) ON UPDATE CASCADE ON DELETE CASCADE",
+    "ALTER TABLE threads DROP CONSTRAINT threads_persona_id_fkey",
+    "ALTER TABLE threads ADD FOREIGN KEY (persona_id) REFERENCES personas (id) ON DELETE CASCADE",
+]
+
+
+def as_text(statements: list[str]) -> list[str]:
+    """Return statements with text wherever they have UUIDs."""
+    return [
+        statement.replace("uuid PRIMARY", "text PRIMARY")
+        .replace(" uuid REFERENCES", " text REFERENCES")
+        .replace(" uuid NOT NULL", " text NOT NULL")
+        .replace("thread_id uuid", "thread_id text")
+        .replace("::uuid", "")
+        for statement in statements
+    ]
+
+
 STATES: dict[str, list[str]] = {
     "base only": BASE,
     "base only, no rows": s.BASE,
@@ -91,6 +116,25 @@ STATES: dict[str, list[str]] = {
         *STUCK,
         "ALTER TABLE chat_messages ALTER COLUMN thread_id TYPE text",
         "UPDATE chat_messages SET thread_id = 'general' WHERE role = 'user'",
+    ],
+    "keys and links by hand, as text": as_text(HELPED_TO_V4),
+    "one link by hand, as text": [
+        *HELPED_TO_V4,
+        "ALTER TABLE personas DROP CONSTRAINT personas_user_id_fkey",
+        "ALTER TABLE personas ALTER COLUMN user_id TYPE text",
+    ],
+    "messages by hand, as bytes, and a colour as a number": [
+        *STUCK,
+        "ALTER TABLE chat_messages ALTER COLUMN content TYPE bytea"
+        " USING convert_to(content, 'UTF8')",
+        "ALTER TABLE personas ADD COLUMN color integer DEFAULT 255",
+    ],
+    "links that act otherwise": [*HELPED_TO_V4, *OTHER_LINKS],
+    "primary keys lost": [
+        *STUCK,
+        "ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE",
+        "ALTER TABLE chat_messages DROP CONSTRAINT chat_messages_pkey",
+        "ALTER TABLE chat_messages ALTER COLUMN id DROP NOT NULL",
     ],
     "columns of the owner's on our tables": [
         *STUCK,

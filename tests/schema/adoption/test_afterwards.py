@@ -14,7 +14,7 @@ from tests.schema.adoption import scripts as s
 from tests.schema.adoption.accounting import all_rows, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.people import key
-from tests.schema.adoption.states import EARLY, HELPED_TO_V4, STATES, STUCK
+from tests.schema.adoption.states import EARLY, HELPED_TO_V4, OTHER_LINKS, STATES, STUCK
 from users.models import User
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
@@ -63,8 +63,66 @@ def test_records_have_the_times_of_the_old_tool(make: Make) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [
+        ("UPDATE schema_migrations SET executed_at = 'infinity'", None),
+        ("ALTER TABLE schema_migrations DROP COLUMN executed_at", None),
+        (
+            "ALTER TABLE schema_migrations ALTER executed_at DROP DEFAULT, ALTER executed_at"
+            " TYPE bigint USING 1700000000000",
+            None,
+        ),
+        (
+            "ALTER TABLE schema_migrations ALTER executed_at TYPE timestamptz"
+            " USING executed_at AT TIME ZONE 'Asia/Tokyo'",
+            "2025-01-27T02:30:00Z",
+        ),
+        (
+            "ALTER TABLE schema_migrations DROP CONSTRAINT schema_migrations_filename_key,"
+            " ALTER filename DROP NOT NULL; INSERT INTO schema_migrations (filename, executed_at)"
+            " VALUES (NULL, now()), ('', now()), ('schema_v2.sql', '2025-03-01')",
+            "2025-01-27T11:30:00Z",
+        ),
+    ],
+)
+def test_odd_records_of_the_old_tool_are_in_nobodys_way(
+    make: Make, change: str, at: str | None
+) -> None:
+    database = make([*STUCK, change])
+    out = io.StringIO()
+    call_command("migrate", database=database.alias, plan=True, as_json=True, stdout=out)
+    found = json.loads(out.getvalue().splitlines()[0])
+    assert found["claims"][0]["file"] == s.V2_FILE
+    assert found["claims"][0]["true"] is True
+    seen = found["claims"][0]["at"]
+    assert (seen and seen.split(".")[0].rstrip("Z") + "Z") == at
+
+
+def test_index_of_others_with_an_old_name_stays(make: Make) -> None:
+    database = make([*EARLY, "CREATE INDEX idx_chat_messages_created ON messages (body)"])
+    call_command("migrate", database=database.alias, verbosity=0)
+    assert fetch(database.connection, "SELECT to_regclass('idx_chat_messages_created')::text") == [
+        ("idx_chat_messages_created",)
+    ]
+
+
+def test_deleting_a_thread_takes_its_messages_whatever_the_link_did_before(make: Make) -> None:
+    database = make([*HELPED_TO_V4, *p.OWN_THREAD, *OTHER_LINKS])
+    call_command("migrate", database=database.alias, verbosity=0)
+    fetch(database.connection, f"DELETE FROM threads WHERE id = '{key('f', 2)}' RETURNING 1")
+    assert fetch(database.connection, f"SELECT FROM chat_messages WHERE id = '{key('e', 4)}'") == []
+
+
 def test_json_tells_machines_what_was_found_and_repaired(make: Make) -> None:
-    database = make([*STUCK, *p.OWNERLESS_PERSONA, *s.recorded(s.V3_FILE)[1:]])
+    database = make(
+        [
+            *STUCK,
+            *p.OWNERLESS_PERSONA,
+            *s.recorded(s.V3_FILE)[1:],
+            "ALTER TABLE chat_messages ADD CONSTRAINT no_twins CHECK (role <> 'twin')",
+        ]
+    )
     out = io.StringIO()
     call_command("migrate", database=database.alias, as_json=True, stdout=out)
     events = {line["event"]: line for line in map(json.loads, out.getvalue().splitlines())}
@@ -84,7 +142,10 @@ def test_json_tells_machines_what_was_found_and_repaired(make: Make) -> None:
         s.V2_FILE: True,
         s.V3_FILE: False,
     }
-    assert found["not_ours"] == ["persona_samples", "messages", "actions", "metrics"]
+    assert found["not_ours"] == [
+        *("persona_samples", "messages", "actions", "metrics"),
+        "check no_twins on chat_messages",
+    ]
     assert events["adopted"]["repairs"] == {
         "users without a name got an empty one": 1,
         "personas without a user went into quarantine": 1,

@@ -99,6 +99,48 @@ def test_numbers_become_uuids_and_every_relation_stays(
     assert fetch(database.connection, "SELECT content FROM persona_samples") == [("of A",)]
 
 
+def test_sequence_that_another_table_counts_with_stays(make: Make) -> None:
+    database = make(
+        [
+            *as_numbers(STATES["v2"]),
+            *ROWS,
+            "CREATE TABLE tickets (number integer DEFAULT nextval('users_id_seq'))",
+        ]
+    )
+    call_command("migrate", database=database.alias, verbosity=0)
+    made = fetch(database.connection, "INSERT INTO tickets DEFAULT VALUES RETURNING number")
+    assert made == [(3,)]
+
+
+def test_what_cannot_be_put_back_is_named_and_nothing_is_converted(make: Make) -> None:
+    database = make(
+        [
+            *as_numbers(STATES["v2"]),
+            *ROWS,
+            "CREATE VIEW firsts AS SELECT email FROM users WHERE id < 10",
+        ]
+    )
+    before = all_rows(database.connection)
+    with pytest.raises(CommandError, match=r"uuid < integer, in: CREATE VIEW firsts"):
+        call_command("migrate", database=database.alias, verbosity=0)
+    assert all_rows(database.connection) == before
+
+
+def test_keys_that_another_schema_refers_to_are_refused(make: Make) -> None:
+    database = make(
+        [
+            *as_numbers(STATES["v2"]),
+            *ROWS,
+            "CREATE SCHEMA elsewhere",
+            "CREATE TABLE elsewhere.uses (owner integer REFERENCES users (id))",
+        ]
+    )
+    before = all_rows(database.connection)
+    with pytest.raises(CommandError, match=r"from another schema: elsewhere\.uses"):
+        call_command("migrate", database=database.alias, verbosity=0)
+    assert all_rows(database.connection) == before
+
+
 def test_foreign_key_of_several_columns_is_refused_before_anything_changes(make: Make) -> None:
     database = make(
         [

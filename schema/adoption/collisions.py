@@ -1,0 +1,218 @@
+"""What is there under a name, or in a place, that the migrations need for something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from schema.adoption.obstacles import KINDS, Obstacle
+from schema.adoption.recognising import Recognised, State
+from schema.catalog import Catalog, Constraint, quoted
+from schema.expected import Step
+
+# PostgreSQL keeps the names of tables, indexes, views and sequences together.
+NAMES = """
+    SELECT c.relname, c.relkind::text, t.relname
+    FROM pg_class AS c
+    LEFT JOIN pg_index AS x ON x.indexrelid = c.oid
+    LEFT JOIN pg_class AS t ON t.oid = x.indrelid
+    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+      AND c.relname = ANY (%s)
+    ORDER BY c.relname
+"""
+RENAMED = {"r": "TABLE", "p": "TABLE", "v": "VIEW", "m": "MATERIALIZED VIEW", "S": "SEQUENCE"}
+OTHER_KINDS = KINDS | {"r": "a table", "S": "a sequence", "c": "a type"}
+
+FROM_OTHER_SCHEMAS = """
+    SELECT f.relname, k.conname, k.conrelid::regclass::text,
+           ARRAY(SELECT a.attname::text FROM unnest(k.conkey) AS n (attnum)
+                 JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = n.attnum)
+    FROM pg_constraint AS k
+    JOIN pg_class AS f ON f.oid = k.confrelid
+    JOIN pg_class AS c ON c.oid = k.conrelid
+    WHERE k.contype = 'f' AND c.relnamespace <> f.relnamespace
+      AND f.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+      AND f.relname = ANY (%s)
+    ORDER BY 1, 2
+"""
+
+
+def taken_names(
+    connection: BaseDatabaseWrapper, steps: Sequence[Step], found: Catalog
+) -> Iterator[Obstacle]:
+    """Yield the names of tables and indexes to be made that something else has."""
+    wanted: dict[str, tuple[str | None, Step]] = {}
+    for step in steps:
+        for name, table in step.after.tables.items():
+            before = step.before.tables.get(name)
+            if before is None and name not in found.tables:
+                wanted[name] = None, step
+            for index in table.indexes:
+                if before is None or index not in before.indexes:
+                    wanted[index] = name, step
+            for one in table.constraints:
+                if one.kind in {"primary key", "unique"} and not (
+                    before and before.constraint(one.name)
+                ):
+                    wanted[one.name] = name, step
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES, [list(wanted)])
+        rows = cursor.fetchall()
+    for name, kind, owner in rows:
+        needing, step = wanted[name]
+        if owner is not None and owner == needing:
+            continue
+        what = f"an index of {owner}" if owner else OTHER_KINDS.get(kind, "something else")
+        yield Obstacle(
+            f"{name} is {what}, and {_name(step)} needs the name for"
+            f" {'a table' if needing is None else f'an index of {needing}'}.",
+            f"ALTER {RENAMED.get(kind, 'INDEX' if owner else 'TABLE')} {quoted(name)}"
+            f" RENAME TO {quoted(f'{name}_old')};",
+        )
+
+
+def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Obstacle]:
+    """Yield the tables and columns that a migration after the steps makes, if others made them.
+
+    What is exactly as the migration makes it may come from an earlier run of it.
+    """
+    for step in later:
+        for name, table in step.after.tables.items():
+            there = found.tables.get(name)
+            before = step.before.tables.get(name)
+            if there is None:
+                continue
+            if before is None:
+                if there.columns != table.columns:
+                    yield Obstacle(
+                        f"There is a table {name} already, and {_name(step)} makes one of that"
+                        " name.",
+                        f"ALTER TABLE {quoted(name)} RENAME TO {quoted(f'{name}_old')};",
+                    )
+                continue
+            for column in table.columns.values():
+                known = there.columns.get(column.name)
+                if column.name not in before.columns and known not in {None, column}:
+                    yield Obstacle(
+                        f"{name} has a column {column.name} already, and {_name(step)} makes one"
+                        f" of that name: {column.describe()}.",
+                        f"ALTER TABLE {quoted(name)} RENAME COLUMN {quoted(column.name)} TO"
+                        f" {quoted(f'{column.name}_old')};",
+                    )
+
+
+def misdirected_links(steps: Sequence[Recognised], found: Catalog) -> Iterator[Obstacle]:
+    """Yield the foreign keys that lead elsewhere than the one a step makes on their column."""
+    for one in steps:
+        for finding in one.findings:
+            wanted, table = finding.expected, found.tables.get(str(finding.table))
+            if not isinstance(wanted, Constraint) or wanted.kind != "foreign key" or table is None:
+                continue
+            for other in table.constraints:
+                if (
+                    other.kind == wanted.kind
+                    and other.columns == wanted.columns
+                    and other.target != wanted.target
+                ):
+                    column = wanted.columns[0]
+                    yield Obstacle(
+                        f"{table.name}.{column} refers to {other.target} by the foreign key"
+                        f" {other.name}, and it has to refer to {wanted.target}.",
+                        f"Drop that foreign key, or rename the column: ALTER TABLE"
+                        f" {quoted(table.name)} RENAME COLUMN {quoted(column)} TO"
+                        f" {quoted(f'{column}_old')};",
+                    )
+
+
+def lacking_tables(
+    connection: BaseDatabaseWrapper, steps: Sequence[Recognised], found: Catalog
+) -> Iterator[Obstacle]:
+    """Yield the missing tables that rows which are there belong to."""
+    for one in steps:
+        for name, table in one.step.after.tables.items():
+            if name in one.step.before.tables or name not in found.tables:
+                continue
+            for constraint in table.constraints:
+                target = constraint.target
+                if (
+                    target
+                    and target not in found.tables
+                    and not table.columns[constraint.columns[0]].nullable
+                    and _has_rows(connection, name)
+                ):
+                    yield Obstacle(
+                        f"{name} has rows, and the table {target} that they belong to is not"
+                        " there.",
+                        f"Restore {target}, or point DATABASE_URL at the whole database.",
+                    )
+
+
+def lacking_columns(
+    connection: BaseDatabaseWrapper, steps: Sequence[Recognised], found: Catalog
+) -> Iterator[Obstacle]:
+    """Yield the missing columns for which nothing could be put into the rows there are."""
+    for one in steps:
+        if one.state is not State.PARTIAL:
+            continue
+        for name, table in one.step.after.tables.items():
+            there = found.tables.get(name)
+            before = one.step.before.tables.get(name)
+            if there is None:
+                continue
+            lacking = [
+                column.name
+                for column in table.columns.values()
+                if column.name not in there.columns
+                and not (before and column.name in before.columns)
+                and column.default is None
+                and not column.nullable
+                and not column.identity
+            ]
+            if lacking and _has_rows(connection, name):
+                yield Obstacle(
+                    f"{name} has rows and lacks what they cannot be without: {', '.join(lacking)}.",
+                    f"Add and fill the column; or, if it is another table of that name: ALTER"
+                    f" TABLE {quoted(name)} RENAME TO {quoted(f'{name}_old')};",
+                )
+
+
+def unfillable_columns(steps: Sequence[Recognised], found: Catalog) -> Iterator[Obstacle]:
+    """Yield the columns of others without which no row can be written, unless a trigger helps."""
+    expected = steps[-1].step.after.tables
+    for name, table in expected.items():
+        there = found.tables.get(name)
+        if there is None or any(" BEFORE INSERT" in x.sql for x in there.triggers.values()):
+            continue
+        for column in there.columns.values():
+            if (
+                column.name not in table.columns
+                and not column.nullable
+                and column.default is None
+                and not (column.identity or column.generated)
+            ):
+                yield Obstacle(
+                    f"{name}.{column.name}, which is not this project's, has to be there in every"
+                    " row and has no default, so nothing could be written.",
+                    f"ALTER TABLE {quoted(name)} ALTER COLUMN {quoted(column.name)} SET DEFAULT …;"
+                    f" or DROP NOT NULL;",
+                )
+
+
+def links_from_other_schemas(
+    connection: BaseDatabaseWrapper, tables: Sequence[str]
+) -> list[tuple[str, str, str, str]]:
+    """Return table, foreign key, and the table, qualified, and its column that refer to it."""
+    with connection.cursor() as cursor:
+        cursor.execute(FROM_OTHER_SCHEMAS, [list(tables)])
+        return [(table, key, where, columns[0]) for table, key, where, columns in cursor.fetchall()]
+
+
+def _has_rows(connection: BaseDatabaseWrapper, table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {quoted(table)})")
+        return bool(cursor.fetchone()[0])
+
+
+def _name(step: Step) -> str:
+    return f"{step.migration.app_label}.{step.migration.name}"
