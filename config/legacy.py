@@ -378,6 +378,25 @@ FACTS = Facts(
         "schema_v3_multi_persona.sql": (MULTI_PERSONA,),
         "schema_v4_threading.sql": (THREADS, LINK, BACKFILL, INDEX),
     },
+    columns={
+        "schema_v2.sql": tuple(
+            f"chat_messages.{name}"
+            for name in ("user_id", "thread_id", "role", "content", "created_at", "updated_at")
+        ),
+        "schema_v3_multi_persona.sql": (
+            "personas.is_active",
+            "personas.description",
+            "personas.color",
+        ),
+        "schema_v4_threading.sql": (
+            *(
+                f"threads.{name}"
+                for name in ("user_id", "persona_id", "title", "description", "created_at")
+            ),
+            *(f"threads.{name}" for name in ("updated_at", "last_message_at", "message_count")),
+            "chat_messages.thread_id",
+        ),
+    },
     steps=(USERS, PERSONAS, CHAT, MULTI_PERSONA, THREADS, LINK, BACKFILL, INDEX),
     superseded={
         PERSONAS: ("idx_personas_user_id", "idx_personas_user"),

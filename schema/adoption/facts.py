@@ -87,6 +87,8 @@ class Facts:
     history: History
     files: Mapping[str, tuple[Key, ...]]
     """The migrations that do what each file of the old tool did."""
+    columns: Mapping[str, tuple[str, ...]]
+    """What each file made, written table.column: its record is true where all of it is there."""
     steps: tuple[Key, ...]
     """Every migration that may find its work done, in the order of application."""
     superseded: Mapping[Key, tuple[str, ...]]

@@ -62,7 +62,15 @@ def facts(survey: Survey) -> dict[str, Any]:
         },
         "claims": None
         if survey.claims is None
-        else [{"file": one.file, "at": one.moment, "true": one.true} for one in survey.claims],
+        else [
+            {
+                "file": one.file,
+                "at": one.moment,
+                "true": one.true and not one.lacking,
+                "lacking": one.lacking,
+            }
+            for one in survey.claims
+        ],
         "not_ours": [
             *survey.foreign_tables,
             *survey.foreign_columns,
@@ -112,7 +120,11 @@ def _claims(survey: Survey) -> Iterator[str]:
         return
     for claim in survey.claims:
         when = f" at {claim.moment:%Y-%m-%d %H:%M:%S} UTC" if claim.moment else ""
-        truth = "and that is so" if claim.true else "but nothing of it is there: it is run"
+        truth = "and that is so"
+        if not claim.true:
+            truth = "but nothing of it is there: it is run"
+        elif claim.lacking:
+            truth = f"but not all of it is there: {', '.join(claim.lacking)}"
         yield f"{survey.history} says that {claim.file} was run{when}, {truth}."
     if not survey.claims:
         yield f"{survey.history} is empty: nothing is claimed."

@@ -29,6 +29,9 @@ class Claim:
     moment: datetime | None
     steps: tuple[Key, ...]
     true: bool
+    """Whether anything of it is there."""
+    lacking: list[str]
+    """The columns it made that are not there."""
 
 
 @dataclass
@@ -133,7 +136,8 @@ def _claims(
             begun = [states[key] for key in keys if key in states]
             # What is recorded as applied already needs no claim to be true.
             true = not begun or begun[0] in {State.COMPLETE, State.PARTIAL}
-            known.append(Claim(file, _as_utc(moment), keys, true))
+            lacking = [one for one in facts.columns.get(file, ()) if not has(found, one)]
+            known.append(Claim(file, _as_utc(moment), keys, true, lacking))
     return known, unknown
 
 

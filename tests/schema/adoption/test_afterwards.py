@@ -99,6 +99,16 @@ def test_odd_records_of_the_old_tool_are_in_nobodys_way(
     assert (seen and seen.split(".")[0].rstrip("Z") + "Z") == at
 
 
+def test_record_of_a_file_that_left_an_older_table_in_place_is_not_believed(make: Make) -> None:
+    database = make(STATES["early messages, v2 recorded over them"])
+    out = io.StringIO()
+    call_command("migrate", database=database.alias, plan=True, stdout=out)
+    assert (
+        "schema_v2.sql was run at 2025-01-27 11:30:00 UTC, but not all of it is there:"
+        " chat_messages.thread_id, chat_messages.updated_at.\n"
+    ) in out.getvalue()
+
+
 def test_index_of_others_with_an_old_name_stays(make: Make) -> None:
     database = make([*EARLY, "CREATE INDEX idx_chat_messages_created ON messages (body)"])
     call_command("migrate", database=database.alias, verbosity=0)

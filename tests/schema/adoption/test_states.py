@@ -5,7 +5,7 @@ import io
 import pytest
 from django.core.management import call_command
 
-from schema.catalog import Catalog
+from schema.catalog import Catalog, read_catalog
 from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.states import STATES
@@ -18,11 +18,13 @@ def test_old_database_becomes_like_a_fresh_one(make: Make, fresh: Catalog, state
     database = make(STATES[state])
     before = all_rows(database.connection)
     records = fetch(database.connection, RECORDS)
+    catalog = read_catalog(database.connection)
 
     plan = io.StringIO()
     call_command("migrate", database=database.alias, plan=True, stdout=plan)
     assert all_rows(database.connection) == before
     assert fetch(database.connection, RECORDS) == records
+    assert read_catalog(database.connection) == catalog
 
     out = io.StringIO()
     call_command("migrate", database=database.alias, stdout=out)
