@@ -58,6 +58,15 @@ class SignUpForm(NameForm):
         super().__init__(*args, **kwargs)
         self.fields["password"].help_text = HOW_LONG
 
+    def clean_email(self) -> str:
+        """Say once that the address has an account, in whatever case it is written."""
+        email: str = self.cleaned_data["email"]
+        try:
+            User.objects.get_by_natural_key(email)
+        except User.DoesNotExist:
+            return email
+        raise ValidationError(TAKEN, code="unique")
+
     def clean(self) -> dict[str, Any]:
         """Hold the password against the rules, and against the name and e-mail."""
         super().clean()

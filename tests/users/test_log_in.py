@@ -53,6 +53,9 @@ def test_sign_up_makes_an_active_persona_and_a_general_thread(client: Client) ->
 def test_sign_up_with_a_known_email_in_another_case_makes_nothing(client: Client) -> None:
     make_user()
     assert sign_up(client, "Alice@EXAMPLE.com") == 422
+    page = client.post(reverse("threads:sign_up"), {"email": ALICE, "password": PASSWORD})
+    assert page.content.decode().count("There is an account with this e-mail address") == 1
+    assert page.context["form"].errors.keys() == {"email"}
     assert (User.objects.count(), Persona.objects.count(), Thread.objects.count()) == (1, 0, 0)
 
 
