@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django import template
+from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -29,3 +30,9 @@ def ago(moment: datetime) -> str:
     if (now - moment).total_seconds() < 60:
         return "just now"
     return f"{timesince(moment, now, depth=1)} ago"
+
+
+@register.filter
+def focused(field: BoundField) -> SafeString:
+    """Draw a form's field so that the page opens at it, wherever on the page it stands."""
+    return field.as_widget(attrs={"autofocus": True})
