@@ -65,6 +65,18 @@
     }
   });
 
+  /* Where more of a list took the place of the link that asked for it, the focus goes on there. */
+  let before = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target } = event.detail;
+    const isLeft = target.matches(".more, .more-hits") && target.contains(document.activeElement);
+    before = isLeft ? target.previousElementSibling : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    before?.nextElementSibling?.querySelector("a")?.focus();
+    before = null;
+  });
+
   /* Say what went wrong when a request of a fragment fails. */
   const say = (text) => {
     const toast = document.createElement("div");
