@@ -7,12 +7,24 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from personas.models import Persona
-from tests.factories import PASSWORD, make_persona, make_thread
+from tests.factories import PASSWORD, make_message, make_persona, make_thread
 from tests.site import Site
 from threads.models import Thread
 from users.models import User
 
-PAGES = ["/threads/", "/threads/?show=archived", "/personas/", "/personas/new/", "/account/"]
+PAGES = [
+    "/",
+    "/threads/",
+    "/threads/?show=archived",
+    "/personas/",
+    "/personas/new/",
+    "/account/",
+    "/account/password/",
+    "/search/",
+    "/search/?q=title&role=user",
+    "/export/",
+    "/import/",
+]
 # Names that assistive technology would read, and the order of headings, as the page has them.
 AUDIT = """() => {
     const name = (e) => (e.getAttribute("aria-label") || e.innerText || e.value || "").trim()
@@ -29,7 +41,8 @@ AUDIT = """() => {
         dangling: all("[aria-describedby], [aria-labelledby]").flatMap((e) =>
             `${e.getAttribute("aria-describedby") || ""} ${e.getAttribute("aria-labelledby") || ""}`
                 .split(" ").filter((id) => id && !document.getElementById(id))),
-        wide: document.documentElement.scrollWidth > innerWidth,
+        wide: document.documentElement.scrollWidth > innerWidth
+            || all(".sidebar, .composer").some((e) => e.scrollWidth > e.clientWidth),
         styled: all("main [style], .sidebar [style]").length,
     };
 }"""
@@ -116,16 +129,75 @@ def test_titles_are_found_while_typing(alice_page: Page) -> None:
     expect(page.locator(".row")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 1280])
 def test_pages_are_named_ordered_and_fit(alice_page: Page, width: int) -> None:
     page = alice_page
     make_thread(User.objects.get(), "A title that is far longer than a phone is wide, " * 3)
+    Persona.objects.update(name="Donaudampfschifffahrt " * 4 + "Haupt" * 2)  # 98 characters
+    Thread.objects.update(persona=Persona.objects.get())
     page.set_viewport_size({"width": width, "height": 800})
     found = {}
     for path in [*PAGES, f"/personas/{Persona.objects.get().pk}/"]:
         page.goto(path)
         found[path] = page.evaluate(AUDIT)
     assert found == dict.fromkeys(found, SOUND), json.dumps(found, indent=1)
+
+
+def test_a_phone_has_one_bar_and_room_to_rename(alice_page: Page) -> None:
+    page = alice_page
+    page.set_viewport_size({"width": 390, "height": 800})
+    title = page.get_by_role("heading", name="General")
+    box = title.bounding_box()
+    assert box
+    assert box["y"] + box["height"] < 56  # pixels: the height of one bar
+    page.keyboard.press("Escape")  # leaves the composer
+    page.keyboard.press("r")
+    field = page.get_by_label("Name of the thread")
+    expect(field).to_be_focused()
+    box = field.bounding_box()
+    assert box
+    assert box["width"] > 120
+    page.keyboard.press("Escape")
+    expect(title).to_be_visible()
+
+
+def test_text_runs_the_way_of_its_own_script(alice_page: Page) -> None:
+    page = alice_page
+    thread = Thread.objects.get()
+    make_message(thread, "مرحبا, Twinthread!")
+    make_message(thread, "1. مرحبا", role="assistant")
+    make_message(thread, "Hello, مرحبا!")
+    Thread.objects.update(title="محادثة")
+    page.reload()
+    said = page.locator(".said").evaluate_all(
+        "(all) => all.map((e) => getComputedStyle(e).direction)"
+    )
+    assert said == ["rtl", "rtl", "ltr"]
+    heading = page.locator("main h1").evaluate("(e) => getComputedStyle(e).direction")
+    assert heading == "rtl"
+
+
+def test_a_refused_form_opens_at_what_is_wrong(alice_page: Page) -> None:
+    page = alice_page
+    page.goto("/account/")
+    page.get_by_text("Delete my account…").click()
+    page.locator("details[open]").get_by_label("Your password").fill("not it")
+    page.get_by_role("button", name="Delete everything now").click()
+    field = page.locator("details[open]").get_by_label("Your password")
+    expect(field).to_be_focused()
+    expect(field).to_be_in_viewport()
+    expect(field).to_have_accessible_description("That is not your password.")
+
+
+def test_older_threads_take_the_focus_along(alice_page: Page) -> None:
+    page = alice_page
+    alice = User.objects.get()
+    for number in range(60):
+        make_thread(alice, f"Plan {number}")
+    page.goto("/threads/")
+    page.get_by_role("link", name="Show older threads").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".row-title").nth(50)).to_be_focused()
 
 
 def test_sidebar_opens_on_a_phone_and_the_first_stop_skips_it(alice_page: Page) -> None:
