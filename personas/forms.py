@@ -8,6 +8,9 @@ from django import forms
 
 from personas.models import DEFAULT_COLOR, Persona
 from personas.voice import MOST_SAMPLES, Voice, lines_of, paragraphs_of
+from users.forms import MOST_IN_NAME, at_most
+
+MOST_IN_DESCRIPTION = 500
 
 
 class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -43,8 +46,8 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         fields = ["name", "description", "color"]
         labels = {"color": "Colour"}
         widgets = {
-            "name": forms.TextInput(attrs={"maxlength": 100, "autocomplete": "off"}),
-            "description": forms.TextInput(attrs={"maxlength": 500}),
+            "name": forms.TextInput(attrs={"maxlength": MOST_IN_NAME, "autocomplete": "off"}),
+            "description": forms.TextInput(attrs={"maxlength": MOST_IN_DESCRIPTION}),
             "color": forms.TextInput(attrs={"type": "color"}),
         }
         help_texts = {
@@ -66,6 +69,14 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             }
         )
         self.initial.setdefault("color", DEFAULT_COLOR)
+
+    def clean_name(self) -> str:
+        """Keep names short enough for the places that show them."""
+        return at_most(MOST_IN_NAME, self, "name")
+
+    def clean_description(self) -> str:
+        """Keep it to a few sentences."""
+        return at_most(MOST_IN_DESCRIPTION, self, "description")
 
     def save(self, commit: bool = True) -> Persona:
         """Save the persona with its voice; unknown metadata stays."""

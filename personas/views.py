@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -80,7 +80,11 @@ def delete(request: PersonRequest, pk: UUID) -> HttpResponseBase:
 @require_POST
 def switch(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     """Make a persona the active one, and go back to where it was clicked."""
-    switch_to(persona=get_object_or_404(Persona.objects.for_user(request.user), pk=pk))
+    persona = get_object_or_404(Persona.objects.for_user(request.user), pk=pk)
+    try:
+        switch_to(persona=persona)
+    except Persona.DoesNotExist:  # deleted in another tab a moment ago
+        raise Http404 from None
     return redirect(back_to(request))
 
 

@@ -8,6 +8,9 @@ from django import forms
 
 from personas.models import Persona
 from threads.models import Thread
+from users.forms import at_most
+
+MOST_IN_DESCRIPTION = 2000
 
 
 class TitleForm(forms.Form):
@@ -26,7 +29,7 @@ class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         fields = ["title", "description", "persona"]
         widgets = {
             "title": forms.TextInput(attrs={"autocomplete": "off"}),
-            "description": forms.Textarea(attrs={"rows": 3, "maxlength": 2000}),
+            "description": forms.Textarea(attrs={"rows": 3, "maxlength": MOST_IN_DESCRIPTION}),
         }
         help_texts = {"persona": "Who answers when you ask your twin."}
 
@@ -39,3 +42,7 @@ class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
                 "created_at", "id"
             )
             field.empty_label = "Whichever is active"
+
+    def clean_description(self) -> str:
+        """Keep it to what a page can show."""
+        return at_most(MOST_IN_DESCRIPTION, self, "description")

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from users import attempts, backends, mail
 from users.models import User
 
+MOST_IN_NAME = 100
 HOW_LONG = "At least eight characters, and not one that everybody uses."
 TAKEN = "There is an account with this e-mail address already."
 TOO_MANY = "Too many attempts. Wait a while and try again."
@@ -33,14 +34,32 @@ def password_field(label: str, autocomplete: str = "current-password") -> forms.
     return forms.CharField(label=label, strip=False, widget=widget)
 
 
+def at_most(most: int, form: forms.BaseForm, field: str) -> str:
+    """Return what `field` holds; a longer text of an older database may stay as it is.
+
+    Raises:
+        ValidationError: It was changed, and has more than `most` characters.
+    """
+    text: str = form.cleaned_data[field]
+    if len(text) > most and field in form.changed_data:
+        raise ValidationError(f"At most {most:,} characters.", code="max_length")
+    return text
+
+
 class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """What to call the person."""
 
     class Meta:
         model = User
         fields = ["name"]
-        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name", "maxlength": 100})}
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "name", "maxlength": MOST_IN_NAME})
+        }
         help_texts = {"name": "What the assistant may call you. You can leave it empty."}
+
+    def clean_name(self) -> str:
+        """Keep it short enough for the places that show it."""
+        return at_most(MOST_IN_NAME, self, "name")
 
 
 class SignUpForm(NameForm):

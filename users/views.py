@@ -46,7 +46,7 @@ def account(request: PersonRequest) -> HttpResponse:
 @require_POST
 def change_name(request: PersonRequest) -> HttpResponseBase:
     """Call the person something else."""
-    form = NameForm(request.POST)
+    form = NameForm(request.POST, initial={"name": request.user.name})
     if not form.is_valid():
         return _account(request, name_form=form)
     accounts.change_name(user=request.user, name=form.cleaned_data["name"])

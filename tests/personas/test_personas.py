@@ -48,6 +48,35 @@ def test_a_colour_that_is_none_is_refused(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_names_are_kept_short_but_an_old_long_one_may_stay(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    assert client.post(reverse("personas:create"), FORM | {"name": "n" * 101}).status_code == 422
+    long = make_persona(alice, "n" * 300)
+    place = reverse("personas:edit", args=[long.pk])
+    assert client.post(place, FORM | {"name": "n" * 299}).status_code == 422
+    assert client.post(place, FORM | {"name": "n" * 300, "tone": "dry"}).status_code == 302
+    long.refresh_from_db()
+    assert (long.name, long.metadata["tone"]) == ("n" * 300, "dry")
+
+
+@pytest.mark.django_db
+def test_switching_to_one_that_is_deleted_meanwhile_is_not_found(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = make_user()
+    make_persona(alice, "First")
+    second = make_persona(alice, "Second")
+    client.force_login(alice)
+    # Another tab was quicker by the moment between looking and locking.
+    monkeypatch.setattr(
+        "personas.switching.lock_owner", lambda _: Persona.objects.filter(pk=second.pk).delete()
+    )
+    assert client.post(reverse("personas:switch", args=[second.pk])).status_code == 404
+    assert active(alice) == ["First"]
+
+
+@pytest.mark.django_db
 def test_switching_makes_exactly_one_active_and_goes_back(client: Client) -> None:
     alice = make_user()
     first, second = make_persona(alice, "First"), make_persona(alice, "Second")
