@@ -127,6 +127,7 @@ def test_titles_are_found_while_typing(alice_page: Page) -> None:
     expect(page.locator(".row")).to_have_count(61)
     page.get_by_label("Search by title").press_sequentially("plan 59")
     expect(page.locator(".row")).to_have_count(1)
+    expect(page.locator("main").get_by_role("status")).to_have_text("1 thread")
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
@@ -141,6 +142,20 @@ def test_pages_are_named_ordered_and_fit(alice_page: Page, width: int) -> None:
         page.goto(path)
         found[path] = page.evaluate(AUDIT)
     assert found == dict.fromkeys(found, SOUND), json.dumps(found, indent=1)
+
+
+def test_the_key_for_personas_opens_the_hidden_sidebar_and_leaving_closes_the_menu(
+    alice_page: Page,
+) -> None:
+    page = alice_page
+    make_persona(User.objects.get(), "Second")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/threads/")
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Second", exact=True)).to_be_visible()
+    for _ in range(8):  # through the menu and on
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Second", exact=True)).to_be_hidden()
 
 
 def test_a_phone_has_one_bar_and_room_to_rename(alice_page: Page) -> None:

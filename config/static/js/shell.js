@@ -3,11 +3,15 @@
   "use strict";
   const TOAST_SECONDS = 8;
 
-  /* A menu closes when something else is clicked or Escape is pressed. */
-  document.addEventListener("click", (event) => {
+  /* A menu closes when something else is clicked or gets the focus, or Escape is pressed. */
+  const closeOthers = (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
+  };
+  document.addEventListener("focusin", closeOthers);
+  document.addEventListener("click", (event) => {
+    closeOthers(event);
     const dismiss = event.target.closest("[data-dismiss]");
     if (dismiss) dismiss.closest("[data-toast]").remove();
   });
@@ -46,12 +50,15 @@
     setTimeout(leave, TOAST_SECONDS * 1000);
   };
   const toasts = document.getElementById("toasts");
-  toasts.querySelectorAll("[data-toast]").forEach(expire);
   new MutationObserver((changes) => {
     for (const change of changes) {
       for (const node of change.addedNodes) if (node.matches?.("[data-toast]")) expire(node);
     }
   }).observe(toasts, { childList: true });
+  /* Screen readers speak what is added to a live region, not what stood there from the start. */
+  const brought = [...toasts.children];
+  toasts.replaceChildren();
+  setTimeout(() => toasts.append(...brought), 100);
 
   /* An answer that is no fragment of this page (a log-in form) replaces the whole page. */
   document.addEventListener("htmx:beforeSwap", (event) => {

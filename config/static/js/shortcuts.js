@@ -32,6 +32,7 @@
   const use = (element) => {
     if (element.matches("summary")) {
       const menu = element.parentElement;
+      if (!element.checkVisibility()) element.closest("[popover]")?.showPopover();
       menu.open = !menu.open;
       if (menu.open) menu.querySelector(".menu-item")?.focus();
     } else if (element.matches(TYPED)) {
