@@ -17,7 +17,9 @@ class TitleForm(forms.Form):
     """A thread's name."""
 
     title = forms.CharField(
-        max_length=255, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
+        max_length=255,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+        error_messages={"required": "A thread needs a name."},
     )
 
 

@@ -72,16 +72,19 @@
     }
   });
 
-  /* Where more of a list took the place of the link that asked for it, the focus goes on there. */
-  let before = null;
+  /* What took the place of what had the focus gets it: more of a list, or the heading again. */
+  let parent = null;
+  let place = 0;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target } = event.detail;
-    const isLeft = target.matches(".more, .more-hits") && target.contains(document.activeElement);
-    before = isLeft ? target.previousElementSibling : null;
+    const focus = document.activeElement; // Escape has taken it away already
+    const isLeft = target.matches(".more, .more-hits, .heading") && (focus === document.body || target.contains(focus));
+    parent = isLeft ? target.parentElement : null;
+    place = isLeft ? [...parent.children].indexOf(target) : 0;
   });
   document.addEventListener("htmx:afterSettle", () => {
-    before?.nextElementSibling?.querySelector("a")?.focus();
-    before = null;
+    if (document.activeElement === document.body) parent?.children[place]?.querySelector("a")?.focus();
+    parent = null;
   });
 
   /* Say what went wrong when a request of a fragment fails. */
