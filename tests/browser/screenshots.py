@@ -1,27 +1,24 @@
 """Take pictures of the pages: `python -m tests.browser.screenshots FOLDER [PAGE …]`.
 
 Each page is taken as wide as a phone and as a desk, light and dark, on a database of its
-own that `demo` fills. The README's pictures in docs/screenshots/ are made so.
+own that `scene.py` fills. The README's pictures in docs/screenshots/ are made so.
 """
 
 import os
-import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import django
+from django.core.management import call_command
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent.parent
-PASSWORD = "only for pictures"
-WIDTHS = {"phone": (390, 844), "desk": (1280, 860)}  # pixels
+WIDTHS = {"phone": (390, 844), "desk": (1280, 960)}  # pixels
 OPEN = {"log-in": "/account/log-in/", "sign-up": "/account/sign-up/", "reset": "/account/reset/"}
 PAGES = {
     "conversation": "/",
     "threads": "/threads/",
-    "search": "/search/?q=the",
+    "search": "/search/?q=museum",
     "personas": "/personas/",
     "persona": "/personas/new/",
     "account": "/account/",
@@ -48,32 +45,21 @@ def main(folder: Path, wanted: list[str]) -> None:
                 "OPENAI_MODEL": "a-small-model",
             }
         )
-        manage("migrate", "--no-input")
-        told = manage("demo", "--users", "3", "--messages", "400", "--password", PASSWORD)
-        emails = re.findall(r"\S+@[\w.]+\w", told)  # the admin's, then somebody's
         django.setup()
-        from tests.site import Site  # its imports need the settings above
+        from tests.browser.scene import make_scene  # these imports need the settings above
+        from tests.site import Site
 
+        call_command("migrate", verbosity=0)
+        make_scene()
         site = Site(Path(place, "log"))
         site.start(os.environ["DATABASE_URL"])
         try:
-            take_all(site.url, folder, emails[1], wanted)
+            take_all(site.url, folder, wanted)
         finally:
             site.stop()
 
 
-def manage(*arguments: str) -> str:
-    """Run a command and return what it said."""
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
-
-
-def take_all(url: str, folder: Path, email: str, wanted: list[str]) -> None:
+def take_all(url: str, folder: Path, wanted: list[str]) -> None:
     """Take each page in both widths and themes."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -95,8 +81,8 @@ def take_all(url: str, folder: Path, email: str, wanted: list[str]) -> None:
                         page.goto(path)
                         page.screenshot(path=folder / f"{entry}-{name}-{theme}.png")
                 page.goto("/account/log-in/")
-                page.get_by_label("E-mail").fill(email)
-                page.get_by_label("Password").fill(PASSWORD)
+                page.get_by_label("E-mail").fill("alice@example.com")
+                page.get_by_label("Password").fill("correct horse battery")
                 page.get_by_role("button", name="Log in").click()
                 page.wait_for_url("**/threads/*/")
                 for entry, path in PAGES.items():
@@ -111,10 +97,6 @@ def show(page: Page, entry: str, path: str) -> None:
     """Bring the page into the state that is to be seen."""
     page.goto(path)
     page.wait_for_load_state("networkidle")
-    if entry == "conversation":  # one in which a twin speaks
-        twins = page.locator(".sidebar .thread-link:has(circle[fill^='#'])")
-        page.goto(str(twins.nth(1).get_attribute("href")))
-        page.wait_for_load_state("networkidle")
     if entry in {"sidebar", "switcher"} and page.get_by_label("Open the sidebar").is_visible():
         page.get_by_label("Open the sidebar").click()
     if entry == "switcher":
