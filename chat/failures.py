@@ -10,7 +10,10 @@ class Failure(models.TextChoices):
     UNREACHABLE = "unreachable", "The model's server cannot be reached."
     REFUSED = "refused", "The model's server does not accept this site's key."
     RATE_LIMITED = "rate_limited", "The model's server is taking no more requests for now."
+    UNPAID = "unpaid", "This site's account at the model's server is used up."
     NO_MODEL = "no_model", "The model's server does not know this model."
+    UNLISTED = "unlisted", "No model is chosen, and the model's server lists none just now."
+    NO_SERVICE = "no_service", "There is no model's server at the address that this site asks."
     TOO_LONG = "too_long", "This conversation is longer than the model can read."
     FILTERED = "filtered", "The model's server withheld the rest of this reply."
     LENGTH = "length", "The reply reached the model's length limit."
@@ -27,6 +30,9 @@ REMEDIES = {
     Failure.UNREACHABLE: "Your message is saved. Try again in a moment.",
     Failure.REFUSED: "Whoever runs this site has to set a valid OPENAI_API_KEY.",
     Failure.RATE_LIMITED: "Your message is saved. Wait a little, then try again.",
+    Failure.UNPAID: "Whoever runs this site has to fill it up.",
+    Failure.NO_SERVICE: "Whoever runs this site has to check OPENAI_BASE_URL; most end in /v1.",
+    Failure.UNLISTED: "Name a model for this thread, then try again.",
     Failure.NO_MODEL: "Choose another model for this thread, then try again.",
     Failure.TOO_LONG: "Shorten your message, choose another model, or start a new thread.",
     Failure.FILTERED: "Put your message differently, then try again.",

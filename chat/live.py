@@ -29,8 +29,9 @@ class Live:
 
     def add(self, words: str) -> None:
         """Take in more words, and wake whoever waits for them."""
-        self.text += words
-        self._wake()
+        if words:
+            self.text += words
+            self._wake()
 
     def stop(self, status: Reply.Status) -> None:
         """End it as it is, unless it is ending already."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chat import offers, prompts, provider, replies, titles
 from chat.failures import Failure
 from chat.live import Live
+from chat.characters import clean, whole
 from chat.models import Reply
 from chat.provider import ProviderError
 from chat.replies import End
@@ -25,6 +26,12 @@ log = logging.getLogger(__name__)
 SHARES = (1.0, 0.5, 0.2)
 
 
+# A model that repeats itself without end is stopped here; the longest answers that models
+# are sold with are half of it.
+MOST_CHARACTERS = 1_000_000
+# While the database is away an ended reply waits here to be saved, for so long.
+AWAY_SECONDS = 600
+LONGEST_PAUSE = 10
 @dataclass
 class Cost:
     """Tokens, where the server counts them."""
@@ -46,10 +53,14 @@ async def produce(live: Live, in_database: Callable[..., Awaitable[Any]]) -> Non
         status = live.stopped_as or Reply.Status.INTERRUPTED
     except Exception:
         log.exception("reply %s failed", live.reply_id)
+    except Reply.DoesNotExist:  # its thread is gone, and nobody waits
+        status = Reply.Status.INTERRUPTED
         status, failure = Reply.Status.FAILED, Failure.INTERNAL
     live.is_finishing = True
     end = End(status, live.text, failure, error, wait, cost.prompt, cost.completion)
     reply = await in_database(replies.finish, live.reply_id, end)
+    if failure:
+        log.warning("reply %s failed: %s %s", live.reply_id, failure.label, error)
     if reply is not None and reply.status == Reply.Status.COMPLETE:
         live.end()  # a title may take a while, and nobody has to wait for it
         await titles.give(reply, in_database)
@@ -57,11 +68,15 @@ async def produce(live: Live, in_database: Callable[..., Awaitable[Any]]) -> Non
 
 async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[Any]]) -> None:
     for share in SHARES:
-        model, messages = await in_database(_prompt, live.reply_id, share)
+        model, messages = await in_database(_prompt, live.reply_id, default, share)
+        half = ""
         try:
             async for piece in provider.stream(model=model, messages=messages):
                 if piece.text:
-                    live.add(clean(piece.text))
+                    words, half = whole(half + piece.text)
+                    live.add(clean(words))
+                if len(live.text) > MOST_CHARACTERS:
+                    raise ProviderError(Failure.LENGTH)
                 cost.prompt = piece.prompt_tokens or cost.prompt
                 cost.completion = piece.completion_tokens or cost.completion
             return
@@ -79,10 +94,3 @@ def _prompt(reply_id: uuid.UUID, share: float) -> tuple[str, list[ChatCompletion
             raise ProviderError(Failure.UNREACHABLE)
         reply.save(update_fields=["model", "updated_at"])
     return reply.model, prompts.for_reply(reply, share=share)
-
-
-def clean(text: str) -> str:
-    """Return `text` without what no database takes: NUL, and halves of surrogate pairs."""
-    if text.isascii():
-        return text.replace("\0", "")
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

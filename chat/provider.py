@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -24,13 +25,25 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
 
 CONNECT_SECONDS = 10
+# For a short answer that nobody waits for.
+COMPLETE_SECONDS = 15
 # The reasons for an end that are not "all is said"; none at all means the line broke.
-ENDS = {"": Failure.CUT_OFF, "length": Failure.LENGTH, "content_filter": Failure.FILTERED}
+ENDS = {
+    "": Failure.CUT_OFF,
+    "length": Failure.LENGTH,
+    "content_filter": Failure.FILTERED,
+    "error": Failure.BROKEN,  # OpenRouter's
+}
+# Longer than any event; a server that sends so much without a line break speaks no events.
+LONGEST_LINE = 16_000_000  # bytes
 TOO_LONG = re.compile(
     r"context.{0,20}(length|window|size)|maximum context|too many tokens|prompt is too long"
     r"|exceeds? the (available )?context|input is too long",
     re.IGNORECASE,
 )
+# How servers name a model they do not have; without it a 404 is about the address.
+NO_MODEL = re.compile(r"model", re.IGNORECASE)
+NO_MONEY = {"insufficient_quota", "insufficient_balance"}
 
 
 class ProviderError(Exception):
@@ -67,7 +80,8 @@ def _client(base_url: str, key: str, silence: int) -> openai.AsyncOpenAI:
         base_url=base_url or None,
         api_key=key or "none",  # local servers ask for no key, the package asks for one
         max_retries=0,
-        timeout=openai.Timeout(silence, connect=CONNECT_SECONDS),
+        # stream() measures silence itself; the socket is to be more patient than that.
+        timeout=openai.Timeout(silence + CONNECT_SECONDS, connect=CONNECT_SECONDS),
     )
 
 
@@ -96,7 +110,7 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
 
     loop = asyncio.get_running_loop()
     silence = settings.OPENAI_TIMEOUT
-    reason, spoken = "", False
+    reason, spoken, heard = "", False, False
     try:
         # Keep-alive comments are not words, so silence is measured here, not by the socket.
         async with (
@@ -108,9 +122,11 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
                 stream_options={"include_usage": True},
             ) as response,
         ):
+            kind = response.headers.get("content-type", "").partition(";")[0].strip()
             async for data in events(response.iter_bytes()):
                 patience.reschedule(loop.time() + silence)
                 piece = read(data)
+                heard = True
                 reason = piece.end or reason
                 spoken = spoken or bool(piece.text)
                 yield piece
@@ -122,8 +138,10 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
         raise ProviderError(Failure.SILENT) from error
     except httpx2.HTTPError as error:
         raise ProviderError(Failure.CUT_OFF, str(error)) from error
-    except ValueError as error:  # a line that is no JSON
+    except (ValueError, RecursionError) as error:  # a line that is no JSON
         raise ProviderError(Failure.BROKEN, str(error)) from error
+    if not heard and kind != "text/event-stream":
+        raise ProviderError(Failure.NO_SERVICE, f"It answers with {kind or 'nothing'}.")
     if failure := ENDS.get(reason, None if spoken else Failure.EMPTY):
         raise ProviderError(failure)
 
@@ -131,17 +149,25 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
 async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
     """Yield the JSON objects of a stream of server-sent events.
 
+    Some servers answer with one object instead, above all with an error.
     openai's own reader makes a validated model of each word, which takes most of the time
     of the whole way to the browser (390 against 170 microseconds a word).
     """
-    rest = b""
+    rest = bytearray()
     async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
+        rest += chunk
+        if len(rest) > LONGEST_LINE:
+            raise ValueError("The server sent a line without an end.")
+        if b"\n" not in chunk or rest[:1] == b"{":
+            continue
+        *lines, rest = rest.split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
                 if (data := line[5:].strip()) == b"[DONE]":
                     return
                 yield json.loads(data)
+    if rest[:1] == b"{":
+        yield json.loads(rest)
 
 
 async def complete(
@@ -155,14 +181,14 @@ async def complete(
     import openai
 
     try:
-        answer = await client().chat.completions.create(
-            model=model, messages=messages, max_tokens=most_tokens
+        response = await client().chat.completions.with_raw_response.create(
+            model=model, messages=messages, max_tokens=most_tokens, timeout=COMPLETE_SECONDS
         )
+        return read(json.loads(response.content)).text
     except openai.OpenAIError as error:
         raise explain(error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProviderError(Failure.BROKEN, str(error)) from error
-    return (answer.choices[0].message.content or "") if answer.choices else ""
 
 
 def read(data: object) -> Piece:
@@ -178,14 +204,22 @@ def read(data: object) -> Piece:
         raise ProviderError(failure, _without_key(detail))
     choices = event.get("choices")
     choice = _mapping(choices[0]) if isinstance(choices, list) and choices else {}
-    text = _mapping(choice.get("delta")).get("content")
+    said = _mapping(choice.get("delta") or choice.get("message"))
     usage = _mapping(event.get("usage"))
     return Piece(
-        text if isinstance(text, str) else "",
+        _text(said.get("content")) or _text(said.get("refusal")),
         str(choice.get("finish_reason") or ""),
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
     )
+
+
+def _text(content: object) -> str:
+    """Return the words of a content: a text, or (Mistral) parts of which some are texts."""
+    if isinstance(content, list):
+        parts = (_mapping(part) for part in content)
+        return "".join(_text(part.get("text")) for part in parts if part.get("type") == "text")
+    return content if isinstance(content, str) else ""
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -200,19 +234,35 @@ def explain(error: openai.OpenAIError) -> ProviderError:
     """Return what an error of the package, before any word has come, means to the person."""
     import openai
 
-    detail = _without_key(getattr(error, "message", "") or str(error))
+    if not isinstance(error, openai.APIStatusError):  # a time-out is one of them
+        cause = str(error.__cause__ or "") or str(error)
+        return ProviderError(Failure.UNREACHABLE, _without_key(cause))
+    detail, code = _without_key(_said(error)), error.code or ""
     match error:
-        case openai.APIConnectionError():  # a time-out is one of them
-            return ProviderError(Failure.UNREACHABLE, detail)
         case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return ProviderError(Failure.REFUSED, detail)
+            failure = Failure.REFUSED
+        case _ if error.status_code == HTTPStatus.PAYMENT_REQUIRED or code in NO_MONEY:
+            failure = Failure.UNPAID
         case openai.RateLimitError():
-            return ProviderError(Failure.RATE_LIMITED, detail, _wait(error.response.headers))
+            failure = Failure.RATE_LIMITED
         case openai.NotFoundError():
-            return ProviderError(Failure.NO_MODEL, detail)
-    if TOO_LONG.search(detail) or getattr(error, "code", "") == "context_length_exceeded":
-        return ProviderError(Failure.TOO_LONG, detail)
-    return ProviderError(Failure.BROKEN, detail)
+            failure = Failure.NO_MODEL if NO_MODEL.search(detail) else Failure.NO_SERVICE
+        case _ if code == "model_not_found":
+            failure = Failure.NO_MODEL
+        case _ if TOO_LONG.search(detail) or code == "context_length_exceeded":
+            failure = Failure.TOO_LONG
+        case _:
+            failure = Failure.BROKEN
+    return ProviderError(failure, detail, _wait(error.response.headers))
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """Return the status and what the server said to it; a web page says nothing."""
+    said = error.body
+    if isinstance(said, dict):
+        said = said.get("message") or said.get("detail") or said.get("error") or said
+    text = str(said or "").strip()
+    return f"{error.status_code}" if not text or text[0] == "<" else f"{error.status_code} {text}"
 
 
 def _wait(headers: Mapping[str, Any]) -> int | None:

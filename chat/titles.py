@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chat import provider
+from chat.characters import clean
 from chat.models import ChatMessage, Reply
 from chat.provider import ProviderError
 from threads.models import Thread
@@ -49,7 +50,7 @@ async def give(reply: Reply, in_database: Callable[..., Awaitable[Any]]) -> None
         )
     except ProviderError:
         return  # the first words name it already
-    if title := tidy(title):
+    if title := tidy(clean(title)):
         await in_database(_name, reply, title)
 
 

@@ -15,7 +15,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-MODELS = ["small-model", "large-model"]
+MODELS = ["large-model", "small-model"]
+SIZES = {"large-model": {"context_length": 32_000}}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Script:
     usage: str = "yes"  # or no: many servers count nothing
     stamp: str = "no"  # or yes: each word tells when it was sent
     text: str = ""  # what to say, instead of counted words
+    raw: str = ""  # what to send instead of all that
 
     @classmethod
     def from_words(cls, words: str) -> Script:
@@ -47,6 +49,7 @@ class ProviderServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    raws: dict[str, list[bytes]] = field(default_factory=dict)  # whole answers, part by part
     port: int = 0
 
     @property
@@ -97,7 +100,9 @@ class ProviderServer:
                 key = re.search(rb"(?i)authorization: bearer (\S+)", head)
                 self.keys.append(key[1].decode() if key else "")
                 if head.startswith(b"GET"):
-                    data = [{"id": name, "object": "model"} for name in MODELS]
+                    data = [
+                        {"id": name, "object": "model"} | SIZES.get(name, {}) for name in MODELS
+                    ]
                     self._answer(writer, 200, {"object": "list", "data": data})
                 else:
                     await self._complete(writer, json.loads(body))
@@ -117,8 +122,14 @@ class ProviderServer:
             return
         script = Script.from_words(last)
         await asyncio.sleep(script.wait)
+        if script.raw:
+            for part in self.raws[script.raw]:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            raise ConnectionResetError  # nothing follows on this line
         if script.status != 200:
-            error = {"message": f"refused with {script.status}", "code": None}
+            error = {"message": f"the model refused with {script.status}", "code": None}
             self._answer(writer, script.status, {"error": error})
             return
         head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"

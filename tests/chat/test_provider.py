@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat import offers, producing, provider, titles
+from chat import characters, offers, provider, titles
 from chat.failures import REMEDIES, Failure
 from chat.provider import Piece, ProviderError
 from tests.chat.provider_server import ProviderServer
@@ -70,8 +70,12 @@ def test_every_failure_has_a_remedy() -> None:
 
 
 def test_text_is_cleaned_of_what_no_database_takes() -> None:
-    assert producing.clean("a\0b") == "ab"
-    assert producing.clean("é\0\ud83d!") == "é?!"
+    assert characters.clean("a\0b") == "ab"
+    assert characters.clean("é\0\ud83d!") == "é\ufffd!"
+    assert characters.clean("\ude00\ud83d\ude00") == "\ufffd😀"
+    assert characters.whole("a\ud83d") == ("a", "\ud83d")
+    assert characters.whole("a😀") == ("a😀", "")
+    assert characters.whole("") == ("", "")
 
 
 def test_models_are_listed_and_remembered(provider: ProviderServer, settings: Any) -> None:
