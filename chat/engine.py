@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, close_old_connections
 
-from chat import producing, provider, replies
+from chat import offers, producing, provider, replies
 from chat.live import Live
 from chat.models import Reply
 
@@ -82,6 +82,7 @@ class Engine:
         self.is_closing = False
         sys.setswitchinterval(SWITCH_SECONDS)
         await self.in_database(provider.prepare)
+        offers.refresh()
         self._keep(self._sweep())
 
     def close(self) -> None:

@@ -1,9 +1,14 @@
-"""The models that the provider offers, remembered for a while."""
+"""The models that the provider offers, remembered for a while.
+
+One thread asks, so that a server that is slow holds up nobody but who waits for its list.
+"""
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -13,7 +18,9 @@ from chat import provider
 FRESH_SECONDS = 300
 # Shorter, so that a server that was just started is soon found.
 FAILED_FRESH_SECONDS = 15
-ASK_SECONDS = 5
+# How long the server may take, and how long somebody who wants the list waits for it.
+ASK_SECONDS = 30
+WAIT_SECONDS = 5
 # What servers call the number of tokens a model reads: vLLM, OpenRouter, and others.
 CONTEXT_FIELDS = ("max_model_len", "context_length", "context_window", "max_context_length")
 
@@ -34,26 +41,31 @@ class _Known:
 
 
 _known: _Known | None = None
-_asking = threading.Lock()
+_asker = ThreadPoolExecutor(1, thread_name_prefix="offers")
 
 
-def offers() -> list[Offer]:
-    """Return what the provider lists, by name; nothing where it does not answer."""
-    global _known
-    source = (settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY)
-    with _asking:
-        if _known is None or _known.source != source or _known.stale_at < time.monotonic():
-            found = _ask() if provider.is_configured() else []
-            fresh = FRESH_SECONDS if found else FAILED_FRESH_SECONDS
-            _known = _Known(source, found, time.monotonic() + fresh)
-        return _known.offers
+def refresh() -> None:
+    """Have the list asked for where it is old, and do not wait for it."""
+    if _fresh() is None:
+        _asker.submit(_refresh)
 
 
-def default_model() -> str:
+async def listed() -> list[Offer]:
+    """Return what the provider lists, by name; nothing where it does not answer in time."""
+    if _known and _known.source == _source() and _known.offers:
+        refresh()
+    elif _fresh() is None:
+        asked = asyncio.wrap_future(_asker.submit(_refresh))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asked), WAIT_SECONDS)
+    return _known.offers if _known and _known.source == _source() else []
+
+
+async def default_model() -> str:
     """Return the model for threads that chose none: the setting's, else the first offered."""
     if settings.OPENAI_MODEL:
         return str(settings.OPENAI_MODEL)
-    return next((offer.name for offer in offers()), "")
+    return next((offer.name for offer in await listed()), "")
 
 
 def context_tokens(model: str) -> int:
@@ -61,6 +73,28 @@ def context_tokens(model: str) -> int:
     listed = _known.offers if _known else []
     said = next((offer.context_tokens for offer in listed if offer.name == model), None)
     return said or int(settings.OPENAI_CONTEXT_TOKENS)
+
+
+def _source() -> tuple[str, str]:
+    return settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY
+
+
+def _fresh() -> _Known | None:
+    is_fresh = _known and _known.source == _source() and _known.stale_at > time.monotonic()
+    return _known if is_fresh else None
+
+
+def _refresh() -> None:
+    """Ask, unless whoever came before has done so; what was known outlives a failure."""
+    global _known
+    if _fresh() is not None:
+        return
+    source = _source()
+    found = _ask() if provider.is_configured() else []
+    stale_at = time.monotonic() + (FRESH_SECONDS if found else FAILED_FRESH_SECONDS)
+    if not found and _known and _known.source == source:
+        found = _known.offers
+    _known = _Known(source, found, stale_at)
 
 
 def _ask() -> list[Offer]:
@@ -74,11 +108,11 @@ def _ask() -> list[Offer]:
     )
     try:
         with client:
-            listed = client.models.list().data or []
-    except (openai.OpenAIError, ValueError):
+            answer = client.models.list().data or []
+    except (openai.OpenAIError, ValueError, AttributeError):  # the last: it is no list at all
         return []
     found = []
-    for model in listed:
+    for model in answer:
         extra = model.model_extra or {}
         sizes = [extra[field] for field in CONTEXT_FIELDS if isinstance(extra.get(field), int)]
         found.append(Offer(model.id, sizes[0] if sizes else None))

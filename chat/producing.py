@@ -86,10 +86,14 @@ async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[A
                 raise
 
 
-def _prompt(reply_id: uuid.UUID, share: float) -> tuple[str, list[ChatCompletionMessageParam]]:
+    offers.refresh()  # how much a model reads may be in the list
+    default = await offers.default_model()
+def _prompt(
+    reply_id: uuid.UUID, default: str, share: float
+) -> tuple[str, list[ChatCompletionMessageParam]]:
     reply = Reply.objects.select_related("thread__user", "persona", "question").get(pk=reply_id)
     if not reply.model:
-        reply.model = offers.default_model()
+        reply.model = default
         if not reply.model:
             raise ProviderError(Failure.UNREACHABLE)
         reply.save(update_fields=["model", "updated_at"])

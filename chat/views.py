@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from functools import partial
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages as notices
 from django.db import IntegrityError
@@ -119,22 +120,26 @@ def again(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def models(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
+async def models(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     """Show which models there are, or have the thread use one."""
-    found = _thread(request, thread)
+    found = await sync_to_async(_thread)(request, thread)
     if request.method == "POST":
-        form = ModelForm(request.POST)
-        if not form.is_valid():
-            return _refuse(request, found, first_error(form), status=422)
-        found.model = form.cleaned_data["model"]
-        found.save(update_fields=["model", "updated_at"])
-        return redirect(found)
+        return await sync_to_async(_use_model)(request, found)
     context = {
         "thread": found,
-        "offers": offers.offers(),
+        "offers": await offers.listed(),
         "default_model": settings.OPENAI_MODEL,
     }
-    return render(request, "chat/_models.html", context)
+    return await sync_to_async(render)(request, "chat/_models.html", context)
+
+
+def _use_model(request: PersonRequest, thread: Thread) -> HttpResponse:
+    form = ModelForm(request.POST)
+    if not form.is_valid():
+        return _refuse(request, thread, first_error(form), status=422)
+    thread.model = form.cleaned_data["model"]
+    thread.save(update_fields=["model", "updated_at"])
+    return redirect(thread)
 
 
 @require_GET

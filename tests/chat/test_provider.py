@@ -10,7 +10,7 @@ import pytest
 from chat import characters, offers, provider, titles
 from chat.failures import REMEDIES, Failure
 from chat.provider import Piece, ProviderError
-from tests.chat.provider_server import ProviderServer
+from tests.chat.provider_server import MODELS, ProviderServer
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,18 @@ def test_text_is_cleaned_of_what_no_database_takes() -> None:
 
 def test_models_are_listed_and_remembered(provider: ProviderServer, settings: Any) -> None:
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-1"
-    assert [offer.name for offer in offers.offers()] == ["large-model", "small-model"]
+    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
     before = len(provider.keys)
-    assert offers.default_model() == "large-model"
+    assert asyncio.run(offers.default_model()) == "large-model"
     assert len(provider.keys) == before
+    assert offers.context_tokens("large-model") == 32_000
+    assert offers.context_tokens("small-model") == settings.OPENAI_CONTEXT_TOKENS
 
 
 def test_server_that_is_away_offers_nothing(settings: Any) -> None:
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = "http://127.0.0.1:9/v1", ""
-    assert offers.offers() == []
-    assert offers.default_model() == ""
+    assert asyncio.run(offers.listed()) == []
+    assert asyncio.run(offers.default_model()) == ""
 
 
 @pytest.mark.parametrize(
