@@ -166,7 +166,9 @@ class Run:
                     if name == "end":
                         seen.status = data["status"]
                         break
-                    self.take(seen, data)
+                    if name != "ping":
+                        self.take(seen, data)
+                    name = ""
         finally:
             self.streaming -= 1
             writer.close()

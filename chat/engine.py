@@ -22,6 +22,7 @@ from django.db import Error, close_old_connections
 from chat import offers, producing, provider, replies
 from chat.live import Live
 from chat.models import Reply
+from chat.querysets import LOOK_AGAIN_SECONDS
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -31,7 +32,6 @@ T = TypeVar("T")
 # the thread that took it has had its turn: by default 5 ms, for each of 500 streams.
 SWITCH_SECONDS = 0.0005
 FLUSH_SECONDS = 0.5
-SWEEP_SECONDS = 10
 DATABASE_THREADS = 4
 # A worker that is told to stop lets replies go on for this long, then saves them as they
 # are; gunicorn.conf.py gives it 30 seconds for all.
@@ -143,7 +143,8 @@ class Engine:
         """Save what is in flight twice a second, until nothing is."""
         while self.lives:
             await asyncio.sleep(FLUSH_SECONDS)
-            lives = [live for live in self.lives.values() if not live.is_finishing]
+            # One that is ending is not abandoned either: its end may have to wait.
+            lives = [live for live in self.lives.values() if not live.has_ended]
             grown = [(live.reply_id, live.text) for live in lives if live.is_unsaved]
             sizes = [(live, len(live.text)) for live in lives]
             alive = [live.reply_id for live in lives]
@@ -163,12 +164,14 @@ class Engine:
 
     async def _sweep(self) -> None:
         """End what dead workers left, now and then again."""
+        suspects: set[uuid.UUID] = set()
         while True:
             try:
-                await self.in_database(replies.interrupt_abandoned)
+                suspects = await self.in_database(replies.interrupt_suspects, suspects)
             except Error as error:
                 log.warning("abandoned replies could not be looked for: %s", error)
-            await asyncio.sleep(SWEEP_SECONDS)
+                suspects = set()
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def _keep(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that nobody awaits; the loop alone would not keep it alive."""

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db import Error
+
 from chat import offers, prompts, provider, replies, titles
+from chat.characters import clean, whole
 from chat.failures import Failure
 from chat.live import Live
-from chat.characters import clean, whole
 from chat.models import Reply
 from chat.provider import ProviderError
 from chat.replies import End
@@ -24,14 +26,14 @@ log = logging.getLogger(__name__)
 
 # How much of the room to fill: estimates can be wrong, so a refusal is answered with less.
 SHARES = (1.0, 0.5, 0.2)
-
-
 # A model that repeats itself without end is stopped here; the longest answers that models
 # are sold with are half of it.
 MOST_CHARACTERS = 1_000_000
 # While the database is away an ended reply waits here to be saved, for so long.
 AWAY_SECONDS = 600
 LONGEST_PAUSE = 10
+
+
 @dataclass
 class Cost:
     """Tokens, where the server counts them."""
@@ -51,22 +53,41 @@ async def produce(live: Live, in_database: Callable[..., Awaitable[Any]]) -> Non
         error, wait = problem.detail, problem.retry_after
     except asyncio.CancelledError:
         status = live.stopped_as or Reply.Status.INTERRUPTED
-    except Exception:
-        log.exception("reply %s failed", live.reply_id)
     except Reply.DoesNotExist:  # its thread is gone, and nobody waits
         status = Reply.Status.INTERRUPTED
+    except Exception:
+        log.exception("reply %s failed", live.reply_id)
         status, failure = Reply.Status.FAILED, Failure.INTERNAL
     live.is_finishing = True
-    end = End(status, live.text, failure, error, wait, cost.prompt, cost.completion)
-    reply = await in_database(replies.finish, live.reply_id, end)
     if failure:
         log.warning("reply %s failed: %s %s", live.reply_id, failure.label, error)
+    end = End(status, live.text, failure, error, wait, cost.prompt, cost.completion)
+    reply = await _save(live, end, in_database)
     if reply is not None and reply.status == Reply.Status.COMPLETE:
         live.end()  # a title may take a while, and nobody has to wait for it
         await titles.give(reply, in_database)
 
 
+async def _save(live: Live, end: End, in_database: Callable[..., Awaitable[Any]]) -> Reply | None:
+    """Save the end of a reply, also if the database comes back only after a while."""
+    pause, waited = 0.5, 0.0
+    while True:
+        try:
+            reply: Reply | None = await in_database(replies.finish, live.reply_id, end)
+        except Error as problem:
+            if waited > AWAY_SECONDS:
+                raise
+            log.warning("the end of reply %s could not be saved yet: %s", live.reply_id, problem)
+        else:
+            return reply
+        await asyncio.sleep(pause)
+        waited += pause
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
 async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[Any]]) -> None:
+    offers.refresh()  # how much a model reads may be in the list
+    default = await offers.default_model()
     for share in SHARES:
         model, messages = await in_database(_prompt, live.reply_id, default, share)
         half = ""
@@ -86,8 +107,6 @@ async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[A
                 raise
 
 
-    offers.refresh()  # how much a model reads may be in the list
-    default = await offers.default_model()
 def _prompt(
     reply_id: uuid.UUID, default: str, share: float
 ) -> tuple[str, list[ChatCompletionMessageParam]]:
@@ -95,6 +114,6 @@ def _prompt(
     if not reply.model:
         reply.model = default
         if not reply.model:
-            raise ProviderError(Failure.UNREACHABLE)
+            raise ProviderError(Failure.UNLISTED)
         reply.save(update_fields=["model", "updated_at"])
     return reply.model, prompts.for_reply(reply, share=share)

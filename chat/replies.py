@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from chat.failures import Failure
 from chat.models import ChatMessage, MessageVersion, Reply
+from chat.querysets import ReplyQuerySet
 from personas.models import Persona
 from threads.models import Thread
 
@@ -101,14 +102,31 @@ def finish(reply_id: uuid.UUID, end: End, *, abandoned: bool = False) -> Reply |
     return reply
 
 
-def interrupt_abandoned(*, thread: Thread | None = None) -> int:
-    """End what a dead worker left in flight, with the text that it had saved."""
-    abandoned = Reply.objects.abandoned()
-    if thread is not None:
-        abandoned = abandoned.filter(thread=thread)
+def interrupt_abandoned(*, thread: Thread) -> bool:
+    """End what a dead worker left in flight in the thread; tell whether there was any."""
+    found = Reply.objects.abandoned().filter(thread=thread).first()  # one a thread at most
+    return found is not None and _interrupt(found.pk)
+
+
+def interrupt_suspects(suspects: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """End those of `suspects` that are still abandoned, with the text that was saved.
+
+    Returns:
+        Those that look abandoned only now: the suspects of the next time.
+    """
+    abandoned = set(_keys(Reply.objects.abandoned()))
+    for pk in abandoned.intersection(suspects):
+        _interrupt(pk)
+    return abandoned.difference(suspects)
+
+
+def _interrupt(reply_id: uuid.UUID) -> bool:
     end = End(Reply.Status.INTERRUPTED, "")
-    ended = [finish(pk, end, abandoned=True) for pk in abandoned.values_list("pk", flat=True)]
-    return sum(reply is not None for reply in ended)
+    return finish(reply_id, end, abandoned=True) is not None
+
+
+def _keys(rows: ReplyQuerySet) -> list[uuid.UUID]:
+    return list(rows.values_list("pk", flat=True))
 
 
 def request_stop(*, reply: Reply) -> None:

@@ -19,7 +19,8 @@ from chat.blocks import finished
 from chat.engine import engine
 from chat.live import Live
 from chat.models import Reply
-from chat.replies import interrupt_abandoned
+from chat.querysets import LOOK_AGAIN_SECONDS
+from chat.replies import interrupt_suspects
 
 # Words are sent at once; those that come within this time of each other go together.
 GATHER_SECONDS = 0.04
@@ -27,6 +28,9 @@ GATHER_SECONDS = 0.04
 PING_SECONDS = 15
 # How often the row is read of a reply that another process produces.
 LOOK_SECONDS = 0.3
+# How long the line stays open after the end for the name that the model gives the thread.
+NAMING_SECONDS = 20
+PING = "event: ping\ndata: 0\n\n"  # a comment would tell proxies, but not the page
 
 
 async def follow(
@@ -40,14 +44,21 @@ async def follow(
         render_end: What the page shows in the end, as HTML; called in a database thread.
     """
     yield "retry: 1000\n\n"
-    if live := engine.live(reply_id):
+    live = engine.live(reply_id)
+    if live:
         async for part in _here(live, position):
             yield part
     else:
         async for part in _elsewhere(reply_id, position):
             yield part
-    if (ended := await engine.in_database(_ended, reply_id, render_end)) is not None:
-        yield event(ended, name="end")
+    ended = await engine.in_database(_ended, reply_id, render_end)
+    if ended is None:
+        return
+    is_naming = bool(live and live.task and not live.task.done())
+    yield event(ended | {"is_naming": is_naming}, name="end")
+    if live and live.task and is_naming:
+        await asyncio.wait([live.task], timeout=NAMING_SECONDS)
+        yield event(await engine.in_database(_title, reply_id), name="title")
 
 
 def event(data: object, *, name: str = "", key: int | None = None) -> str:
@@ -99,33 +110,41 @@ async def _here(live: Live, position: int) -> AsyncIterator[str]:
             async with asyncio.timeout(PING_SECONDS):
                 await changed.wait()
         except TimeoutError:
-            yield ":\n\n"
+            yield PING
 
 
 async def _elsewhere(reply_id: uuid.UUID, position: int) -> AsyncIterator[str]:
     """Yield what the row gains until it ends, or until this worker is to end."""
     line = Line(position)
-    quiet = 0.0
+    quiet = silent = 0.0
     while not engine.is_closing:
-        text = await engine.in_database(_text, reply_id)
+        text, is_abandoned = await engine.in_database(_text, reply_id)
         if text is None:
             return
+        silent = silent + LOOK_SECONDS if is_abandoned else 0.0
+        if silent > LOOK_AGAIN_SECONDS:
+            await engine.in_database(interrupt_suspects, {reply_id})
+            continue
         if len(text) > line.position:
             yield await line.more(text)
             quiet = 0.0
         elif quiet > PING_SECONDS:
-            yield ":\n\n"
+            yield PING
             quiet = 0.0
         await asyncio.sleep(LOOK_SECONDS)
         quiet += LOOK_SECONDS
 
 
-def _text(reply_id: uuid.UUID) -> str | None:
-    """Return the words so far; None once the reply has ended, or its worker is dead."""
-    if Reply.objects.abandoned().filter(pk=reply_id).exists():
-        interrupt_abandoned()
-    rows = Reply.objects.in_flight().filter(pk=reply_id)
-    return rows.values_list("text", flat=True).first()
+def _text(reply_id: uuid.UUID) -> tuple[str | None, bool]:
+    """Return the words so far, and whether the worker is silent; no words at the end."""
+    rows = Reply.objects.filter(pk=reply_id)
+    text = rows.in_flight().values_list("text", flat=True).first()
+    return text, text is not None and rows.abandoned().exists()
+
+
+def _title(reply_id: uuid.UUID) -> str:
+    titles = Reply.objects.filter(pk=reply_id).values_list("thread__title", flat=True)
+    return titles.first() or ""
 
 
 def _ended(reply_id: uuid.UUID, render_end: Callable[[Reply], str]) -> dict[str, str] | None:

@@ -155,7 +155,8 @@ class Visitor:
                     lines[name] = value
                 elif "data" in lines:
                     data = json.loads(lines["data"])
-                    yield Event(lines.get("event", ""), data, int(lines.get("id", -1)))
+                    if lines.get("event") != "ping":
+                        yield Event(lines.get("event", ""), data, int(lines.get("id", -1)))
                     lines = {}
         finally:
             line.close()
