@@ -9,19 +9,34 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.decorators import login_not_required
 from django.db import models
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
+from chat.models import Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
-VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+VERBS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+# A form that any route would take, so that no answer comes from a form that is not filled in.
+FORM = {
+    "text": "Mine now",
+    "title": "Mine now",
+    "name": "Mine now",
+    "color": "#336699",
+    "voice": "twin",
+    "model": "other",
+    "description": "Mine now",
+}
+MARK = "alices-own-words"
 # What anybody may see: signing in and up, and what a load balancer asks.
 OPEN = {
     "account/sign-up/",
@@ -33,8 +48,9 @@ OPEN = {
 }
 # What a route may hold besides the keys of rows.
 WORDS = {"name": "json"}
-# The admin has its own rules and tests; nobody enters it without being staff.
-ELSEWHERE = ("admin/",)
+# The admin's routes are for staff, whoever's the rows are.
+ADMIN = "admin/"
+ADMIN_OPEN = {"admin/login/", "admin/logout/"}
 
 
 @dataclass(frozen=True)
@@ -47,35 +63,37 @@ class Route:
 
     def filled(self, values: dict[str, str]) -> str:
         """Return the address with alice's rows in it."""
-        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: (WORDS | values)[match[1]], self.path)
+        path = re.sub(r"\(\?P(<\w+>)[^)]*\)|[\^$]", lambda match: match[1] or "", self.path)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: (WORDS | values)[match[1]], path)
         return f"/{path}"
 
 
 def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[Route]:
     for pattern in patterns:
         path = prefix + str(pattern.pattern)
-        if path.startswith(ELSEWHERE):
-            continue
         if isinstance(pattern, URLResolver):
             yield from routes(pattern.url_patterns, path)
         else:
-            names = re.findall(r"<uuid:(\w+)>", path)
+            names = [name for name in re.findall(r"<(?:\w+:)?(\w+)>", path) if name not in WORDS]
             yield Route(path, tuple(names), pattern.callback)
 
 
-ROUTES = list(routes(get_resolver().url_patterns))
-WITH_ROWS = [route for route in ROUTES if route.keys]
+EVERY = list(routes(get_resolver().url_patterns))
+ROUTES = [route for route in EVERY if not route.path.startswith(ADMIN)]
+ADMINS = [route for route in EVERY if route.path.startswith(ADMIN)]
+WITH_ROWS = [route for route in ROUTES if route.keys and route.path not in OPEN]
 
 
-def rows_of(owner: User) -> dict[str, str]:
+def rows_of(owner: User, words: str = "Words") -> dict[str, str]:
     """Make a row of every kind that `owner` has, by the name a route calls it."""
-    persona = make_persona(owner)
-    thread = make_thread(owner, persona=persona)
-    message = make_message(thread)
+    persona = make_persona(owner, words, description=words)
+    thread = make_thread(owner, words, persona=persona, description=words)
+    message = make_message(thread, words)
     made: dict[str, models.Model] = {"persona": persona, "thread": thread, "message": message}
     for name in {name for route in WITH_ROWS for name in route.keys} - {"pk", *made}:
         model = apps.get_model("chat", name)
         made[name] = model._default_manager.create(**fields_of(owner, model, made))
+    Reply.objects.update(status="complete")
     return {name: str(row.pk) for name, row in made.items()}
 
 
@@ -98,6 +116,17 @@ def fields_of(
 def row_named(route: Route, rows: dict[str, str]) -> dict[str, str]:
     """Return `rows` with `pk` standing for what the route's first part names."""
     return rows | {"pk": rows.get(route.path.split("/")[0].rstrip("s"), "")}
+
+
+def secrets_in(response: HttpResponseBase) -> list[str]:
+    """Return the lines of an answer that hold alice's words."""
+    if isinstance(response, StreamingHttpResponse):
+        # What streams through the event loop names one reply, in its address.
+        body = b"" if response.is_async else b"".join(response)
+    else:
+        body = getattr(response, "content", b"")
+    text = body.decode(errors="replace") + str(response.headers)
+    return [line for line in text.splitlines() if MARK in line]
 
 
 def snapshot() -> dict[str, list[tuple[object, ...]]]:
@@ -127,14 +156,60 @@ def test_somebody_elses_row_is_not_found(route: Route) -> None:
     client = Client()
     client.force_login(bob)
     before = snapshot()
-    answers = {verb: client.generic(verb, route.filled(rows)).status_code for verb in VERBS}
-    # 405 says that the route knows no such verb, whoever asks and whatever for.
-    missing = {
-        verb: client.generic(verb, route.filled(nowhere(rows))).status_code for verb in VERBS
-    }
-    assert answers == missing
-    assert set(answers.values()) <= {404, 405}
-    assert 404 in answers.values()
+    for headers in ({}, {"HX-Request": "true"}):
+        answers = ask(client, route.filled(rows), headers)
+        # 405 says that the route knows no such verb, whoever asks and whatever for.
+        assert answers == ask(client, route.filled(nowhere(rows)), headers)
+        assert set(answers.values()) <= {404, 405}
+        assert 404 in answers.values()
+    assert snapshot() == before
+
+
+def ask(client: Client, path: str, headers: dict[str, str]) -> dict[str, int]:
+    """Return the statuses of every verb, and of a form filled in."""
+    answers = {verb: client.generic(verb, path, headers=headers).status_code for verb in VERBS}
+    return answers | {"form": client.post(path, FORM, headers=headers).status_code}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path or "home")
+def test_somebody_elses_keys_open_nothing_on_ones_own_pages(route: Route) -> None:
+    theirs = rows_of(make_user("alice"), MARK)
+    before = snapshot()
+    bob = make_user("bob")
+    own = row_named(route, rows_of(bob)) | {"uidb64": "b", "token": "t"}
+    query = {**theirs, "q": "own", "after": theirs["message"], "key": theirs["message"]}
+    for verb, headers in product(VERBS, ({}, {"HX-Request": "true"})):
+        client = Client()
+        client.force_login(bob)
+        path = route.filled(own)
+        sent = client.generic(verb, path, query_params=query, headers=headers)
+        assert secrets_in(sent) == []
+        if verb == "POST":
+            filled = client.post(path, FORM | query, headers=headers)
+            assert secrets_in(filled) == []
+    after = snapshot()
+    for table, rows in before.items():
+        assert [row for row in rows if row not in after[table]] == []
+        fresh = [row for row in after[table] if row not in rows]
+        assert not {str(value) for row in fresh for value in row}.intersection(theirs.values())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", ADMINS, ids=lambda route: route.path)
+def test_admin_is_closed_to_whoever_is_not_staff(route: Route) -> None:
+    rows = rows_of(make_user("alice"), MARK)
+    values = {"object_id": rows["message"], "app_label": "chat", "url": "nowhere/"}
+    path = route.filled(values | {"content_type_id": "1", "id": rows["message"]})
+    client = Client()
+    client.force_login(make_user("bob"))
+    before = snapshot()
+    for verb in VERBS:
+        response = client.generic(verb, path)
+        assert secrets_in(response) == []
+        if route.path not in ADMIN_OPEN:
+            assert response.status_code == 302
+            assert response.headers["Location"].startswith("/admin/login/?next=/admin/")
     assert snapshot() == before
 
 
