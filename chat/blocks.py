@@ -9,6 +9,7 @@ import re
 GOES_ON = re.compile(r"[ \t]|[-*+][ \t]|\d{1,9}[.)][ \t]|>")
 # What may still become one of these when its next characters are there.
 UNDECIDED = re.compile(r"([-*+]|\d{1,9}[.)]?)?$")
+LINE = re.compile(r"[^\n]*\n|[^\n]+")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
@@ -22,7 +23,8 @@ def finished(text: str, start: int = 0) -> int:
     end = place = start
     fence = ""
     was_blank = False
-    for line in text[start:].splitlines(keepends=True):
+    # Not splitlines(): Markdown's lines end with nothing but "\n".
+    for line in LINE.findall(text, start):
         bare = line.rstrip("\n")
         if mark := FENCE.match(line):
             kind = mark[1]

@@ -26,6 +26,7 @@ from chat.blocks import finished
         ("```py\na\n\nb\n```\n\nText", "Text"),
         ("````\n```\n\na\n```\n\nb\n````\n\nText", "Text"),
         ("~~~\n```\n\na", "~~~\n```\n\na"),
+        ("One\n\u2028Two\n\x1cThree", "One\n\u2028Two\n\x1cThree"),
     ],
 )
 def test_unfinished_block_is_found(text: str, rest: str) -> None:
