@@ -11,6 +11,7 @@ from chat import markdown
 from chat.conversation import last_question
 from chat.models import ChatMessage, MessageVersion, Reply
 from chat.querysets import ChatMessageQuerySet
+from personas.models import Persona
 from threads.models import Thread
 
 PAGE = 40
@@ -25,6 +26,7 @@ class Entry:
     message: ChatMessage
     html: SafeString | None  # None for what the person wrote: it is shown as written
     origin: Reply | None  # how a reply came about; None for what was written elsewhere
+    speaker: Persona | None  # whose twin spoke: a thread may be another persona's by now
     has_versions: bool
     is_last_question: bool
     is_last_answer: bool
@@ -100,6 +102,7 @@ def said(message: ChatMessage) -> Entry:
         message,
         html=None,
         origin=None,
+        speaker=None,
         has_versions=message.versions.exists(),
         is_last_question=True,
         is_last_answer=False,
@@ -153,7 +156,8 @@ def _entries(
         Entry(
             message,
             None if message.role == ChatMessage.Role.USER else markdown.render(message.content),
-            origins.get(message.pk),
+            origin := origins.get(message.pk),
+            (origin and origin.persona) or thread.persona,
             getattr(message, "has_versions", False),
             is_last_question=message == question,
             is_last_answer=message == answer,

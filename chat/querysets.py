@@ -111,9 +111,10 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     def latest_in(self, thread: Thread) -> Reply | None:
         """Return the thread's latest attempt."""
-        return self.filter(thread=thread).order_by("-created_at").first()
+        attempts = self.filter(thread=thread).select_related("persona")
+        return attempts.order_by("-created_at").first()
 
     def of_messages(self, messages: list[ChatMessage]) -> Self:
         """Keep the ended replies that became one of these messages, oldest first."""
         ended = self.filter(answer__in=messages).exclude(status="streaming")
-        return ended.order_by("created_at")
+        return ended.select_related("persona").order_by("created_at")
