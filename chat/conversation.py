@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from chat import engine, provider, replies, titles
 from chat.models import ChatMessage, MessageVersion, Reply
@@ -14,6 +16,10 @@ from threads.models import Thread
 
 class NotLastError(Exception):
     """Only the last thing the person said can be edited or answered again."""
+
+
+class SentOtherwiseError(Exception):
+    """The key was used for another text: the first arrived, though nobody saw it arrive."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +44,26 @@ def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None
 
     Raises:
         replies.InFlightError: A reply is being written; nothing is saved.
+        SentOtherwiseError: The key's message is in the thread and says something else.
         IntegrityError: The key belongs to another message.
     """
-    is_first = _lock(thread).message_count == 0
+    locked = _lock(thread)
     if key and (known := thread.messages.questions().filter(pk=key).first()):
+        if known.content != text:
+            raise SentOtherwiseError
         return Turn(known, known.replies.order_by("created_at").last(), is_new=False)
-    message = ChatMessage(user=thread.user, thread=thread, role=ChatMessage.Role.USER, content=text)
+    _refuse_in_flight(thread)
+    message = ChatMessage(
+        user=thread.user,
+        thread=thread,
+        role=ChatMessage.Role.USER,
+        content=text,
+        created_at=_next_moment(locked),
+    )
     if key:
         message.pk = key
     message.save(force_insert=True)
-    if is_first:
+    if locked.message_count == 0:
         titles.begin(thread, text)
     return Turn(message, _ask(thread=thread, voice=voice, question=message))
 
@@ -64,8 +80,7 @@ def edit_message(*, message: ChatMessage, text: str, voice: str) -> Turn:
     _lock(thread)
     if last_question(thread) != message:
         raise NotLastError
-    if Reply.objects.in_flight().filter(thread=thread).exists():
-        replies.interrupt_abandoned(thread=thread)
+    _refuse_in_flight(thread)
     replies.keep_version(message)
     for later in ChatMessage.objects.in_thread(thread).after(message):
         replies.keep_version(later, under=message)
@@ -88,13 +103,22 @@ def answer_again(*, thread: Thread, voice: str) -> Turn:
     question = last_question(thread)
     if question is None:
         raise NotLastError
+    _refuse_in_flight(thread)
     answer = ChatMessage.objects.in_thread(thread).after(question).first()
     return Turn(question, _ask(thread=thread, voice=voice, question=question, answer=answer))
 
 
 @transaction.atomic
 def delete_message(*, message: ChatMessage) -> None:
-    """Take a message back, with all its versions."""
+    """Take a message back, with all its versions.
+
+    Raises:
+        replies.InFlightError: It is being answered, or another reply is to take its place.
+    """
+    thread = _thread(message)
+    _lock(thread)
+    if Reply.objects.in_flight().about(message).exists():
+        _refuse_in_flight(thread)
     message.delete()
 
 
@@ -117,6 +141,28 @@ def _ask(
     reply = replies.begin(thread=thread, voice=voice, question=question, answer=answer)
     transaction.on_commit(lambda: engine.engine.start(reply.pk))
     return reply
+
+
+def _refuse_in_flight(thread: Thread) -> None:
+    """Go on only if nothing is being written in the thread.
+
+    The database refuses a second reply too, but lets it in at the moment the first one ends:
+    by then the answer to what was said before would not have been seen.
+
+    Raises:
+        replies.InFlightError: Something is.
+    """
+    in_flight = Reply.objects.in_flight().filter(thread=thread)
+    if in_flight.exists():
+        replies.interrupt_abandoned(thread=thread)
+        if in_flight.exists():
+            raise replies.InFlightError
+
+
+def _next_moment(thread: Thread) -> datetime:
+    """Return now, or just after the last message where another worker's clock is ahead."""
+    now, last = timezone.now(), thread.last_message_at
+    return max(now, last + timedelta(microseconds=1)) if last else now
 
 
 def _lock(thread: Thread) -> Thread:

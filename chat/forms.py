@@ -28,10 +28,18 @@ class ModelForm(forms.Form):
     model = forms.CharField(max_length=255, required=False)
 
 
+class TextField(forms.CharField):
+    """A text whose lines end as everywhere but in forms, so that each end counts once."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the text."""
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
 class MessageForm(VoiceForm):
     """What the person says, with a key that the page made for it."""
 
-    text = forms.CharField(
+    text = TextField(
         max_length=MOST_CHARACTERS,
         strip=False,
         widget=forms.Textarea,
@@ -45,7 +53,7 @@ class MessageForm(VoiceForm):
 
     def clean_text(self) -> str:
         """Return the text without blank lines around it; it has to say something."""
-        text = str(self.cleaned_data["text"]).strip("\r\n").rstrip().replace("\r\n", "\n")
+        text = str(self.cleaned_data["text"]).strip("\r\n").rstrip()
         if not text.strip():
             raise forms.ValidationError("Write something first.")
         return text

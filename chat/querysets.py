@@ -105,6 +105,10 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         """Keep those that are being written."""
         return self.filter(status="streaming")
 
+    def about(self, message: ChatMessage) -> Self:
+        """Keep those that answer `message`, became it or are to take its place."""
+        return self.filter(models.Q(question=message) | models.Q(answer=message))
+
     def abandoned(self) -> Self:
         """Keep those in flight whose worker is gone, by the database's clock."""
         return self.in_flight().filter(heartbeat_at__lt=Now() - ABANDONED_AFTER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from functools import partial
 
@@ -18,6 +19,7 @@ from django.http import (
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chat import conversation as verbs
@@ -31,24 +33,22 @@ from threads.models import Thread
 from users.requests import PersonRequest
 
 BUSY = "A reply is being written in this thread. Stop it, or wait until it is done."
+SENT_OTHERWISE = (
+    "This was sent before you changed it. Reload the page to see it; what you wrote is kept."
+)
 NOT_LAST = "Only the last thing you said can be changed or answered again."
 
 
+@never_cache
 @require_GET
 def conversation(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     """Show a conversation, at its end or around the message that `?message=` names."""
     found = _thread(request, thread)
     sought = _sought(found, request.GET.get("message", ""))
-    stretch = pages.around(found, sought) if sought else pages.newest(found)
-    context = _context(request, stretch) | {
-        "key": uuid7(),
-        "voice": pages.last_voice(found),
-        "is_configured": provider.is_configured(),
-        "default_model": settings.OPENAI_MODEL,
-    }
-    return render(request, "chat/conversation.html", context)
+    return _page(request, pages.around(found, sought) if sought else pages.newest(found))
 
 
+@never_cache
 @require_GET
 def older(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     """Show what was said before `?message=`."""
@@ -60,6 +60,7 @@ def older(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     return render(request, "chat/_stretch.html", context)
 
 
+@never_cache
 @require_GET
 def newer(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     """Show what was said after `?message=`."""
@@ -82,6 +83,8 @@ def send(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
         turn = verbs.send_message(thread=found, **form.sent())
     except InFlightError:
         return _refuse(request, found, BUSY)
+    except verbs.SentOtherwiseError:
+        return _refuse(request, found, SENT_OTHERWISE)
     except IntegrityError:  # the key is somebody else's; whose is nobody's business
         return _refuse(request, found, "Send it again.", status=422)
     return _show(request, turn)
@@ -142,6 +145,7 @@ def _use_model(request: PersonRequest, thread: Thread) -> HttpResponse:
     return redirect(thread)
 
 
+@never_cache
 @require_GET
 def message(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Lead to where a message is shown."""
@@ -153,10 +157,14 @@ def delete(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Take a message back."""
     found = _message(request, message)
     thread = _in(found)
-    verbs.delete_message(message=found)
+    try:
+        verbs.delete_message(message=found)
+    except InFlightError:
+        return _refuse(request, thread, BUSY)
     return HttpResponse() if request.htmx else redirect("chat:conversation", thread.pk)
 
 
+@never_cache
 @require_GET
 def text(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Give a message as it was written, to be copied."""
@@ -166,6 +174,7 @@ def text(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     return response
 
 
+@never_cache
 @require_GET
 def versions(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Show what a message said before."""
@@ -189,12 +198,14 @@ def stop(request: PersonRequest, reply: uuid.UUID) -> HttpResponse:
     )
 
 
+@require_GET
 async def stream(request: PersonRequest, reply: uuid.UUID) -> HttpResponseBase:
     """Send a reply as it is being written, from where the browser has it."""
     if not await engine.in_database(_owns, request, reply):
         raise Http404
-    at = request.headers.get("Last-Event-ID") or request.GET.get("from") or "0"
-    parts = streaming.follow(reply, int(at) if at.isdecimal() else 0, partial(_render_end, request))
+    at = request.headers.get("Last-Event-ID") or request.GET.get("from") or ""
+    position = int(at) if re.fullmatch("[0-9]{1,9}", at) else 0
+    parts = streaming.follow(reply, position, partial(_render_end, request))
     response = StreamingHttpResponse(parts, content_type="text/event-stream")
     patch_cache_control(response, no_cache=True, no_store=True)
     response["X-Accel-Buffering"] = "no"  # nginx would keep the words back
@@ -210,6 +221,8 @@ def _render_end(request: PersonRequest, reply: Reply) -> str:
     context: dict[str, object] = {"thread": reply.thread, "attempt": reply}
     if reply.answer:
         context["entry"] = pages.entry(reply.answer, reply.thread)
+        if context["entry"] is None:
+            return ""
         return render_to_string("chat/_entry.html", context, request=request)
     return render_to_string("chat/_attempt.html", context, request=request)
 
@@ -221,21 +234,38 @@ def _show(
     thread = _in(turn.message)
     if not request.htmx:
         return redirect(f"{turn.message.get_absolute_url().partition('?')[0]}#end")
-    context = _context(request, pages.Stretch(thread, [])) | {
-        "entry": pages.said(turn.message),
-        "attempt": turn.reply,
-        "is_configured": provider.is_configured(),
-    }
+    context: dict[str, object] = {"thread": thread, "is_configured": provider.is_configured()}
+    if turn.is_new:
+        context |= {"entry": pages.said(turn.message), "attempt": turn.reply}
+    else:  # sent again: all that came of it by now
+        since = pages.newer(thread, turn.message)
+        context |= _context(request, since) | {"entry": pages.entry(turn.message, thread)}
     return render(request, template, context)
+
+
+def _page(
+    request: PersonRequest, stretch: pages.Stretch, *, text: str = "", status: int = 200
+) -> HttpResponse:
+    """Show the whole page, with `text` where one writes."""
+    context = _context(request, stretch) | {
+        "key": uuid7(),
+        "text": text,
+        "voice": request.POST.get("voice") or pages.last_voice(stretch.thread),
+        "is_configured": provider.is_configured(),
+        "default_model": settings.OPENAI_MODEL,
+    }
+    return render(request, "chat/conversation.html", context, status=status)
 
 
 def _refuse(
     request: PersonRequest, thread: Thread, reason: str, *, status: int = 409
 ) -> HttpResponse:
-    """Say why nothing was done."""
+    """Say why nothing was done; what the person wrote stays theirs."""
     if request.htmx:
         return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8")
     notices.error(request, reason)
+    if text := request.POST.get("text", "").strip():
+        return _page(request, pages.newest(thread), text=text, status=status)
     return redirect("chat:conversation", thread.pk)
 
 

@@ -1,6 +1,7 @@
 """A stretch of a conversation, from any end of it."""
 
 import time
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -9,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chat import pages
 from chat.models import ChatMessage, Reply
-from tests.factories import make_message, make_thread, make_user
+from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,68 @@ def test_without_javascript_forms_lead_back_to_the_page(client: Client) -> None:
     assert thread.messages.count() == 0
     refused = client.post(f"{path}messages/", {"text": "  \n"}, follow=True)
     assert "Write something first." in refused.content.decode()
+
+
+def test_without_javascript_a_refused_text_is_still_there(client: Client, settings: Any) -> None:
+    settings.OPENAI_BASE_URL = "http://127.0.0.1:9/v1"
+    alice = make_user()
+    client.force_login(alice)
+    thread = make_thread(alice)
+    question = make_message(thread, "First")
+    Reply.objects.create(thread=thread, question=question, voice="assistant")
+    sends = [f"/threads/{thread.pk}/messages/", f"/messages/{question.pk}/edit/"]
+    for path in sends:
+        page = client.post(path, {"text": "\nTwo <lines>\r\nof mine", "voice": "twin"})
+        assert page.status_code == 409
+        assert 'aria-describedby="composer-help">\nTwo &lt;lines&gt;\nof mine</textarea>' in (
+            page.content.decode().replace("\r", "")
+        )
+        assert 'value="twin" checked' in page.content.decode()
+    delete = client.post(f"/messages/{question.pk}/delete/", follow=True)
+    assert "A reply is being written" in delete.content.decode()
+    assert thread.messages.get() == question
+
+
+def test_line_ends_count_once_in_the_length_of_a_message(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    thread = make_thread(alice)
+    path = f"/threads/{thread.pk}/messages/"
+    assert client.post(path, {"text": "a\r\n" * 49_999 + "ab"}).status_code == 302
+    assert thread.messages.get().content == "a\n" * 49_999 + "ab"
+    assert client.post(path, {"text": "a" * 100_001}).status_code == 422
+    assert thread.messages.count() == 1
+
+
+def test_pages_of_a_conversation_stay_in_no_cache(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    message = make_message(make_thread(alice))
+    for path in (f"/threads/{message.thread_id}/", f"/messages/{message.pk}/text/"):
+        assert "no-store" in client.get(path).headers["Cache-Control"]
+
+
+def test_twin_keeps_its_name_when_the_thread_moves(client: Client) -> None:
+    alice = make_user()
+    client.force_login(alice)
+    captain, cook = make_persona(alice, "Captain"), make_persona(alice, "Cook")
+    thread = make_thread(alice, persona=captain)
+    question = make_message(thread)
+    answer = make_message(thread, "Ahoy", role="twin")
+    Reply.objects.create(
+        thread=thread,
+        question=question,
+        answer=answer,
+        voice="twin",
+        status="complete",
+        persona=captain,
+    )
+    Thread.objects.update(persona=cook)
+    page = pages.newest(Thread.objects.get())
+    assert [entry.speaker for entry in page.entries] == [cook, captain]
+    assert f'aria-label="Captain, {answer.created_at:%-d %B %Y}' in (
+        client.get(f"/threads/{thread.pk}/").content.decode().replace("\n", "")
+    )
 
 
 def test_message_leads_to_its_place(client: Client) -> None:
