@@ -174,6 +174,48 @@ def test_message_sent_twice_at_once_is_one_message(site: Site) -> None:
     assert Reply.objects.count() == 1
 
 
+def test_message_sent_again_later_shows_what_came_of_it(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    key = "01890000-0000-7000-8000-000000000002"
+    assert heard(visitor, say(visitor, thread, "Hello words=2", key=key))[1] == "complete"
+    path = f"/threads/{thread.pk}/messages/"
+    status, page = visitor.post(path, text="Hello words=2", key=key)
+    assert status == 200
+    assert re.findall("<p>word1 word2</p>|Try again|No reply", page) == ["<p>word1 word2</p>"]
+    status, page = visitor.post(path, text="Hello, otherwise", key=key)
+    assert (status, page.partition(".")[0]) == (409, "This was sent before you changed it")
+    assert thread.messages.count() == 2
+
+
+def test_threads_new_name_follows_the_end(site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice, "New thread", title_is_automatic=True)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello words=2 pause=0.3")
+    events = [(event.name, event.data) for event in visitor.follow(reply.pk) if event.name]
+    assert [name for name, _ in events] == ["end", "title"]
+    assert events[0][1]["title"] == "Hello words=2 pause=0.3"
+    assert events[1][1] == "A fitting title"
+
+
+def test_characters_of_every_plane_are_resumed_anywhere(
+    site: Site, provider: ProviderServer
+) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    whole = "😀 👨‍👩‍👧 e\u0301 日本 𝔘 end " * 3
+    provider.texts["planes"] = whole
+    reply = say(visitor, thread, "text=planes pause=0.02")
+    words = ""
+    while (event := next(visitor.follow(reply.pk, at=len(words)))).name != "end":
+        words += event.data
+        assert (event.key, words) == (len(words), whole[: len(words)])
+    assert thread.messages.get(role="assistant").content == whole
+
+
 def test_stop_keeps_what_arrived(site: Site) -> None:
     alice = make_user()
     thread = make_thread(alice)

@@ -1,8 +1,9 @@
 /* What can be done with a message: copy, edit, answer again, delete, look at its past. */
 (() => {
   "use strict";
-  const { entries, ask, send, nodes, notify, retire, add, say } = window.conversation;
+  const { entries, ask, send, nodes, notify, retire, add, say, draft } = window.conversation;
   const COPIED_SECONDS = 2;
+  const SURE_SECONDS = 6;
 
   const copied = async (button, text) => {
     try {
@@ -47,8 +48,18 @@
       if (answer.ok) copied(button, answer.text);
       else notify(answer.text);
     } else if ("cancelEdit" in button.dataset) {
-      button.closest("details").open = false;
+      const form = button.form;
+      edited(form).write("");
+      form.reset();
+      form.closest("details").open = false;
     }
+  });
+
+  /* Another wording that is not sent yet. */
+  const edited = (form) => draft("sessionStorage", `edit-${form.dataset.editForm}`);
+  entries.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (form?.dataset.editForm) edited(form).write(event.target.value);
   });
 
   /* An answer that takes the place of what was there. */
@@ -73,9 +84,10 @@
       replace(form, () => retire("[data-again]"));
     } else if (form.dataset.editForm) {
       replace(form, () => {
-        const edited = document.getElementById(form.dataset.editForm);
-        while (edited.nextElementSibling) edited.nextElementSibling.remove();
-        edited.remove();
+        const message = document.getElementById(form.dataset.editForm);
+        edited(form).write("");
+        while (message.nextElementSibling) message.nextElementSibling.remove();
+        message.remove();
       });
     } else if (form.dataset.delete) {
       remove(form);
@@ -90,6 +102,7 @@
   const remove = async (form) => {
     const button = form.querySelector("button");
     if (!button.dataset.sure) {
+      const before = button.cloneNode(true);
       button.dataset.sure = "yes";
       button.classList.add("danger");
       button.setAttribute("aria-label", "Delete for good? Press again");
@@ -97,14 +110,27 @@
       button.append(" Delete?");
       button.classList.remove("icon-only", "quiet");
       say("Press again to delete this message for good.");
+      setTimeout(() => {
+        if (button.disabled) return;
+        const hadFocus = document.activeElement === button;
+        button.replaceWith(before);
+        if (hadFocus) before.focus();
+      }, SURE_SECONDS * 1000);
       return;
     }
+    button.disabled = true;
     const answer = await send(form);
     if (!answer.ok) {
+      button.disabled = false;
       notify(answer.text);
       return;
     }
-    document.getElementById(form.dataset.delete).remove();
+    const gone = document.getElementById(form.dataset.delete);
+    if (gone.querySelector("[data-edit], [data-again]")) {
+      location.reload(); // another message is the last one now, and may be edited or answered
+      return;
+    }
+    gone.remove();
     say("Deleted.");
     document.getElementById("text").focus();
   };
@@ -117,6 +143,7 @@
       if (!details.open) return;
       if ("edit" in details.dataset) {
         const field = details.querySelector("textarea");
+        field.value = edited(field.form).read() || field.value;
         field.dispatchEvent(new Event("input", { bubbles: true }));
         field.focus();
         field.setSelectionRange(field.value.length, field.value.length);

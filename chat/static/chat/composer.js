@@ -1,28 +1,15 @@
 /* Where one writes: nothing typed is lost, nothing is sent twice. */
 (() => {
   "use strict";
-  const { entries, send, retire, add, streaming } = window.conversation;
+  const { entries, send, retire, add, catchUp, streaming } = window.conversation;
   const form = document.getElementById("composer");
   const field = document.getElementById("text");
   const problem = document.getElementById("composer-error");
   const sender = form.querySelector("[data-send]");
   const stopper = form.querySelector("[data-stop-reply]");
 
-  const store = (text) => {
-    try {
-      if (text) localStorage.setItem(form.dataset.draft, text);
-      else localStorage.removeItem(form.dataset.draft);
-    } catch {
-      /* storage is forbidden: the text lives as long as the page */
-    }
-  };
-  const stored = () => {
-    try {
-      return localStorage.getItem(form.dataset.draft) || "";
-    } catch {
-      return "";
-    }
-  };
+  const draft = window.conversation.draft("localStorage", form.dataset.draft);
+  const most = Number(field.dataset.most);
 
   /* RFC 9562, version 7: milliseconds first, so that keys sort by time. */
   const newKey = () => {
@@ -58,10 +45,10 @@
     stopper.disabled = false;
   };
 
-  if (!field.value) field.value = stored();
+  if (!field.value) field.value = draft.read();
   grow(field);
   field.addEventListener("input", () => {
-    store(field.value);
+    draft.write(field.value);
     complain("");
   });
   field.addEventListener("keydown", (event) => {
@@ -85,17 +72,22 @@
       complain("A reply is being written. Stop it, or wait until it is done; what you wrote stays here.");
       return;
     }
+    if (text.length > most && [...text].length > most) {
+      complain(`A message has ${most.toLocaleString("en")} characters at most. Split it into several.`);
+      return;
+    }
     isSending = sender.disabled = true;
     const answer = await send(form);
     isSending = sender.disabled = false;
     if (!answer.ok) {
       complain(answer.text);
       field.focus();
+      if (answer.status === 409) catchUp(); // show the reply to what was said elsewhere
       return;
     }
     complain("");
     if (field.value === text) field.value = "";
-    store(field.value);
+    draft.write(field.value);
     grow(field);
     form.elements.key.value = newKey();
     if (entries.querySelector("[data-newer]")) {

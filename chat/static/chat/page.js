@@ -19,8 +19,10 @@
     }
     const text = await response.text();
     const isReason = response.headers.get("Content-Type")?.startsWith("text/plain");
-    if (response.ok || isReason) return { ok: response.ok, text };
-    if (response.status === 404) return { ok: false, text: "That is not there any more." };
+    if (response.ok || isReason) return { ok: response.ok, status: response.status, text };
+    if (response.status === 403)
+      return { ok: false, text: "You logged in or out since this page was opened. Reload it; what you wrote is kept." };
+    if (response.status === 404) return { ok: false, status: 404, text: "That is not there any more." };
     return { ok: false, text: `That did not work (${response.status}). Try again.` };
   };
   const send = (form) => ask(form.action, { method: "POST", body: new FormData(form) });
@@ -49,10 +51,48 @@
 
   const add = (html) => {
     const added = nodes(html);
+    for (const node of added) document.getElementById(node.id)?.remove();
     entries.append(...added);
     entries.dispatchEvent(new CustomEvent("entries:added", { detail: added }));
     return added;
   };
+
+  const streaming = () => entries.querySelector("[data-stream]");
+
+  /* What was said meanwhile, in another tab or on another device. */
+  const catchUp = async () => {
+    const last = [...entries.querySelectorAll("[data-entry]")].pop();
+    if (!last || streaming() || entries.querySelector("[data-newer]")) return;
+    const answer = await ask(`${location.pathname}messages/newer/?message=${last.dataset.entry}`);
+    if (answer.status === 404) location.reload(); // the last message was deleted or said otherwise
+    const news = answer.ok ? nodes(answer.text) : [];
+    const isNew = (node) => node.dataset.entry || node.dataset.stream;
+    if (!last.isConnected || streaming() || !news.some(isNew)) return;
+    retire(news.some((node) => node.dataset.entry) ? undefined : "[data-again], [data-empty]");
+    add(answer.text);
+  };
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
+  /* The browser kept the page as it was left: what it listened to is over. */
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+  /* What is being typed, kept by the browser until it is sent; `store` may be forbidden. */
+  const draft = (storage, key) => ({
+    read: () => {
+      try {
+        return window[storage].getItem(key) || "";
+      } catch {
+        return "";
+      }
+    },
+    write: (text) => {
+      try {
+        if (text) window[storage].setItem(key, text);
+        else window[storage].removeItem(key);
+      } catch {
+        /* the text lives as long as the page */
+      }
+    },
+  });
 
   window.conversation = {
     entries,
@@ -62,7 +102,9 @@
     notify,
     retire,
     add,
+    catchUp,
+    draft,
+    streaming,
     say: (text) => (announce.textContent = text),
-    streaming: () => entries.querySelector("[data-stream]"),
   };
 })();

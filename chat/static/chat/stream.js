@@ -2,11 +2,13 @@
 (() => {
   "use strict";
   const { entries, nodes, say } = window.conversation;
+  const SILENCE_SECONDS = 40; // the server pings every 15
+  const RETRY_SECONDS = 3;
 
   /* The first exchange names the thread. */
   const rename = (title) => {
-    const heading = document.querySelector(".thread-head h1");
-    if (!title || heading.textContent === title) return;
+    const heading = document.querySelector(".thread-head h1"); // none while it is being renamed
+    if (!title || !heading || heading.textContent === title) return;
     heading.textContent = title;
     document.title = `${title} · Twinthread`;
     const link = document.querySelector('.sidebar .thread-link[aria-current="page"] .title');
@@ -22,23 +24,64 @@
     say(`${name} is writing.`);
     entries.dispatchEvent(new Event("reply:begun"));
 
-    const source = new EventSource(reply.dataset.stream);
-    source.addEventListener("message", (event) => {
+    let source, position, timer;
+    const open = () => {
+      source = new EventSource(`${reply.dataset.stream}?from=${position || 0}`);
+      for (const name of ["open", "ping", "message", "end", "title"]) source.addEventListener(name, heard);
+      source.addEventListener("message", more);
+      source.addEventListener("end", end);
+      source.addEventListener("title", (event) => {
+        close();
+        rename(JSON.parse(event.data));
+      });
+      source.addEventListener("error", () => {
+        if (!reply.isConnected) return close(); // only the thread's name was still to come
+        reply.classList.add("broken");
+        /* The browser tries again by itself, unless it was refused. */
+        if (source.readyState === EventSource.CLOSED) again(RETRY_SECONDS);
+      });
+      heard();
+    };
+    const close = () => {
+      source.close();
+      clearTimeout(timer);
+    };
+    const again = (seconds) => {
+      close();
+      timer = setTimeout(reopen, seconds * 1000);
+    };
+    /* The server says something every few seconds; a line may also die without a word. */
+    const heard = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => again(0), SILENCE_SECONDS * 1000);
+    };
+    /* Was it the server that is away for a while, or is the reply not ours to see any more? */
+    const reopen = async () => {
+      const only = new AbortController();
+      const response = await fetch(reply.dataset.stream, { signal: only.signal }).catch(() => null);
+      only.abort();
+      if (response && (response.redirected || response.status === 404)) location.reload();
+      else if (response?.ok) open();
+      else again(RETRY_SECONDS);
+    };
+
+    const more = (event) => {
       waiting.hidden = true;
       reply.classList.remove("broken");
-      const more = JSON.parse(event.data);
-      if (typeof more === "string") {
-        tail.append(more);
+      position = event.lastEventId;
+      const words = JSON.parse(event.data);
+      if (typeof words === "string") {
+        tail.append(words);
         return;
       }
-      const blocks = nodes(more.html);
+      const blocks = nodes(words.html);
       tail.before(...blocks);
-      tail.textContent = more.tail;
+      tail.textContent = words.tail;
       entries.dispatchEvent(new CustomEvent("entries:added", { detail: [reply] }));
-    });
-    source.addEventListener("end", (event) => {
-      source.close();
-      const { status, html, title } = JSON.parse(event.data);
+    };
+    const end = (event) => {
+      const { status, html, title, is_naming: isNaming } = JSON.parse(event.data);
+      if (!isNaming) close();
       rename(title);
       const ended = nodes(html);
       const hadFocus = reply.contains(document.activeElement);
@@ -52,13 +95,9 @@
       entries.dispatchEvent(new CustomEvent("reply:ended", { detail: status }));
       const words = ended[0]?.querySelector(".said, .ending")?.textContent.trim() || "";
       say(status === "complete" ? `${name}: ${words.slice(0, 600)}` : `${name}: the reply was ${status}.`);
-    });
-    source.addEventListener("error", () => {
-      /* The browser tries again by itself, and the server goes on where the words end. */
-      if (source.readyState !== EventSource.CLOSED) reply.classList.add("broken");
-      else setTimeout(() => reply.isConnected && location.reload(), 3000);
-    });
-    addEventListener("pagehide", () => source.close(), { once: true });
+    };
+    open();
+    addEventListener("pagehide", close, { once: true });
   };
 
   const begin = (added) => {

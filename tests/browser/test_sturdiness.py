@@ -1,0 +1,292 @@
+"""What a conversation's page does when its server, its line or its person goes away."""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from chat.models import ChatMessage, Reply
+from tests.browser.test_conversation import DONE, last_reply, say, wait_until_done
+from tests.factories import PASSWORD
+from tests.site import Site, database_url
+from threads.models import Thread
+
+pytestmark = pytest.mark.postgresql
+
+
+def forgive_broken_line(errors: list[str]) -> None:
+    """Take out what Chromium says of a line that the test broke."""
+    errors[:] = [error for error in errors if "net::ERR_" not in error]
+
+
+def test_reply_goes_on_after_a_proxy_that_refused(alice_page: Page) -> None:
+    page = alice_page
+    refusals: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refusals.append(route.request.url)
+        if len(refusals) > 3:
+            route.continue_()
+        else:
+            route.fulfill(status=429, body="not now")
+
+    page.evaluate("window.stays = true")
+    page.route("**/replies/*/stream/**", refuse)
+    say(page, "Slowly words=80 pause=0.1")
+    expect(last_reply(page).locator(".said")).to_contain_text("word1 word2", timeout=DONE)
+    expect(page.locator(".broken")).to_have_count(0)
+    assert page.evaluate("window.stays")
+    wait_until_done(page)
+    assert len(refusals) > 3
+    answer = ChatMessage.objects.get(role="assistant")
+    assert answer.content == "".join(f"word{n} " for n in range(1, 81))
+    expect(last_reply(page).locator(".said")).to_have_text(answer.content.strip())
+
+
+def test_answer_that_was_lost_on_its_way_loses_no_text(
+    alice_page: Page, console_errors: list[str]
+) -> None:
+    page = alice_page
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/messages/", lose)
+    field = page.get_by_label("Your message").last
+    field.fill("Hello words=2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    page.unroute("**/messages/")
+    field.fill("Hello words=2, and more")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("sent before you changed it")
+    expect(field).to_have_value("Hello words=2, and more")
+    field.fill("Hello words=2")
+    page.keyboard.press("Enter")
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    assert ChatMessage.objects.filter(role="user").count() == 1
+    forgive_broken_line(console_errors)
+
+
+def test_double_click_sends_once(alice_page: Page) -> None:
+    page = alice_page
+    page.get_by_label("Your message").last.fill("Hello words=1")
+    page.get_by_role("button", name="Send", exact=True).dblclick()
+    expect(last_reply(page).locator(".said")).to_have_text("word1")
+    wait_until_done(page)
+    assert ChatMessage.objects.filter(role="user").count() == 1
+
+
+def test_tab_that_was_open_catches_up(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Hello words=1")
+    wait_until_done(page)
+    second = page.context.new_page()
+    second.goto(page.url)
+    say(page, "Slowly words=60 pause=0.1")
+    second.get_by_label("Your message").last.fill("Me too words=1")
+    second.keyboard.press("Enter")
+    expect(second.get_by_role("alert")).to_contain_text("A reply is being written")
+    expect(second.locator(".entry.user")).to_have_count(2)
+    expect(last_reply(second).locator(".said")).to_contain_text("word3")
+    second.get_by_role("button", name="Stop the reply").click()
+    wait_until_done(page)
+    expect(last_reply(page)).to_contain_text("You stopped this reply.")
+    expect(second.get_by_label("Your message").last).to_have_value("Me too words=1")
+    wait_until_done(second)
+    second.get_by_label("Your message").last.press("Enter")
+    expect(second.locator(".entry.user")).to_have_count(3)
+    wait_until_done(second)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".entry.user")).to_have_count(3)
+    expect(page.locator("[data-edit]")).to_have_count(1)
+    second.close()
+
+
+def test_new_name_is_shown_when_the_model_has_given_it(alice_page: Page) -> None:
+    page = alice_page
+    page.get_by_role("button", name="New thread").click()
+    page.wait_for_url("**/threads/*/")
+    say(page, "Hello words=2")
+    expect(page.locator("main h1")).to_have_text("A fitting title")
+    expect(page.locator(".sidebar [aria-current=page] .title")).to_have_text("A fitting title")
+
+
+def test_reply_ends_well_while_the_thread_is_being_renamed(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Slowly words=20 pause=0.1")
+    page.locator("main h1").click()
+    page.get_by_label("Your message").last.evaluate("field => field.blur()")
+    page.keyboard.press("r")
+    expect(page.locator(".thread-head [name=title]")).to_be_visible()
+    wait_until_done(page)
+    expect(last_reply(page).locator(".said")).to_contain_text("word20")
+
+
+def test_back_button_shows_the_conversation_as_it_is(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Slowly words=20 pause=0.1")
+    expect(last_reply(page).locator(".said")).to_contain_text("word1")
+    page.goto("/threads/")
+    page.wait_for_timeout(2500)
+    page.go_back()
+    wait_until_done(page)
+    expect(last_reply(page).locator(".said")).to_contain_text("word20")
+    say(page, "More words=1")
+    expect(page.locator(".entry.user")).to_have_count(2)
+
+
+def test_deleting_everything_in_the_middle_leaves_no_error(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Slowly words=50 pause=0.1")
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(last_reply(second).locator(".said")).to_contain_text("word1")
+    page.goto("/account/")
+    page.get_by_text("Delete my account…").click()
+    page.locator("form[action$='/delete/'] [type=password]").fill(PASSWORD)
+    page.locator("form[action$='/delete/'] button").click()
+    page.wait_for_url("**/account/**")
+    expect(second.locator("[data-stream]")).to_have_count(0, timeout=DONE)
+    assert Reply.objects.count() == 0
+    assert Thread.objects.count() == 0
+    second.close()
+
+
+def log_out(page: Page) -> None:
+    page.locator("details.switcher > summary").click()
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/account/log-in/**")
+
+
+def log_in(page: Page) -> None:
+    page.get_by_label("E-mail").fill("alice@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/threads/*/")
+
+
+def test_logged_out_person_finds_the_text_again(alice_page: Page) -> None:
+    page = alice_page
+    say(page, "Hello words=1")
+    wait_until_done(page)
+    page.locator(".entry.user").get_by_label("Edit").click()
+    page.locator("[data-edit] textarea").fill("Said otherwise words=2")
+    page.get_by_label("Your message").last.fill("Not sent yet")
+    second = page.context.new_page()
+    second.goto(page.url)
+    log_out(second)
+    log_in(second)
+    page.get_by_label("Your message").last.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("You logged in or out")
+    log_out(second)
+    second.close()
+    place = page.url
+    page.reload()
+    page.wait_for_url("**/account/log-in/**")
+    log_in(page)
+    page.wait_for_url(place)
+    third = page.context.new_page()
+    third.goto(place)
+    log_out(third)
+    third.close()
+    page.get_by_label("Your message").last.press("Enter")
+    page.wait_for_url("**/account/log-in/**")
+    log_in(page)
+    page.wait_for_url(place)
+    expect(page.get_by_label("Your message").last).to_have_value("Not sent yet")
+    page.locator(".entry.user").get_by_label("Edit").click()
+    expect(page.locator("[data-edit] textarea")).to_have_value("Said otherwise words=2")
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".entry.user").get_by_label("Edit").click()
+    expect(page.locator("[data-edit] textarea")).to_have_value("Hello words=1")
+
+
+def test_too_long_a_message_is_refused_whole(alice_page: Page) -> None:
+    page = alice_page
+    field = page.get_by_label("Your message").last
+    long = "word " * 200_000
+    field.fill(long)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("100,000 characters at most")
+    assert len(field.input_value()) == len(long)
+    field.fill(" \n ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".entry.user")).to_have_count(0)
+    fits = ("x" * 99 + "\n") * 999 + "x" * 100
+    field.fill(fits)
+    page.keyboard.press("Enter")
+    expect(page.locator(".entry.user")).to_have_count(1)
+    wait_until_done(page)
+    assert ChatMessage.objects.get(role="user").content == fits
+
+
+def test_scrolling_up_ten_thousand_messages_does_not_jump(alice_page: Page) -> None:
+    page = alice_page
+    thread = Thread.objects.get(pk=uuid.UUID(page.url.rstrip("/").rpartition("/")[2]))
+    ChatMessage.objects.bulk_create(
+        (
+            ChatMessage(
+                user=thread.user,
+                thread=thread,
+                role=("user", "assistant")[n % 2],
+                content=f"Number {n}\n\n" + "long " * (n * 7 % 90),
+            )
+            for n in range(10_000)
+        ),
+        batch_size=2000,
+    )
+    page.reload()
+    expect(page.locator(".said", has_text="Number 9999")).to_be_in_viewport()
+    for _ in range(5):
+        count = page.locator(".entry").count()
+        # A message in view, and how far it moves when older ones come in above it.
+        moved = page.evaluate(
+            """async () => {
+                scrollTo(0, 700);
+                const inView = [...document.querySelectorAll("[data-entry]")]
+                    .find((one) => one.getBoundingClientRect().bottom > 100);
+                const before = inView.getBoundingClientRect().top;
+                const count = document.querySelectorAll("[data-entry]").length;
+                while (document.querySelectorAll("[data-entry]").length === count)
+                    await new Promise(requestAnimationFrame);
+                for (let frame = 0; frame < 5; frame += 1) await new Promise(requestAnimationFrame);
+                return inView.getBoundingClientRect().top - before;
+            }"""
+        )
+        assert abs(moved) < 2
+        assert page.locator(".entry").count() == count + 40
+
+
+@pytest.fixture
+def own_site(
+    collected: Path, site_environment: dict[str, str], transactional_db: None, tmp_path: Path
+) -> Iterator[Site]:
+    """Serve a site that the test may kill."""
+    site = Site(tmp_path / "log", {"STATIC_ROOT": str(collected)} | site_environment)
+    site.start(database_url())
+    yield site
+    site.stop(seconds=60)
+
+
+def test_page_outlives_a_killed_worker(
+    own_site: Site, alice_page: Page, console_errors: list[str]
+) -> None:
+    page = alice_page
+    path = page.url.partition("/threads")[2]
+    page.goto(f"{own_site.url}/threads{path}")
+    say(page, "Slowly words=600 pause=0.1")
+    expect(last_reply(page).locator(".said")).to_contain_text("word15")
+    (worker,) = own_site.worker_pids()
+    os.kill(worker, signal.SIGKILL)
+    expect(last_reply(page)).to_contain_text("This reply was interrupted", timeout=DONE)
+    expect(last_reply(page).locator(".said")).to_contain_text("word5")
+    ChatMessage.objects.filter(role="user").update(content="words=2")
+    last_reply(page).get_by_role("button", name="Try again").click()
+    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    forgive_broken_line(console_errors)
