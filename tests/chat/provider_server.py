@@ -51,6 +51,7 @@ class ProviderServer:
     texts: dict[str, str] = field(default_factory=dict)
     raws: dict[str, list[bytes]] = field(default_factory=dict)  # whole answers, part by part
     port: int = 0
+    list_wait: float = 0.0  # seconds before the list of models
 
     @property
     def url(self) -> str:
@@ -100,6 +101,7 @@ class ProviderServer:
                 key = re.search(rb"(?i)authorization: bearer (\S+)", head)
                 self.keys.append(key[1].decode() if key else "")
                 if head.startswith(b"GET"):
+                    await asyncio.sleep(self.list_wait)
                     data = [
                         {"id": name, "object": "model"} | SIZES.get(name, {}) for name in MODELS
                     ]

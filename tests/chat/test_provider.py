@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -86,6 +87,33 @@ def test_models_are_listed_and_remembered(provider: ProviderServer, settings: An
     assert len(provider.keys) == before
     assert offers.context_tokens("large-model") == 32_000
     assert offers.context_tokens("small-model") == settings.OPENAI_CONTEXT_TOKENS
+
+
+def test_slow_list_is_waited_for_a_little_and_shown_once_it_is_there(
+    provider: ProviderServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offers, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(provider, "list_wait", 1.0)
+    settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-slow"
+    begin = time.monotonic()
+    assert asyncio.run(offers.listed()) == []
+    assert time.monotonic() - begin < 0.9
+    before = len(provider.keys)
+    time.sleep(1.5)
+    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    assert len(provider.keys) <= before + 1
+
+
+def test_old_list_is_shown_while_the_new_one_is_on_its_way(
+    provider: ProviderServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offers, "FRESH_SECONDS", 0)
+    settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-old"
+    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    monkeypatch.setattr(provider, "list_wait", 1.0)
+    begin = time.monotonic()
+    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    assert time.monotonic() - begin < 0.9
 
 
 def test_server_that_is_away_offers_nothing(settings: Any) -> None:
