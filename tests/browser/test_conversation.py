@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from chat.models import ChatMessage, Reply
-from tests.chat.attacks import ATTACKS
+from tests.chat.attacks import ATTACKS, RUN
 from tests.chat.provider_server import ProviderServer
 
 pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_streaming.py
@@ -203,6 +203,12 @@ def test_markdown_attacks_run_nothing_and_fetch_nothing(
     assert [link for link in links if not re.match("(https?://|mailto:)|$", link)] == []
     assert page.locator(".entry.assistant .said :is(img, script, svg, iframe, style)").count() == 0
     page.mouse.move(600, 400)
+    page.reload()
+    page.get_by_role("button", name="New thread").click()
+    page.wait_for_url("**/threads/*/")
+    page.evaluate("window.attacked = 0")
+    say(page, f"<img src=x onerror='{RUN}'><script>{RUN}</script> text=attacks")
+    wait_until_done(page)
     assert page.evaluate("window.attacked") == 0
     assert fetched == []
     assert page.evaluate("window.violations") == []

@@ -26,6 +26,8 @@ class Found(HTMLParser):
 def test_attack_leaves_only_harmless_tags(attack: str) -> None:
     for tag, attributes in Found(markdown.render(attack)).tags:
         assert tag in markdown.TAGS
+        for name in (attributes.get("class") or "").split():
+            assert re.fullmatch("code|language|plain|err|[a-z]{1,2}[0-9]?", name)
         assert set(attributes) <= {"href", "title", "rel", "target", "class", "start"}
         if address := attributes.get("href"):
             assert re.match("(https?|mailto):", address)
