@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,12 +109,17 @@ def _ask() -> list[Offer]:
     )
     try:
         with client:
-            answer = client.models.list().data or []
-    except (openai.OpenAIError, ValueError, AttributeError):  # the last: it is no list at all
+            return read(json.loads(client.models.with_raw_response.list().content))
+    except (openai.OpenAIError, ValueError, RecursionError):
         return []
+
+
+def read(answer: object) -> list[Offer]:
+    """Return the models of a list, by name; what is no list holds none."""
+    rows = answer.get("data") if isinstance(answer, dict) else answer  # Together's is bare
     found = []
-    for model in answer:
-        extra = model.model_extra or {}
-        sizes = [extra[field] for field in CONTEXT_FIELDS if isinstance(extra.get(field), int)]
-        found.append(Offer(model.id, sizes[0] if sizes else None))
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and isinstance(name := row.get("id"), str):
+            sizes = [row[field] for field in CONTEXT_FIELDS if isinstance(row.get(field), int)]
+            found.append(Offer(name, sizes[0] if sizes else None))
     return sorted(found, key=lambda offer: offer.name)

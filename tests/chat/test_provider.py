@@ -10,6 +10,7 @@ import pytest
 
 from chat import characters, offers, provider, titles
 from chat.failures import REMEDIES, Failure
+from chat.offers import Offer
 from chat.provider import Piece, ProviderError
 from tests.chat.provider_server import MODELS, ProviderServer
 
@@ -87,6 +88,21 @@ def test_models_are_listed_and_remembered(provider: ProviderServer, settings: An
     assert len(provider.keys) == before
     assert offers.context_tokens("large-model") == 32_000
     assert offers.context_tokens("small-model") == settings.OPENAI_CONTEXT_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"data": [{"id": "b"}, {"id": "a", "max_model_len": 9}]}, [Offer("a", 9), Offer("b")]),
+        ([{"id": "a", "context_length": "9"}], [Offer("a")]),
+        ({"data": ["a", {"id": 1}, {"name": "b"}, None]}, []),
+        ({"data": None}, []),
+        ({"error": "no"}, []),
+        ("<html>", []),
+    ],
+)
+def test_list_is_read_whatever_is_in_it(answer: object, found: list[Offer]) -> None:
+    assert offers.read(answer) == found
 
 
 def test_slow_list_is_waited_for_a_little_and_shown_once_it_is_there(
