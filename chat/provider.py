@@ -43,6 +43,8 @@ TOO_LONG = re.compile(
 )
 # How servers name a model they do not have; without it a 404 is about the address.
 NO_MODEL = re.compile(r"model", re.IGNORECASE)
+# The servers that refused to be asked for token counts.
+_uncounted: set[str] = set()
 NO_MONEY = {"insufficient_quota", "insufficient_balance"}
 
 
@@ -105,6 +107,21 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
         ProviderError: Also after some of it has come, and when the stream ends without
             saying why: then what came may not be all.
     """
+    server = settings.OPENAI_BASE_URL
+    try:
+        async for piece in _stream(model, messages, counts=server not in _uncounted):
+            yield piece
+    except ProviderError as problem:
+        if server in _uncounted or "stream_options" not in problem.detail:
+            raise
+        _uncounted.add(server)
+        async for piece in _stream(model, messages, counts=False):
+            yield piece
+
+
+async def _stream(
+    model: str, messages: list[ChatCompletionMessageParam], *, counts: bool
+) -> AsyncIterator[Piece]:
     import httpx2  # what openai speaks HTTP with
     import openai
 
@@ -119,7 +136,7 @@ async def stream(*, model: str, messages: list[ChatCompletionMessageParam]) -> A
                 model=model,
                 messages=messages,
                 stream=True,
-                stream_options={"include_usage": True},
+                extra_body={"stream_options": {"include_usage": True}} if counts else None,
             ) as response,
         ):
             kind = response.headers.get("content-type", "").partition(";")[0].strip()

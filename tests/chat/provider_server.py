@@ -29,6 +29,7 @@ class Script:
     status: int = 200  # an HTTP status, instead of a reply
     after: str = "end"  # then: end, cut, drop, stall, length, filter, error
     usage: str = "yes"  # or no: many servers count nothing
+    options: str = "yes"  # or no: the request may ask for no counts
     stamp: str = "no"  # or yes: each word tells when it was sent
     text: str = ""  # what to say, instead of counted words
     raw: str = ""  # what to send instead of all that
@@ -128,8 +129,12 @@ class ProviderServer:
             for part in self.raws[script.raw]:
                 writer.write(part)
                 await writer.drain()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.002)
             raise ConnectionResetError  # nothing follows on this line
+        if script.options == "no" and "stream_options" in request:
+            refusal = {"message": "stream_options: extra inputs are not permitted"}
+            self._answer(writer, 422, {"error": refusal})
+            return
         if script.status != 200:
             error = {"message": f"the model refused with {script.status}", "code": None}
             self._answer(writer, script.status, {"error": error})

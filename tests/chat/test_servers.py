@@ -33,7 +33,11 @@ HALVES = [
     rb'data: {"choices":[{"delta":{"content":"%s"}}]}' % half for half in (rb"\ud83d", rb"\ude00")
 ]
 WHOLE = [
-    ("bytes", [STREAM, *(bytes([byte]) for byte in SMILE), STOP, DONE], "Grüße 😀 日本 "),
+    (
+        "bytes",
+        [STREAM, *(SMILE[at : at + 5] for at in range(0, len(SMILE), 5)), STOP, DONE],
+        "Grüße 😀 日本 ",
+    ),
     ("halves", [STREAM, HALVES[0] + b"\n\n", HALVES[1] + b"\n\n", STOP, DONE], "😀"),
     ("comments", [STREAM, b": wait\n\n", b": wait\r\n\r\n", word("Hi"), b":\n\n", STOP], "Hi"),
     ("returns", [STREAM, (word("Hi") + STOP + DONE).replace(b"\n", b"\r\n")], "Hi"),
@@ -158,3 +162,14 @@ def test_wait_that_was_asked_for_is_told(site: Site, provider: ProviderServer) -
     (end,) = visitor.follow(reply.pk)
     assert "It asked for 1 second." in end.data["html"]
     assert "Details: 503 overloaded" in end.data["html"]
+
+
+def test_server_that_counts_no_tokens_is_not_asked_to(site: Site, provider: ProviderServer) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = site.log_in(alice)
+    reply = say(visitor, thread, "Hello options=no words=2 usage=no")
+    list(visitor.follow(reply.pk))
+    reply.refresh_from_db()
+    assert (reply.status, reply.prompt_tokens) == ("complete", None)
+    assert thread.messages.get(role="assistant").content == "word1 word2 "
