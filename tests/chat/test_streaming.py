@@ -193,10 +193,10 @@ def test_threads_new_name_follows_the_end(site: Site) -> None:
     alice = make_user()
     thread = make_thread(alice, "New thread", title_is_automatic=True)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello words=2 pause=0.3")
+    reply = say(visitor, thread, "Hello words=3 pause=1")
     events = [(event.name, event.data) for event in visitor.follow(reply.pk) if event.name]
     assert [name for name, _ in events] == ["end", "title"]
-    assert events[0][1]["title"] == "Hello words=2 pause=0.3"
+    assert events[0][1]["title"] in {"Hello words=3 pause=1", "A fitting title"}
     assert events[1][1] == "A fitting title"
 
 
