@@ -54,8 +54,9 @@ async def follow(
     ended = await engine.in_database(_ended, reply_id, render_end)
     if ended is None:
         return
-    yield event(ended | {"is_naming": live is not None}, name="end")
-    if live and live.task:
+    is_naming = live is not None and ended["status"] == Reply.Status.COMPLETE
+    yield event(ended | {"is_naming": is_naming}, name="end")
+    if live and live.task and is_naming:
         # Perhaps it has its name by now, but not in time for what was just sent.
         await asyncio.wait([live.task], timeout=NAMING_SECONDS)
         yield event(await engine.in_database(_title, reply_id), name="title")
