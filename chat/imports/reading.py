@@ -3,7 +3,6 @@
 import codecs
 import datetime
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import IO, Any, NoReturn
@@ -13,6 +12,9 @@ from typing import IO, Any, NoReturn
 LARGEST_FILE = 1_000_000_000
 LARGEST_VALUE = 32_000_000
 PIECE = 256 * 1024
+# More seconds than any year before 3000 has since 1970: the number counts something smaller.
+FAR = 32_503_680_000
+UTC = datetime.UTC
 BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -154,11 +156,34 @@ def text(value: Any, what: str, longest: int | None = None) -> str:
 
 
 def moment(value: Any) -> datetime.datetime | None:
-    """Return seconds since 1970 as a moment; None for anything else or far off."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """Return the moment another program wrote; None for anything else or far off.
+
+    Seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or its digits,
+    or ISO 8601; without a time zone, UTC.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return _iso(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        found = datetime.datetime.fromtimestamp(value, datetime.UTC)
+        seconds = float(value)
+        for _ in range(3):
+            seconds /= 1_000 if seconds > FAR else 1
+        return _near(datetime.datetime.fromtimestamp(seconds, UTC))
     except (OverflowError, OSError, ValueError):
         return None
-    return found if found.year > 1969 else None
+
+
+def _iso(written: str) -> datetime.datetime | None:
+    try:
+        found = datetime.datetime.fromisoformat(written)
+        return _near(found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
+    except (OverflowError, ValueError):
+        return None
+
+
+def _near(found: datetime.datetime) -> datetime.datetime | None:
+    return found if 1969 < found.year < 3000 else None

@@ -1,18 +1,23 @@
 """Reads our own archive, docs/export-format.md. What is not as written there is refused."""
 
 import datetime
+import math
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from chat.export.formats import FORMAT, VERSION
+from chat.failures import Failure
 from chat.imports.items import Item, Kind
 from chat.imports.reading import JSONStream, RefusedError, mapping, text
 from chat.models import ChatMessage, Reply
 
 COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 STATUSES = set(Reply.Status.values) - {"streaming"}
+# How deep metadata may be nested: far more than anything that writes it does, and less than
+# what any reader of JSON gives up at.
+DEEPEST = 50
 Check = Callable[[Any, str], Any]
 
 
@@ -74,26 +79,33 @@ def one_of(*allowed: str) -> Check:
 
     def check(value: Any, what: str) -> str:
         if value not in allowed:
-            raise RefusedError(f"{what} is none of {', '.join(sorted(allowed))}.")
+            raise RefusedError(f"{what} is none of {', '.join(sorted(filter(None, allowed)))}.")
         return str(value)
 
     return check
 
 
 def document(value: Any, what: str) -> dict[str, Any]:
-    """Return an object whose texts a database can hold."""
-    pending: list[Any] = [mapping(value, what)]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, dict):
-            pending += [*part.keys(), *part.values()]
-        elif isinstance(part, list):
-            pending += part
-        elif isinstance(part, str):
-            text(part, what)
-    return dict(value)
+    """Return an object that a database can hold, and that can be read again from there."""
+    parts: list[Any] = [mapping(value, what)]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for part in parts:
+            if isinstance(part, dict):
+                inner += [*part.keys(), *part.values()]
+            elif isinstance(part, list):
+                inner += part
+            elif isinstance(part, str):
+                text(part, what)
+            elif isinstance(part, float) and not math.isfinite(part):
+                raise RefusedError(f"{what} holds a number that is too large.")
+        if not inner:
+            return dict(value)
+        parts = inner
+    raise RefusedError(f"{what} is nested too deeply.")
 
 
+HEAD = ("format", "version")
 ROLES = one_of(*ChatMessage.Role.values)
 LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
     "personas": (
@@ -156,7 +168,7 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "text": text,
             "prompt_tokens": optional(number),
             "completion_tokens": optional(number),
-            "failure": at_most(20),
+            "failure": one_of("", *Failure.values),
             "error": text,
             "created_at": when,
             "updated_at": when,
@@ -171,14 +183,15 @@ def stream(source: JSONStream) -> Iterator[Item]:
     for name in source.members():
         if name in seen:
             raise RefusedError(f"The file holds “{name}” twice.")
-        seen.append(name)
+        if name in HEAD or name in LISTS:
+            seen.append(name)
         if name in LISTS:
             _in_order(seen)
             yield from rows(name, source.elements())
         else:
             check_head(name, source.value())
     source.end()
-    missing = [name for name in ("format", "version", *LISTS) if name not in seen]
+    missing = [name for name in (*HEAD, *LISTS) if name not in seen]
     if missing:
         raise RefusedError(f"The file is not complete: {', '.join(missing)} is missing.")
 
@@ -187,8 +200,9 @@ def check_head(name: str, value: Any) -> None:
     """Refuse an archive of another program or a later version."""
     if name == "format" and value != FORMAT:
         raise RefusedError("The file is not a Twinthread export.")
-    if name == "version" and value != VERSION:
-        raise RefusedError(f"The file is of version {value}; this site reads version {VERSION}.")
+    if name == "version" and (type(value) is not int or value != VERSION):
+        which = f"version {value}" if type(value) is int else "no version that is a number"
+        raise RefusedError(f"The file is of {which:.40}; this site reads version {VERSION}.")
 
 
 def rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
