@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import uuid
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from django.db import IntegrityError, connections, models, transaction
+from django.db import DataError, IntegrityError, OperationalError, connections, models, transaction
 
+from chat.imports.account import Account
 from chat.imports.files import read
 from chat.imports.items import Item, Kind, LeftOut
 from chat.imports.reading import RefusedError
+from chat.imports.report import Report
+from chat.imports.seen import Seen
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
 from threads.models import Thread
@@ -21,8 +23,9 @@ from threads.models import Thread
 if TYPE_CHECKING:
     from users.models import User
 
-# Rows written, or looked for, in one statement.
+# Rows written, or looked for, in one statement, and about how many characters of them at most.
 BATCH = 500
+WAITING = 8_000_000
 MODELS: dict[Kind, type[models.Model]] = {
     "persona": Persona,
     "thread": Thread,
@@ -38,56 +41,51 @@ OWNER: dict[Kind, str] = {
     "version": "message__user",
     "reply": "thread__user",
 }
-
-
-@dataclass
-class Report:
-    """What an import did, or would do.
-
-    Attributes:
-        added: How many rows of each kind were not there before.
-        known: How many were there already, from an earlier import or from the start.
-        left_out: What was not taken in, by reason.
-    """
-
-    added: Counter[str] = field(default_factory=Counter)
-    known: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-
-    def __bool__(self) -> bool:
-        return self.added.total() > 0
-
-    def omissions(self) -> list[tuple[str, int]]:
-        """Return each reason and how many things were left out for it."""
-        return self.left_out.most_common()
-
-    def counts(self) -> list[tuple[str, int, int]]:
-        """Return a name, the new ones and the known ones of each kind the file holds."""
-        names = {"persona": "Personas", "thread": "Threads", "message": "Messages"}
-        names |= {"version": "Earlier wordings", "reply": "Records of answers"}
-        return [
-            (name, self.added[kind], self.known[kind])
-            for kind, name in names.items()
-            if self.added[kind] or self.known[kind]
-        ]
+# The fields that refer to a message.
+MESSAGES = ("message", "question", "answer")
+BUSY = "The database is busy with somebody else's import. Try it again."
 
 
 def preview(user: User, file: IO[bytes], size: int, using: str = "default") -> Report:
     """Return what importing the file would add; raise RefusedError for a file that cannot be."""
-    return Loader(user, using, writing=False).load(read(file, size))
+    seen = Seen()
+    try:
+        return Loader(user, using, seen).load(read(file, size))
+    finally:
+        seen.close()
 
 
 def import_file(user: User, file: IO[bytes], size: int, using: str = "default") -> Report:
     """Add what the file holds to the account: all of it, or, if it is refused, nothing."""
     try:
         with transaction.atomic(using):
-            return Loader(user, using, writing=True).load(read(file, size))
+            _wait_for_other_imports(user, using)
+            return Loader(user, using).load(read(file, size))
     except IntegrityError:
         raise RefusedError("The account changed during the import. Try it again.") from None
+    except DataError:
+        raise RefusedError("The file holds something that the database does not take.") from None
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        raise RefusedError(BUSY) from None
+
+
+def _wait_for_other_imports(user: User, using: str) -> None:
+    """Let one import into an account follow the other: the second finds every row there.
+
+    On SQLite a transaction has waited for every other already when it begins.
+    """
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"import:{user.pk}"]
+            )
 
 
 class Loader:
-    """Takes items in, batch by batch.
+    """Takes items in, batch by batch; with `seen` it writes nothing and only counts.
 
     A row's new id follows from the account and from what the row is called in its file, so
     that importing a file twice finds every row there. Ids of our own archives keep their
@@ -95,17 +93,17 @@ class Loader:
     this account already, under its own id, stays the one it is.
     """
 
-    def __init__(self, user: User, using: str, *, writing: bool) -> None:
+    def __init__(self, user: User, using: str, seen: Seen | None = None) -> None:
         self.user = user
         self.using = using
         self.connection = connections[using]
-        self.writing = writing
+        self.seen = seen
+        self.account = Account(user, using)
         self.report = Report()
         self.pending: list[Item] = []
+        self.waiting = 0
         self.keys: dict[Kind, dict[str, uuid.UUID]] = {"persona": {}, "thread": {}}
-        self.had_personas = Persona.objects.using(using).filter(user=user).exists()
-        general = Thread.objects.using(using).filter(user=user, is_general=True).first()
-        self.general = general.pk if general else None
+        self.restored: set[uuid.UUID] = set()
         self.active: uuid.UUID | None = None
         self.seen_general = False
 
@@ -115,52 +113,76 @@ class Loader:
             if isinstance(item, LeftOut):
                 self.report.left_out[item.reason] += 1
                 continue
-            if self.pending and (self.pending[0].kind != item.kind or len(self.pending) == BATCH):
+            full = len(self.pending) == BATCH or self.waiting > WAITING
+            if self.pending and (self.pending[0].kind != item.kind or full):
                 self.flush()
             self.pending.append(item)
+            self.waiting += sum(len(part) for part in item.row.values() if isinstance(part, str))
         self.flush()
-        if self.writing and not self.had_personas and self.keys["persona"]:
-            # The database makes a first persona active; the file may say otherwise.
-            personas = Persona.objects.using(self.using).filter(user=self.user)
-            personas.update(is_active=False)
-            if self.active:
-                personas.filter(pk=self.active).update(is_active=True)
+        if self.seen is None and self.keys["persona"]:
+            self.account.take_personas(set(self.keys["persona"].values()), self.active)
         return self.report
 
     def flush(self) -> None:
         """Write what is pending: rows of one kind."""
-        items, self.pending = self.pending, []
+        items, self.pending, self.waiting = self.pending, [], 0
         if not items:
             return
         kind = items[0].kind
         found = self.resolve(kind, [item.key for item in items])
+        named = [item.row[field] for item in items for field in MESSAGES if item.row.get(field)]
+        messages = self.resolve("message", named)
         rows: dict[uuid.UUID, dict[str, Any]] = {}
+        there: list[uuid.UUID] = []
         for item in items:
             key, known = found[item.key]
-            row = self.row(item)
+            row = self.row(item, messages)
             if kind == "thread" and row.get("is_general"):
-                key, known = self.place_general(key, known)
+                key, known = self.place_general(key, known, row)
             if kind in self.keys:
                 self.keys[kind][item.key] = key
             if kind == "persona" and row.get("is_active"):
                 self.active = self.active or key
                 row["is_active"] = False
             if known or key in rows:
-                self.report.known[kind] += 1
+                there.append(key)
             else:
                 rows[key] = {"id": key} | row
+        self.report.known[kind] += len(there)
         self.report.added[kind] += len(rows)
-        if self.writing and rows:
+        self.restore(kind, there)
+        if self.seen is not None:
+            self.seen.add(kind, rows)
+        elif rows:
             self.insert(MODELS[kind], list(rows.values()))
 
-    def place_general(self, key: uuid.UUID, known: bool) -> tuple[uuid.UUID, bool]:
+    def place_general(
+        self, key: uuid.UUID, known: bool, row: dict[str, Any]
+    ) -> tuple[uuid.UUID, bool]:
         """Return the General thread to use: there is one a person."""
         if self.seen_general:
             raise RefusedError("The file holds more than one General thread.")
         self.seen_general = True
-        return (self.general, True) if self.general else (key, known)
+        general = self.account.general
+        if known or general is None:
+            return key, known
+        if self.seen is None and self.account.is_new:
+            self.account.threads.filter(pk=general).update(**row)
+        return general, True
 
-    def row(self, item: Item) -> dict[str, Any]:
+    def restore(self, kind: Kind, there: Collection[uuid.UUID]) -> None:
+        """Bring back the deleted threads that are in the file, or hold a message of it."""
+        path = {"thread": "pk__in", "message": "messages__in"}.get(kind)
+        if not path or not there:
+            return
+        deleted = Thread.objects.using(self.using).filter(deleted_at__isnull=False, user=self.user)
+        found = set(deleted.filter(**{path: there}).values_list("pk", flat=True))
+        if self.seen is None:
+            deleted.filter(pk__in=found).update(deleted_at=None)
+        self.restored |= found
+        self.report.restored = len(self.restored)
+
+    def row(self, item: Item, messages: dict[str, tuple[uuid.UUID, bool]]) -> dict[str, Any]:
         """Return an item's values, its references turned into keys of this account."""
         row = dict(item.row)
         if item.kind in {"persona", "thread", "message"}:
@@ -173,29 +195,22 @@ class Loader:
                         f"A {item.kind} belongs to a {name} that is not in the file."
                     )
                 row[name] = reference
-        messages = [n for n in ("message", "question", "answer") if row.get(n) is not None]
-        if messages:
-            found = self.resolve("message", [row[name] for name in messages])
-            for name in messages:
-                key, known = found[row[name]]
-                if self.writing and not known:
+        for name in MESSAGES:
+            if row.get(name) is not None:
+                row[name], known = messages[row[name]]
+                if not known:
                     raise RefusedError(
                         f"A {item.kind} belongs to a message that is not in the file."
                     )
-                row[name] = key
         return row
 
     def resolve(self, kind: Kind, names: list[str]) -> dict[str, tuple[uuid.UUID, bool]]:
         """Return the id of each row in this account, and whether the row is there."""
+        if not names:
+            return {}
         own = {name: key for name in names if (key := _as_uuid(name))}
         new = {name: self.new_key(kind, name, own.get(name)) for name in names}
-        wanted = {*own.values(), *new.values()}
-        owners: dict[uuid.UUID, Any] = dict(
-            MODELS[kind]
-            ._default_manager.using(self.using)
-            .filter(pk__in=wanted)
-            .values_list("pk", OWNER[kind])
-        )
+        owners = self.owners(kind, list({*own.values(), *new.values()}))
         found: dict[str, tuple[uuid.UUID, bool]] = {}
         for name in names:
             key = new[name]
@@ -206,6 +221,16 @@ class Loader:
                 raise RefusedError("An id in the file is taken. Export the file anew.")
             found[name] = (key, key in owners)
         return found
+
+    def owners(self, kind: Kind, keys: list[uuid.UUID]) -> dict[uuid.UUID, Any]:
+        """Return the owner of each of the rows that are there."""
+        rows = MODELS[kind]._default_manager.using(self.using)
+        owners: dict[uuid.UUID, Any] = {}
+        for some in _parts(keys, 2 * BATCH):
+            owners.update(rows.filter(pk__in=some).values_list("pk", OWNER[kind]))
+            if self.seen is not None:
+                owners.update(dict.fromkeys(self.seen.among(kind, some), self.user.pk))
+        return owners
 
     def new_key(self, kind: Kind, name: str, own: uuid.UUID | None) -> uuid.UUID:
         """Return the id that a row of this name has in this account."""
@@ -234,6 +259,10 @@ class Loader:
                     f" VALUES {', '.join([one] * len(alike))}",
                     values,
                 )
+
+
+def _parts(keys: list[uuid.UUID], size: int) -> Iterator[list[uuid.UUID]]:
+    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def _as_uuid(name: str) -> uuid.UUID | None:

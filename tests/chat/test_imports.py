@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from chat.export.archive import export
 from chat.export.source import Source
 from chat.imports import files, reading
-from chat.imports.loading import Report, import_file, preview
+from chat.imports.loading import import_file, preview
 from chat.imports.reading import RefusedError
+from chat.imports.report import Report
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
 from tests.factories import make_message, make_persona, make_thread, make_user
@@ -382,10 +383,16 @@ def test_what_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_nothing_that_can_be_uploaded_is_an_error_or_comes_in_by_half(data: Any) -> None:
+def test_nothing_that_can_be_uploaded_is_an_error_or_comes_in_by_half(
+    client: Client, data: Any
+) -> None:
     User.objects.all().delete()
     alice = quick_user("alice")
-    make_message(make_thread(alice, persona=make_persona(alice)))
+    thread = make_thread(alice, persona=make_persona(alice, metadata={"a": ["b", 1]}))
+    message = make_message(thread)
+    now = message.created_at
+    MessageVersion.objects.create(message=message, role="user", content="was", written_at=now)
+    Reply.objects.create(thread=thread, question=message, voice="twin", status="failed")
     bob = quick_user("bob")
     starts = [exported(alice), as_bytes(CHATGPT), as_bytes(OPENWEBUI), as_bytes(CARD)]
     starts += [png(as_bytes(CARD)), zipped(conversations__json=as_bytes(CHATGPT))]
@@ -401,17 +408,27 @@ def test_nothing_that_can_be_uploaded_is_an_error_or_comes_in_by_half(data: Any)
         else:
             del raw[place : place + data.draw(st.integers(1, 40))]
     before = everything()
+    expected: Report | str
+    told: Report | str
     try:
-        expected = preview(bob, io.BytesIO(raw), len(raw)).added
-    except RefusedError:
-        expected = None
+        expected = preview(bob, io.BytesIO(raw), len(raw))
+    except RefusedError as refusal:
+        expected = str(refusal)
     assert everything() == before
     try:
-        report = take_in(bob, bytes(raw))
-    except RefusedError:
+        told = take_in(bob, bytes(raw))
+    except RefusedError as refusal:
+        told = str(refusal)
         assert everything() == before
-    else:
-        assert report.added == expected
+    assert told == expected
+    client.force_login(bob)
+    pages = [thread.get_absolute_url() for thread in Thread.objects.filter(user=bob)[:1]]
+    for page in ("/search/?q=a", "/threads/", "/personas/", *pages):
+        assert client.get(page).status_code == 200
+    json.loads(exported(bob))
+
+
+ODD_KEYS = ["", "\0", "\ud800", "a", "id", "é" * 300, "mapping", "chat", "messages", "history"]
 
 
 def mangled(data: Any, value: Any) -> Any:
@@ -420,13 +437,24 @@ def mangled(data: Any, value: Any) -> Any:
         keys = list(value) if isinstance(value, dict) else range(len(value))
         key = data.draw(st.sampled_from(list(keys)))
         value[key] = mangled(data, value[key])
+        if isinstance(value, dict) and not data.draw(st.integers(0, 5)):
+            value[data.draw(st.sampled_from(ODD_KEYS))] = value.pop(key)
+        elif isinstance(value, list) and not data.draw(st.integers(0, 5)):
+            value.append(copy.deepcopy(value[key]))
         return value
     odd: list[Any] = [
         None,
         True,
         -1,
+        0,
+        1.5,
         1e300,
         10**30,
+        float("inf"),
+        253402300799.9,
+        "9999-12-31T23:59:59-23:00",
+        "0001-01-01T00:00:00+23:00",
+        "1e400",
         "",
         "\ud800",
         "\0",

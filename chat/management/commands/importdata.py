@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chat.imports.loading import Report, import_file, preview
+from chat.imports.loading import import_file, preview
 from chat.imports.reading import RefusedError
+from chat.imports.report import Report
 from users.models import User
 
 
@@ -49,5 +50,7 @@ class Command(BaseCommand):
         """Say what was added, what was there, and what was left out."""
         for name, added, known in report.counts():
             self.stdout.write(f"{name}: {added:,} {verb}, {known:,} there already.")
+        if report.restored:
+            self.stdout.write(f"Deleted threads brought back: {report.restored:,}.")
         for reason, count in report.left_out.items():
             self.stdout.write(f"Left out: {count:,} × {reason}.")

@@ -1,0 +1,125 @@
+"""What an import makes of what is in the account already."""
+
+import datetime
+import io
+import json
+import threading
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from chat.imports.loading import preview
+from chat.models import ChatMessage
+from personas.models import Persona
+from tests.chat.test_imports import exported, neutral, quick_user, take_in
+from tests.factories import make_message, make_persona, make_thread
+from threads.joining import sign_up
+from threads.models import Thread
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+WHEN = datetime.datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=datetime.UTC)
+
+
+def joined(name: str) -> User:
+    """Return somebody who has just signed up."""
+    return sign_up(email=f"{name}@example.com", password="correct horse", name=name)
+
+
+def lived_in() -> User:
+    """Return somebody with every kind of row in every state."""
+    alice = joined("alice")
+    general = Thread.objects.get(user=alice)
+    second = make_persona(alice, "Second", metadata={"tone": "dry"}, description="Other")
+    Persona.objects.filter(pk=second.pk).update(is_active=True)
+    Thread.objects.filter(pk=general.pk).update(
+        title="All the rest", description="Odds", pinned_at=WHEN, persona=second, model="m"
+    )
+    make_message(general, "for General")
+    make_message(make_thread(alice, "Archived", archived_at=WHEN), "old", role="assistant")
+    return alice
+
+
+@pytest.mark.parametrize("name", ["json", "zip"])
+def test_moving_into_an_account_just_signed_up_loses_nothing_and_leaves_nothing_over(
+    name: str,
+) -> None:
+    alice, bob = lived_in(), joined("bob")
+    data = exported(alice, name)
+    shown = preview(bob, io.BytesIO(data), len(data))
+    assert shown == take_in(bob, data)
+    assert neutral(exported(bob)) == neutral(exported(alice))
+    before = [*Persona.objects.values_list("pk"), *Thread.objects.values_list("pk")]
+    assert not take_in(bob, data)
+    assert [*Persona.objects.values_list("pk"), *Thread.objects.values_list("pk")] == before
+
+
+def test_account_in_use_keeps_its_general_thread_and_its_active_persona() -> None:
+    alice, bob = lived_in(), joined("bob")
+    make_message(Thread.objects.get(user=bob), "hello")
+    take_in(bob, exported(alice))
+    general = Thread.objects.get(user=bob, is_general=True)
+    assert (general.title, general.message_count) == ("General", 2)
+    active = list(Persona.objects.for_user(bob).values_list("name", "is_active"))
+    assert active == [("alice", False), ("Second", False), ("bob", True)]
+
+
+def test_own_archive_taken_in_again_leaves_a_new_account_as_it_is() -> None:
+    alice = joined("alice")
+    before = neutral(exported(alice))
+    assert not take_in(alice, exported(alice))
+    assert neutral(exported(alice)) == before
+
+
+def test_deleted_threads_come_back_and_the_report_says_so() -> None:
+    alice = quick_user("alice")
+    kept, gone = make_thread(alice), make_thread(alice, "Gone")
+    make_message(kept, "kept")
+    make_message(gone, "gone")
+    data = exported(alice)
+    Thread.objects.filter(pk=gone.pk).update(deleted_at=WHEN)
+    shown = preview(alice, io.BytesIO(data), len(data))
+    assert Thread.objects.get(pk=gone.pk).deleted_at == WHEN
+    assert (shown.restored, bool(shown)) == (1, True)
+    assert take_in(alice, data) == shown
+    assert Thread.objects.get(pk=gone.pk).deleted_at is None
+    assert not take_in(alice, data)
+
+
+def test_general_thread_deleted_since_comes_back_with_its_messages() -> None:
+    alice, bob = lived_in(), quick_user("bob")
+    data = exported(alice)
+    take_in(bob, data)
+    Thread.objects.filter(user=bob, is_general=True).update(is_general=False, deleted_at=WHEN)
+    ChatMessage.objects.create(user=bob, role="user", content="makes another General")
+    assert take_in(bob, data).restored == 1
+    assert not Thread.objects.filter(user=bob, deleted_at__isnull=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_one_file_at_once_add_it_once_and_both_say_so() -> None:
+    alice, bob = lived_in(), joined("bob")
+    data = exported(alice)
+    reports: list[Any] = []
+    start = threading.Barrier(2)
+
+    def run() -> None:
+        start.wait()
+        try:
+            reports.append(take_in(bob, data))
+        except Exception as error:
+            reports.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    added = sorted(report.added.total() for report in reports)
+    assert added[0] == 0
+    assert added[1] > 0
+    assert neutral(exported(bob)) == neutral(exported(alice))
+    assert len(json.loads(exported(bob))["messages"]) == 2
