@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -16,16 +17,21 @@ from users.models import User
 
 # Seconds an upload is kept.
 KEPT = 3600
-FOLDER = Path(tempfile.gettempdir(), "twinthread-imports")
+# Each of the machine's users has one: several sites may share its temporary folder.
+FOLDER = Path(tempfile.gettempdir(), f"twinthread-imports-{os.getuid()}")
 
 
 def keep(user: User, upload: UploadedFile[Any]) -> str:
-    """Keep an upload; return what it is asked for again with, by the same person."""
+    """Keep an upload, the last one of this person; return what it is asked for again with.
+
+    Raises:
+        PermissionError: Somebody else of this machine has made the folder.
+    """
     FOLDER.mkdir(mode=0o700, exist_ok=True)
-    for old in FOLDER.iterdir():
-        if old.stat().st_mtime < time.time() - KEPT:
-            old.unlink(missing_ok=True)
-    name = uuid.uuid4().hex
+    if FOLDER.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{FOLDER} belongs to another user of this machine.")
+    _clear(user)
+    name = f"{user.pk.hex}-{uuid.uuid4().hex}"
     with (FOLDER / name).open("xb") as file:
         upload.seek(0)
         shutil.copyfileobj(upload, file)
@@ -40,3 +46,14 @@ def kept(user: User, token: str) -> Path | None:
         return None
     path = FOLDER / name
     return path if owner == str(user.pk) and path.exists() else None
+
+
+def _clear(user: User) -> None:
+    """Delete what this person has uploaded before, and what is old."""
+    for path in FOLDER.iterdir():
+        try:
+            old = path.stat().st_mtime < time.time() - KEPT
+        except FileNotFoundError:  # another worker was faster
+            continue
+        if old or path.name.startswith(user.pk.hex):
+            path.unlink(missing_ok=True)

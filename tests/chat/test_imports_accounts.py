@@ -3,12 +3,16 @@
 import datetime
 import io
 import json
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 
+from chat.imports import uploads
 from chat.imports.loading import preview
 from chat.models import ChatMessage
 from personas.models import Persona
@@ -123,3 +127,30 @@ def test_two_imports_of_one_file_at_once_add_it_once_and_both_say_so() -> None:
     assert added[1] > 0
     assert neutral(exported(bob)) == neutral(exported(alice))
     assert len(json.loads(exported(bob))["messages"]) == 2
+
+
+def test_one_upload_a_person_waits_and_old_ones_go(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(uploads, "FOLDER", tmp_path / "uploads")
+    alice, bob = quick_user("alice"), quick_user("bob")
+
+    def upload() -> SimpleUploadedFile:
+        return SimpleUploadedFile("file", b"[]")
+
+    first, his = uploads.keep(alice, upload()), uploads.keep(bob, upload())
+    second = uploads.keep(alice, upload())
+    assert uploads.kept(alice, first) is None
+    assert uploads.kept(alice, his) is None
+    waiting = [uploads.kept(alice, second), uploads.kept(bob, his)]
+    assert all(path and path.read_bytes() == b"[]" for path in waiting)
+    for path in (tmp_path / "uploads").iterdir():
+        os.utime(path, (0, 0))
+    uploads.keep(alice, upload())
+    assert uploads.kept(bob, his) is None
+
+
+def test_upload_is_not_put_into_a_folder_of_somebody_else(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(uploads, "FOLDER", tmp_path)
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        uploads.keep(quick_user("alice"), SimpleUploadedFile("file", b"[]"))
+    assert list(tmp_path.iterdir()) == []
