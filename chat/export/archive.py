@@ -5,12 +5,12 @@ import zipfile
 from collections.abc import Iterator
 
 from django.utils import timezone
-from django.utils.text import slugify
 
 from chat.export import formats, source
 from chat.export.formats import Format
 from chat.export.source import Source
 from personas.models import Persona
+from personas.voice import Voice
 
 README = """\
 {name}'s data from Twinthread, {when}.
@@ -64,11 +64,11 @@ def members(what: Source) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
     yield "account.json", formats.json(what)
     yield "messages.csv", formats.csv_table(what)
     for number, persona in enumerate(what.personas(), 1):
-        name = slugify(persona.name)[:60] or "persona"
+        name = formats.part_of_name(persona.name, "persona")
         yield f"personas/{number:03}-{name}.json", iter([card(persona)])
     threads = what.threads().select_related("persona")
     for number, thread in enumerate(threads.iterator(chunk_size=source.BATCH), 1):
-        name = slugify(thread.title)[:60] or "thread"
+        name = formats.part_of_name(thread.title, "thread")
         yield f"threads/{number:05}-{name}.md", formats.conversation(what, thread)
 
 
@@ -77,11 +77,13 @@ def card(persona: Persona) -> bytes:
 
     Source: https://github.com/malfoyslastname/character-card-spec-v2
     """
-    empty = ("personality", "scenario", "first_mes", "mes_example", "creator_notes")
-    data = dict.fromkeys(empty, "") | {
+    voice = Voice.read(persona.metadata)
+    data = dict.fromkeys(("scenario", "first_mes", "creator_notes"), "") | {
         "name": persona.name,
         "description": persona.description,
-        "system_prompt": "",
+        "personality": "\n".join(filter(None, [voice.tone, *voice.common_phrases])),
+        "mes_example": "".join(f"<START>\n{{{{char}}}}: {said}\n" for said in voice.sample_texts),
+        "system_prompt": voice.instructions,
         "post_history_instructions": "",
         "alternate_greetings": [],
         "tags": [],

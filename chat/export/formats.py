@@ -69,15 +69,14 @@ def csv_table(what: Source) -> Iterator[bytes]:
     """Write the messages as a table that spreadsheet programs open right."""
     yield b"\xef\xbb\xbf"  # without it Excel takes the text for the machine's old code page
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
+    # Quoted, so that a spreadsheet that takes semicolons for separators splits no text.
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     rows = what.messages().values_list(
         *("thread__title", "thread__persona__name", "role", "created_at", "content", "id"),
         "thread",
     )
-    for title, persona, role, created_at, content, key, thread in rows.iterator(
-        chunk_size=source.BATCH
-    ):
+    for title, persona, role, created_at, content, key, thread in source.one_by_one(rows):
         texts = [cell(title), cell(persona or ""), role, created_at.isoformat(), cell(content)]
         writer.writerow([*texts, key, thread])
         yield buffer.getvalue().encode()
@@ -105,11 +104,19 @@ def conversation(what: Source, thread: Thread) -> Iterator[bytes]:
     if thread.description:
         yield f"{thread.description}\n\n".encode()
     rows = what.messages().filter(thread=thread).values_list("role", "created_at", "content")
-    for role, created_at, content in rows.iterator(chunk_size=source.BATCH):
+    for role, created_at, content in source.one_by_one(rows):
         yield f"**{names[role]}** · {created_at:%Y-%m-%d %H:%M}\n\n{content}\n\n---\n\n".encode()
 
 
 def file_name(what: Source, suffix: str) -> str:
-    """Return what the download is called: letters, digits and hyphens."""
-    subject = slugify(what.thread.title)[:60] if what.thread else ""
-    return f"twinthread-{subject or 'export'}-{timezone.now():%Y-%m-%d}.{suffix}"
+    """Return what the download is called."""
+    subject = part_of_name(what.thread.title, "thread") if what.thread else "export"
+    return f"twinthread-{subject}-{timezone.now():%Y-%m-%d}.{suffix}"
+
+
+def part_of_name(title: str, otherwise: str) -> str:
+    """Return what a file may be called after a title: letters and digits of any script, hyphens.
+
+    A file system takes 255 bytes, and a letter may be four of them.
+    """
+    return slugify(title, allow_unicode=True)[:40].strip("-_") or otherwise

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from django.db import connections
 
@@ -10,7 +10,7 @@ from django.db import connections
 WAITING = 4
 
 
-async def relay(produce: Callable[[], Iterator[bytes]]) -> AsyncIterator[bytes]:
+async def relay(produce: Callable[[], Iterable[bytes]]) -> AsyncIterator[bytes]:
     """Yield what `produce` yields in a thread of its own, never far ahead of the reader.
 
     Django would gather a plain iterator into memory before it sent the first byte. The thread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from threads.models import Thread
 if TYPE_CHECKING:
     from users.models import User
 
-# Rows fetched from the database at a time.
-BATCH = 2_000
+# Threads fetched from the database at a time, and rows that may hold megabytes.
+BATCH = 500
+FEW = 4
 # What each list of the archive holds of a row, in this order; docs/export-format.md says what
 # it means. Foreign keys are written as the other row's id.
 PERSONA = (
@@ -79,7 +80,8 @@ class Source:
         """Show one moment's rows throughout, without keeping anybody from writing."""
         connection = connections[self.using]
         if connection.in_atomic_block:
-            yield
+            with transaction.atomic(self.using):  # who stops reading a COPY breaks it off
+                yield
         elif connection.vendor == "postgresql":
             with transaction.atomic(self.using), connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -154,10 +156,26 @@ class Source:
                 yield from copy
 
 
+def one_by_one(rows: models.QuerySet[Any, tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a `values_list`, never many at once: each may hold megabytes."""
+    connection = connections[rows.db]
+    if connection.vendor != "postgresql":
+        yield from rows.iterator(chunk_size=FEW)
+        return
+    compiler = rows.query.get_compiler(rows.db)
+    sql, params = compiler.as_sql()
+    converters = compiler.get_converters([expression for expression, *_ in compiler.select])
+    connection.ensure_connection()
+    # Django's server-side cursors fetch a fixed number of rows, whatever their size.
+    with connection.connection.cursor() as cursor:
+        found = cursor.stream(sql, params)
+        yield from compiler.apply_converters(found, converters) if converters else found
+
+
 def lines(rows: models.QuerySet[Any], fields: tuple[str, ...]) -> Iterator[bytes]:
     """Yield each row as one line of JSON."""
     encode = Encoder(ensure_ascii=False, separators=(",", ":")).encode
-    for row in rows.values_list(*fields).iterator(chunk_size=BATCH):
+    for row in one_by_one(rows.values_list(*fields)):
         yield encode(dict(zip(fields, row, strict=True))).encode()
 
 

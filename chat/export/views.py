@@ -1,5 +1,6 @@
 """The page that offers the downloads, and the downloads."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from uuid import UUID
 
@@ -7,19 +8,19 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from chat.export.archive import FORMATS, export
 from chat.export.formats import file_name
 from chat.export.relay import relay
 from chat.export.source import Source
-from chat.models import ChatMessage
 from threads.models import Thread
 from users.requests import PersonRequest
 
-# A thread of at most so many messages is written before it is sent: its size is known then,
-# and the browser shows how much of it has come.
-SMALL = 500
+# An export of at most so many bytes is written before it is sent: its size is known then, and
+# the browser shows how much of it has come.
+SMALL = 1_000_000
 
 
 @require_safe
@@ -49,15 +50,32 @@ def download(request: PersonRequest, what: Source, name: str) -> HttpResponseBas
     """Send an export while it is being written."""
     if name not in FORMATS:
         raise Http404
+    filename = file_name(what, FORMATS[name].suffix)
     headers = {
         "Content-Type": FORMATS[name].content_type,
-        "Content-Disposition": f'attachment; filename="{file_name(what, FORMATS[name].suffix)}"',
+        "Content-Disposition": content_disposition_header(True, filename) or "attachment",
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
     }
-    produce = partial(export, what, name)
-    messages = ChatMessage.objects.filter(thread=what.thread)
-    if what.thread and len(messages.values_list("pk")[: SMALL + 1]) <= SMALL:
-        return HttpResponse(b"".join(produce()), headers=headers)
+    produce: Callable[[], Iterable[bytes]] = partial(export, what, name)
+    whole = None
+    if request.method == "HEAD":
+        produce = tuple  # who asks for the headers alone need not wait for the rest
+    else:
+        whole = small(produce())
+    if whole is not None:
+        return HttpResponse(whole, headers=headers)
     pieces = relay(produce) if isinstance(request, ASGIRequest) else produce()
     return StreamingHttpResponse(pieces, headers=headers)
+
+
+def small(pieces: Iterable[bytes]) -> bytes | None:
+    """Return everything, or None if it is more than SMALL."""
+    taken: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        taken.append(piece)
+        size += len(piece)
+        if size > SMALL:
+            return None
+    return b"".join(taken)

@@ -50,15 +50,18 @@ def confirm(request: PersonRequest) -> HttpResponse:
     """Import the file that was looked at."""
     path = uploads.kept(request.user, request.POST.get("token", ""))
     form = UploadForm({}, MultiValueDict())
-    if path is None:
-        form.add_error("file", "The file is not here any more. Choose it again.")
-        return render(request, "chat/import.html", {"form": form}, status=422)
     try:
+        if path is None:
+            raise FileNotFoundError
         with path.open("rb") as file:
             report = import_file(request.user, file, path.stat().st_size)
+    except FileNotFoundError:  # also where another tab has just imported it
+        form.add_error("file", "The file is not here any more. Choose it again.")
     except RefusedError as refusal:
         form.add_error("file", str(refusal))
-        return render(request, "chat/import.html", {"form": form}, status=422)
+    else:
+        return render(request, "chat/import_done.html", {"report": report})
     finally:
-        path.unlink(missing_ok=True)
-    return render(request, "chat/import_done.html", {"report": report})
+        if path:
+            path.unlink(missing_ok=True)
+    return render(request, "chat/import.html", {"form": form}, status=422)

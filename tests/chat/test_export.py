@@ -79,7 +79,7 @@ def test_csv_opens_in_a_spreadsheet_and_runs_nothing() -> None:
     thread = make_thread(alice, "=Plans", persona=make_persona(alice, "Work"))
     make_message(thread, '=HYPERLINK("http://x")\nline two', created_at=WHEN)
     raw = written(Source(alice), "csv")
-    assert raw.startswith(b"\xef\xbb\xbfthread,")
+    assert raw.startswith(b'\xef\xbb\xbf"thread","persona",')
     head, row = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
     assert dict(zip(head, row, strict=True)) | {"message_id": "", "thread_id": ""} == {
         "thread": "'=Plans",
@@ -136,7 +136,8 @@ def test_downloads_keep_to_one_person(client: Client) -> None:
         response: Any = client.get(f"/export/{name}/")
         assert response.status_code == 200
         assert "attachment" in response["Content-Disposition"]
-        assert b"his" not in b"".join(response.streaming_content)
+        assert b"his" not in response.content
+        assert int(response["Content-Length"]) == len(response.content)
     one = client.get(f"/threads/{hers.pk}/export/json/")
     assert [m["content"] for m in one.json()["messages"]] == ["hers"]
     assert int(one["Content-Length"]) == len(one.content)
@@ -204,7 +205,7 @@ def test_relay_passes_on_what_went_wrong() -> None:
 def test_download_is_streamed_to_an_asynchronous_server() -> None:
     alice = make_user()
     for number in range(3):
-        make_message(make_thread(alice), f"message {number}")
+        make_message(make_thread(alice), f"message {number}" + "x" * 1_000_000)
 
     async def read() -> bytes:
         client = AsyncClient()
@@ -224,7 +225,7 @@ def test_command_writes_a_file_and_names_what_is_wrong(
     path = tmp_path / "out.json"
     call_command("exportdata", "ALICE@example.com", format="json", output=str(path))
     assert json.loads(path.read_text())["messages"][0]["content"] == "Hi"
-    assert "1 messages" in capsys.readouterr().out
+    assert "out.json: 1 message, 0.0 MB." in capsys.readouterr().out
     with pytest.raises(CommandError, match="there already"):
         call_command("exportdata", "alice@example.com", output=str(path))
     with pytest.raises(CommandError, match="Nobody here"):

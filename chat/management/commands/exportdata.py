@@ -1,13 +1,14 @@
 """Write everything a person has into a file."""
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chat.export.archive import FORMATS, export
-from chat.export.formats import file_name
+from chat.export.formats import file_name, gathered
 from chat.export.source import Source
 from users.models import User
 
@@ -34,10 +35,8 @@ class Command(BaseCommand):
                 f"Nobody here has the e-mail address {options['email']}. Check its spelling."
             ) from None
         what = Source(user, using=using)
-        pieces = export(what, options["format"])
         if options["output"] == "-":
-            for piece in pieces:
-                sys.stdout.buffer.write(piece)
+            self.pour(what, options["format"])
             return
         path = Path(options["output"] or file_name(what, FORMATS[options["format"]].suffix))
         try:
@@ -46,11 +45,39 @@ class Command(BaseCommand):
             raise CommandError(f"{path} is there already. Name another --output.") from None
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}.") from None
+        try:
+            with file:
+                messages, size = self.fill(file, what, options["format"])
+        except OSError as error:
+            path.unlink()
+            raise CommandError(f"{path} cannot be written: {error.strerror}.") from None
+        except BaseException:  # also Ctrl-C: half an export is not mistaken for a whole one
+            path.unlink()
+            raise
+        noun = "message" if messages == 1 else "messages"
+        self.stdout.write(f"{path}: {messages:,} {noun}, {size / 1e6:,.1f} MB.")
+
+    def fill(self, file: IO[bytes], what: Source, name: str) -> tuple[int, int]:
+        """Write an export; return how many messages it holds and how many bytes it has."""
         size = 0
-        with file:
-            for piece in pieces:
+        tell = sys.stderr.isatty()
+        with what.snapshot():
+            messages = what.messages().count()
+            for piece in gathered(FORMATS[name].write(what)):
                 size += file.write(piece)
-                if sys.stderr.isatty():
+                if tell:
                     self.stderr.write(f"\r{size / 1e6:,.1f} MB", ending="")
-        messages = what.messages().count()
-        self.stdout.write(f"{path}: {messages:,} messages, {size / 1e6:,.1f} MB.")
+        if tell:
+            self.stderr.write("")
+        return messages, size
+
+    def pour(self, what: Source, name: str) -> None:
+        """Write an export to standard output."""
+        try:
+            for piece in export(what, name):
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Python would complain once more when it closes the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise CommandError("Whoever read the export stopped before its end.") from None
