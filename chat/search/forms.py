@@ -36,6 +36,12 @@ class SearchForm(forms.Form):
     persona = forms.ModelChoiceField(
         label="Persona", required=False, queryset=Persona.objects.none(), empty_label="Any"
     )
+    thread = forms.CharField(
+        label="Thread",
+        required=False,
+        max_length=255,
+        widget=forms.TextInput(attrs={"placeholder": "Any title", "autocomplete": "off"}),
+    )
     after = forms.DateField(
         label="After", required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -53,7 +59,7 @@ class SearchForm(forms.Form):
             personas.queryset = Persona.objects.for_user(user)
 
     def query(self) -> SearchQuery:
-        """Return what is asked for; a field filled in wrongly is left out."""
+        """Return what is asked for; a field filled in wrongly is left out, and noted."""
         self.is_valid()
         data = self.cleaned_data
         # A NUL fails the field, and is nothing one could look for.
@@ -62,12 +68,19 @@ class SearchForm(forms.Form):
             query.roles.add(data["role"])
         if data.get("persona"):
             query.persona_ids.append(data["persona"].pk)
+        if data.get("thread"):
+            query.threads.append(data["thread"])
         if data.get("after"):
             after = _start(data["after"])
             query.after = max(query.after or after, after)
         if data.get("before"):
             before = _start(data["before"])
             query.before = min(query.before or before, before)
+        query.notes += [
+            f"{self.fields[name].label} was left out: it cannot be that."
+            for name in self.errors
+            if name != "q"
+        ]
         return query
 
     @property

@@ -1,7 +1,9 @@
 """Where a query's words stand in a text: for snippets and for putting the best first."""
 
 import re
+import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -9,6 +11,8 @@ from django.utils.safestring import SafeString, mark_safe
 from chat.search import text
 from chat.search.query import SearchQuery, Term
 
+# A letter and the accents written after it by themselves: they are folded as one.
+ACCENTED = re.compile("[^\u0300-\u036f][\u0300-\u036f]+", re.DOTALL)
 # How much of a message its snippet shows, in characters, and how much stands before the hit.
 SHOWN = 240
 LEAD = 60
@@ -31,7 +35,7 @@ def _of_term(term: Term) -> str:
     if term.is_cjk:
         return "|".join(re.escape(pair) for pair in (term.words[0], *text.pairs(term.words[0])))
     end = f"{LETTER}*" if term.prefix else ""
-    phrase = GAP.join(re.escape(word) for word in term.words) + end
+    phrase = GAP.join(re.escape(_alike(word)) for word in term.words) + end
     others = [re.escape(word) for word in term.alternatives[1:]]
     return f"(?<!{LETTER})(?:{'|'.join([phrase, *others])})(?!{LETTER})"
 
@@ -63,19 +67,45 @@ def _folded(said: str) -> tuple[str, list[int] | None]:
         return said.lower(), None
     pieces: list[str] = []
     origin: list[int] = []
-    for place, character in enumerate(said):
-        if "\u0300" <= character <= "\u036f":
-            continue  # an accent written by itself
-        piece = fold_character(character)
+    at = 0
+    for start, end in [*_clusters(said), (len(said), len(said))]:
+        for place in range(at, start):
+            piece = fold_character(said[place])
+            pieces.append(piece)
+            origin += [place] * len(piece)
+        piece = _alike(text.fold(said[start:end]))
         pieces.append(piece)
-        origin += [place] * len(piece)
+        origin += [start] * len(piece)
+        at = end
     return "".join(pieces), [*origin, len(said)]
+
+
+def _clusters(said: str) -> list[tuple[int, int]]:
+    """Return the start and end of what has to be folded as one."""
+    if unicodedata.is_normalized("NFC", said):
+        return [found.span() for found in ACCENTED.finditer(said)]
+    # Marks and the parts of Korean syllables may become one with what they follow.
+    starts = [
+        place
+        for place, character in enumerate(said)
+        if place == 0
+        or not (unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff")
+    ]
+    return [(start, end) for start, end in pairwise([*starts, len(said)]) if end - start > 1]
+
+
+def _alike(folded: str) -> str:
+    """Return a folded text in which a Greek word may end with either of the two sigmas.
+
+    Which one a capital becomes depends on what stands around it.
+    """
+    return folded.replace("ς", "σ")
 
 
 @lru_cache(maxsize=4096)
 def fold_character(character: str) -> str:
     """Return one character folded."""
-    return text.fold(character)
+    return _alike(text.fold(character))
 
 
 def snippet(query: SearchQuery, said: str) -> SafeString:
@@ -109,13 +139,13 @@ def score(query: SearchQuery, said: str) -> float:
     wanted = pattern(query)
     if wanted is None:
         return 0.0
-    folded = text.fold(said)
+    folded = _alike(text.fold(said))
     counts: dict[str, int] = {}
     first = len(folded)
     for hit in wanted.finditer(folded):
         counts[hit.group()] = counts.get(hit.group(), 0) + 1
         first = min(first, hit.start())
-    typed = {word for term in query.terms for word in term.words}
+    typed = {_alike(word) for term in query.terms for word in term.words}
     total = sum(
         (1.0 if form in typed or " " in form else 0.7) * times * 2.2 / (times + 1.2)
         for form, times in counts.items()

@@ -14,6 +14,7 @@ from chat.models import ChatMessage
 from chat.search import marks
 from chat.search.finding import find, find_threads, read_cursor, write_cursor
 from chat.search.query import parse
+from chat.search.text import fold
 from tests.chat.search_table import TABLE
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
@@ -209,6 +210,58 @@ def test_filters_work_as_text() -> None:
         "after:soon was left out: it takes a date such as 2025-01-31.",
         "from:bob was left out: it takes user, assistant or twin.",
     ]
+
+
+def test_filters_work_in_the_page(client: Client) -> None:
+    alice, bob = make_user(), make_user("bob")
+    work, other = make_persona(alice, "Work"), make_persona(bob, "Other")
+    old = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)
+    make_message(make_thread(alice, "Trip to Rome", persona=work), "one", created_at=old)
+    make_message(make_thread(alice), "two", role="assistant")
+    client.force_login(alice)
+
+    def shown(**filters: object) -> list[str]:
+        results = client.get("/search/", filters).context["results"]
+        return [hit.said for hit in results.hits] + results.query.notes
+
+    assert shown(thread="trip TO") == ["one"]
+    assert shown(thread="nowhere") == ["You have no thread of that title."]
+    assert shown(persona=work.pk) == ["one"]
+    assert shown(role="assistant") == ["two"]
+    assert shown(after="2024-05-02") == ["two"]
+    assert shown(before="2024-05-02") == ["one"]
+    assert shown(q="one", thread="plans") == []
+    assert shown(q="one", persona=other.pk) == [
+        "one",
+        "Persona was left out: it cannot be that.",
+    ]
+    assert shown(q="one", after="soon", role="king") == [
+        "one",
+        "From was left out: it cannot be that.",
+        "After was left out: it cannot be that.",
+    ]
+    page = client.get("/search/", {"q": "one", "page": "400", "best": "1"})
+    assert "There are no more results." in page.content.decode()
+
+
+@given(
+    said=st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+    | st.text("éİΣσςßйé한ᄒ\u1161\u11ab\u0301\u0306 a", max_size=12)
+)
+def test_marks_fold_a_text_as_the_index_does(said: str) -> None:
+    folded, origin = marks._folded(said)
+    assert folded == fold(said).replace("ς", "σ")
+    assert origin is None or len(origin) == len(folded) + 1
+
+
+def test_snippet_marks_what_is_written_in_parts() -> None:
+    for said, typed in [
+        ("\u1112\u1161\u11ab\u1100\u1173\u11af", "한글"),
+        ("и\u0306од", "йод"),
+        ("ΟΔΟΣ", "οδος"),
+    ]:
+        assert marks.snippet(parse(typed), said) == f"<mark>{said}</mark>"
+        assert marks.holds(parse(typed), said)
 
 
 def test_best_first_prefers_short_texts_and_repeated_words() -> None:

@@ -19,6 +19,4 @@
   const busy = (is) => () => results.setAttribute("aria-busy", is);
   form.addEventListener("htmx:beforeRequest", busy("true"));
   form.addEventListener("htmx:afterRequest", busy("false"));
-  /* Somebody who cleared the field is not sent the answer to what stood there before. */
-  form.addEventListener("reset", () => form.requestSubmit());
 })();
