@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chat.models import ChatMessage
 from chat.search import marks
-from chat.search.finding import find, find_threads, read_cursor, write_cursor
+from chat.search.finding import Results, find, find_threads, read_cursor, write_cursor
 from chat.search.query import parse
 from chat.search.text import fold
 from tests.chat.search_table import TABLE
@@ -220,8 +220,8 @@ def test_filters_work_in_the_page(client: Client) -> None:
     make_message(make_thread(alice), "two", role="assistant")
     client.force_login(alice)
 
-    def shown(**filters: object) -> list[str]:
-        results = client.get("/search/", filters).context["results"]
+    def shown(**filters: Any) -> list[str]:
+        results: Results = client.get("/search/", filters).context["results"]
         return [hit.said for hit in results.hits] + results.query.notes
 
     assert shown(thread="trip TO") == ["one"]
