@@ -1,15 +1,18 @@
 """A backup before the first change, and the command that restores it."""
 
 import os
+import re
 import shlex
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.management.base import CommandError
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -40,7 +43,7 @@ def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Ba
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         backup = (_sqlite if connection.vendor == "sqlite" else _postgresql)(connection, folder)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, Error) as error:
         raise _failed(f"{error}", "See to the disk and to the rights on its folder") from error
     report.say(
         "backup",
@@ -56,14 +59,12 @@ def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Ba
 def _sqlite(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
     source = database_file(connection).absolute()
     file = folder.absolute() / f"{source.stem}-{_stamp()}.sqlite3"
-    part = _new_file(file)
-    with closing(sqlite3.connect(part)) as copy:
+    with _whole(file) as part, closing(sqlite3.connect(part)) as copy:
         connection.ensure_connection()
         connection.connection.backup(copy)
         problem = copy.execute("PRAGMA quick_check").fetchone()[0]
-    if problem != "ok":
-        raise _failed(f"the copy is damaged: {problem}", "See to the disk")
-    part.rename(file)
+        if problem != "ok":
+            raise _failed(f"the copy is damaged: {problem}", "See to the disk")
     old, new = shlex.quote(str(source)), shlex.quote(str(file))
     return Backup(file, f"rm -f {old}-wal {old}-shm && cp {new} {old}")
 
@@ -71,10 +72,6 @@ def _sqlite(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
 def _postgresql(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
     settings = connection.settings_dict
     file = folder.absolute() / f"{settings['NAME']}-{_stamp()}.dump"
-    part = _new_file(file)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(current_schema())")
-        schema = cursor.fetchone()[0]
     names = {
         "PGHOST": "HOST",
         "PGPORT": "PORT",
@@ -87,18 +84,49 @@ def _postgresql(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
         if option in {"sslmode", "sslrootcert", "sslcert", "sslkey"}:
             environment[f"PG{option.upper()}"] = str(value)
     programs = _programs(connection)
-    _run([f"{programs}pg_dump", "--format=custom", f"--file={part}"], environment)
-    _run([f"{programs}pg_restore", "--list", f"--file={os.devnull}", str(part)], {})
-    part.rename(file)
+    _check_version(f"{programs}pg_dump", connection)
+    with _whole(file) as part:
+        _run([f"{programs}pg_dump", "--format=custom", f"--file={part}"], environment)
+        _run([f"{programs}pg_restore", "--list", f"--file={os.devnull}", str(part)], {})
     url = f"${settings.get('URL_VARIABLE', 'DATABASE_URL')}"
-    clean = shlex.quote(
-        f"SET client_min_messages = warning; DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema}"
-    )
     return Backup(
         file,
-        f'{programs}psql "{url}" -v ON_ERROR_STOP=1 -qc {clean} && {programs}pg_restore --no-owner'
-        f' --exit-on-error --dbname "{url}" {shlex.quote(str(file))}',
+        f'{programs}psql "{url}" -v ON_ERROR_STOP=1 -qc {shlex.quote(_emptying(connection))}'
+        f' && {programs}pg_restore --no-owner --exit-on-error --dbname "{url}"'
+        f" {shlex.quote(str(file))}",
     )
+
+
+def _emptying(connection: BaseDatabaseWrapper) -> str:
+    """Return what makes the database as empty as pg_restore expects it.
+
+    The dump holds every schema there is and makes them anew, but for `public`, which it takes
+    to be there. All go or none: psql runs what -c says as one transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nspname, quote_ident(nspname) FROM pg_namespace"
+            " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT EXISTS ("
+            " SELECT FROM pg_depend WHERE classid = 'pg_namespace'::regclass"
+            " AND objid = pg_namespace.oid AND deptype = 'e') ORDER BY nspname"
+        )
+        schemas = dict(cursor.fetchall())
+    again = "; CREATE SCHEMA public" if "public" in schemas else ""
+    return (
+        "SET client_min_messages = warning;"
+        f" DROP SCHEMA IF EXISTS {', '.join(schemas.values())} CASCADE{again}"
+    )
+
+
+def _check_version(program: str, connection: BaseDatabaseWrapper) -> None:
+    """Refuse a pg_dump that is older than the server, which it would refuse itself."""
+    server = connection.connection.info.server_version // 10000
+    found = re.search(r"\d+", _run([program, "--version"], {}))
+    if found and int(found.group()) < server:
+        raise _failed(
+            f"{program} is of PostgreSQL {found.group()}, the server is {server}",
+            f"Install PostgreSQL's client programs of version {server}",
+        )
 
 
 def _programs(connection: BaseDatabaseWrapper) -> str:
@@ -112,7 +140,7 @@ def _programs(connection: BaseDatabaseWrapper) -> str:
     return f"{folder}/" if (folder / "pg_dump").exists() else ""
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
+def _run(command: list[str], environment: dict[str, str]) -> str:
     try:
         done = subprocess.run(
             command,
@@ -129,6 +157,7 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
     if done.returncode:
         said = done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
         raise _failed(said, "Mend that")
+    return done.stdout
 
 
 def _failed(reason: str, remedy: str) -> CommandError:
@@ -137,11 +166,16 @@ def _failed(reason: str, remedy: str) -> CommandError:
     )
 
 
-def _new_file(file: Path) -> Path:
-    """Make the file to write to; it gets its final name when it is whole."""
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """Give a file to write to; it gets its name when it is whole, and goes if it fails."""
     part = file.with_name(file.name + ".part")
     part.touch(mode=0o600)
-    return part
+    try:
+        yield part
+        part.rename(file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _stamp() -> str:

@@ -1,11 +1,14 @@
 """A backup before the first change; its restore is run as it is printed."""
 
 import os
+import sqlite3
 import stat
 import subprocess
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
@@ -66,6 +69,40 @@ def test_a_backup_restores_what_was_there(migrated: Migrated, tmp_path: Path) ->
     assert migrated.differences() == []
 
 
+@pytest.mark.postgresql
+def test_a_restore_brings_every_schema_back(empty_database: Database, tmp_path: Path) -> None:
+    """The tables lie where the search path says, and somebody else's refer to them."""
+    with psycopg.connect(empty_database.url, autocommit=True) as owner:
+        owner.execute('CREATE SCHEMA "Chat app"')
+        owner.execute(
+            f'ALTER DATABASE "{empty_database.alias}" SET search_path = "Chat app"'.encode()
+        )
+    call_command("migrate", "chat", "0001", database=empty_database.alias, verbosity=0)
+    with empty_database.connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA reports")
+        cursor.execute("CREATE TABLE reports.people (id uuid REFERENCES users (id))")
+        cursor.execute(ADD_USER.format("alice"))
+        cursor.execute("INSERT INTO reports.people SELECT id FROM users")
+    lines = migrate(empty_database, backup=tmp_path / "kept").splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("Backup: "))
+    empty_database.connection.close()
+    for _ in range(2):
+        restore = subprocess.run(
+            ["bash", "-c", lines[place + 1].strip().replace("$DATABASE_URL", empty_database.url)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (restore.returncode, restore.stderr) == (0, "")
+    assert emails(empty_database) == ["alice@example.com"]
+    with empty_database.connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM reports.people JOIN users USING (id)")
+        assert cursor.fetchone() == (1,)
+        cursor.execute("SELECT to_regclass('threads')")
+        assert cursor.fetchone() == (None,)
+    assert verify(empty_database.connection).differences == []
+
+
 def test_nothing_to_do_needs_no_backup(migrated: Migrated, tmp_path: Path) -> None:
     assert "Backup" not in migrate(migrated.database, backup=tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
@@ -78,6 +115,47 @@ def test_a_failed_backup_stops_the_run(empty_database: Database, tmp_path: Path)
         migrate(empty_database, backup=in_the_way)
     assert str(error.value).splitlines()[1].startswith("Nothing was changed. See to the disk")
     assert "users" not in empty_database.connection.introspection.table_names()
+
+
+def test_a_backup_that_breaks_off_leaves_nothing(
+    empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if empty_database.connection.vendor == "postgresql":
+        programs = program(tmp_path / "bin", "pg_restore", "echo not a dump >&2; exit 1")
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        said = "not a dump"
+    else:
+        real = sqlite3.connect
+
+        class Full(sqlite3.Connection):
+            def execute(self, *args: Any) -> sqlite3.Cursor:
+                raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr("schema.backup.sqlite3.connect", lambda path: real(path, factory=Full))
+        said = "database or disk is full"
+    with pytest.raises(CommandError, match=f"The backup failed: {said}"):
+        migrate(empty_database, backup=tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert "users" not in empty_database.connection.introspection.table_names()
+
+
+def program(folder: Path, name: str, script: str) -> Path:
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.postgresql
+def test_a_pg_dump_older_than_the_server_is_named(
+    empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = program(tmp_path / "bin", "pg_dump", "echo 'pg_dump (PostgreSQL) 9.6.1'")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr("schema.backup._programs", lambda connection: "")
+    with pytest.raises(CommandError, match="pg_dump is of PostgreSQL 9, the server is ") as error:
+        migrate(empty_database, backup=tmp_path / "kept")
+    assert "Install PostgreSQL's client programs of version " in str(error.value)
 
 
 @pytest.mark.postgresql
