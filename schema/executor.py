@@ -118,7 +118,7 @@ class RecordingExecutor(MigrationExecutor):
     ) -> ProjectState:
         """See whether `migration` failed because it was there already; then complete it."""
         survey = self._contradiction(migration, error)
-        side = survey.side(migration)
+        side = self._side(migration, survey)
         if side not in {Side.PARTIAL, Side.COMPLETE}:
             raise error
         self.found(migration, Direction.FORWARDS, side)
@@ -162,8 +162,21 @@ class RecordingExecutor(MigrationExecutor):
         try:
             self._survey.side(migration)
         except (CatalogError, DatabaseError):
-            raise error from None  # the first failure tells more
+            raise error from error.__cause__  # the first failure tells more
         return self._survey
+
+    def _side(self, migration: Migration, survey: Survey) -> Side:
+        """Return the side of `migration`, which is not complete where that cannot be known.
+
+        A data step leaves no trace in the schema. Without a transaction around it and what
+        does, that one is done says nothing of the other: such steps can be repeated.
+        """
+        side = survey.side(migration)
+        if side is Side.COMPLETE and not migration.atomic:
+            operations = survey.operations(migration)
+            if Side.NO_TRACE in operations.sides(operations.plan).values():
+                return Side.PARTIAL
+        return side
 
     def _complete(self, state: ProjectState, migration: Migration, survey: Survey) -> ProjectState:
         """Do what is missing of `migration`, operation by operation, and record it."""

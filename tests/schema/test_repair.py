@@ -1,10 +1,15 @@
 """Databases whose records and schema contradict each other, after another tool was killed."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
@@ -101,6 +106,49 @@ def test_a_migration_half_run_by_hand_is_completed(database: Database) -> None:
     assert found.tables["personas"].columns == whole.tables["personas"].columns
     assert found.tables["personas"].triggers == whole.tables["personas"].triggers
     assert found.tables["threads"] == whole.tables["threads"]
+
+
+class Loose(Migration):
+    """A column, and a data step that must not be left out, without a transaction."""
+
+    atomic = False
+
+    @staticmethod
+    def step(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        """Name everybody."""
+        schema_editor.execute("UPDATE users SET name = 'named'")
+
+    operations = [
+        migrations.RunSQL(
+            "ALTER TABLE threads ADD COLUMN loose integer", "ALTER TABLE threads DROP COLUMN loose"
+        ),
+        migrations.RunPython(step, migrations.RunPython.noop),
+    ]
+
+
+def test_a_data_step_of_a_migration_cut_off_before_it_is_done(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The schema shows all of the migration; nothing but its data step is missing."""
+    load_disk = MigrationLoader.load_disk
+
+    def with_loose(loader: Any) -> None:
+        load_disk(loader)
+        last = max(key for key in loader.disk_migrations if key[0] == "threads")
+        loose = Loose("9999_loose", "threads")
+        loose.__dict__["dependencies"] = [last]  # its own
+        loader.disk_migrations["threads", "9999_loose"] = loose
+
+    monkeypatch.setattr(MigrationLoader, "load_disk", with_loose)
+    with database.connection.cursor() as cursor:
+        cursor.execute("INSERT INTO users (email, password_hash) VALUES ('a@example.com', 'x')")
+        cursor.execute("ALTER TABLE threads ADD COLUMN loose integer")
+    output = migrate(database)
+    assert "  threads.9999_loose is there in part: completing it.\n" in output
+    with database.connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM users")
+        assert cursor.fetchall() == [("named",)]
+    assert migrate(database).startswith("Nothing to do")
 
 
 def test_a_run_that_died_is_noticed_and_settled(database: Database) -> None:
