@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,7 +24,9 @@ Plan = list[tuple[Migration, bool]]
 FIRST = ("schema", "0001_initial")
 
 
-def run_once(migration: Migration, direction: MigrationRun.Direction, work: Work) -> ProjectState:
+def run_once(
+    migration: Migration, direction: MigrationRun.Direction, work: Work, *, faked: bool = False
+) -> ProjectState:
     """Run `work` and nothing besides."""
     return work()
 
@@ -42,14 +45,15 @@ class RecordingExecutor(MigrationExecutor):
     def __init__(
         self,
         connection: BaseDatabaseWrapper,
-        run: Callable[[Migration, MigrationRun.Direction, Work], ProjectState] = run_once,
+        run: Callable[..., ProjectState] = run_once,
         found: Callable[[Migration, MigrationRun.Direction, Side], None] = say_nothing,
     ) -> None:
         """Make an executor that passes each migration through `run`.
 
         `run` is given the migration, its direction and the work, which it may repeat after
         a failure: an atomic migration has left nothing behind then, and others must be able
-        to start again. `found` is told where the schema contradicts the records.
+        to start again. `faked` tells it that the work only changes the record. `found` is
+        told where the schema contradicts the records.
         """
         super().__init__(connection)
         self.run = run
@@ -77,7 +81,8 @@ class RecordingExecutor(MigrationExecutor):
         if fake_initial and not fake:
             fake, state = self.detect_soft_applied(state, migration)
         if fake:
-            return super().apply_migration(state, migration, fake=True)
+            fake_it = partial(super().apply_migration, state, migration, fake=True)
+            return self.run(migration, Direction.FORWARDS, fake_it, faked=True)
 
         def work() -> ProjectState:
             try:
@@ -96,7 +101,8 @@ class RecordingExecutor(MigrationExecutor):
     ) -> ProjectState:
         """Run a migration backwards and take its record away, together."""
         if fake:
-            return super().unapply_migration(state, migration, fake=True)
+            fake_it = partial(super().unapply_migration, state, migration, fake=True)
+            return self.run(migration, Direction.BACKWARDS, fake_it, faked=True)
 
         def work() -> ProjectState:
             try:

@@ -28,6 +28,8 @@ class Run:
     migration: Migration
     direction: MigrationRun.Direction
     started_at: datetime
+    faked: bool = False
+    """Only the record was changed."""
     id: int | None = None
 
 
@@ -55,9 +57,11 @@ class History:
         self.connection = connection
         self._exists: bool | None = None
 
-    def begin(self, migration: Migration, direction: MigrationRun.Direction) -> Run:
+    def begin(
+        self, migration: Migration, direction: MigrationRun.Direction, *, faked: bool = False
+    ) -> Run:
         """Commit a RUNNING row before the first statement of `migration`."""
-        run = Run(migration, direction, timezone.now())
+        run = Run(migration, direction, timezone.now(), faked)
         if self._exists or self._look():
             run.id = self._insert(run, Outcome.RUNNING, None, "")
         return run
@@ -113,7 +117,7 @@ class History:
                     self._moment(run.started_at),
                     self._moment(finished_at) if finished_at else None,
                     error,
-                    operator(self.connection),
+                    operator(self.connection) + (" with --fake" if run.faked else ""),
                     socket.gethostname(),
                     migration_checksum(run.migration),
                 ],

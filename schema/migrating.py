@@ -73,12 +73,12 @@ class Migrating:
             from schema.backup import back_up
 
             back_up(self.connection, Path(self.options["backup"]), self.report)
+        doing = "Rolling back" if backwards else "Running"
+        if self.options["fake"]:
+            doing = "Faking the rollback of" if backwards else "Faking"
         self.report.say(
             "plan",
-            f"{'Rolling back' if backwards else 'Running'} {len(plan)}"
-            f" migration{'s' if len(plan) != 1 else ''}:"
-            if plan
-            else "",
+            f"{doing} {len(plan)} migration{'s' if len(plan) != 1 else ''}:" if plan else "",
             migrations=[str(migration) for migration, _ in plan],
             direction="backwards" if backwards else "forwards",
         )
@@ -106,7 +106,9 @@ class Migrating:
         from schema.adoption.telling import prepare
 
         self.adoption = adoption_of(self.connection, executor.loader, self.report.doing)
-        if self.adoption is None or self.options["fake"]:
+        if self.options["fake"]:
+            self.adoption = None
+        if self.adoption is None:
             return executor
         prepare(self.adoption, self.report)
         return AdoptingExecutor(self.connection, runner, self._say_found, self.adoption)

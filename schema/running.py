@@ -24,6 +24,7 @@ DOING = {
     MigrationRun.Direction.BACKWARDS: ("rolling back", "rolled back"),
 }
 ADOPTING = ("adopting", "adopted")
+FAKING = ("faking", "faked")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two attempts; they double, and a random part lets live traffic through."""
 PROGRESS_EVERY = 1.0
@@ -73,6 +74,8 @@ class Runner:
         direction: MigrationRun.Direction,
         work: Work,
         outcome: MigrationRun.Outcome = MigrationRun.Outcome.SUCCEEDED,
+        *,
+        faked: bool = False,
     ) -> ProjectState:
         """Do `work`, and see to it that what happened is written down and said.
 
@@ -80,10 +83,10 @@ class Runner:
             CommandError: the migration failed; the text says what is left and what to do.
         """
         adopted = outcome is MigrationRun.Outcome.ADOPTED
-        doing, done = ADOPTING if adopted else DOING[direction]
+        doing, done = FAKING if faked else ADOPTING if adopted else DOING[direction]
         self.report.doing(f"  {doing} {migration} ...")
         begin = time.monotonic()
-        run = self.history.begin(migration, direction)
+        run = self.history.begin(migration, direction, faked=faked)
         terminal = not (self.report.as_json or self.report.quiet)
         token = listener.set(listener.get() or (None if terminal else self._say_progress))
         try:
@@ -111,6 +114,7 @@ class Runner:
             migration=str(migration),
             direction=str(direction),
             seconds=round(seconds, 3),
+            faked=faked,
         )
         return state
 
