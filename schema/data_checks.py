@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from django.apps import apps
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
 from schema.catalog import Catalog, Constraint, quoted
+from schema.connecting import lift_time_limits_here
 from schema.differences import Difference
 
 EXAMPLES = 3
@@ -89,7 +90,8 @@ def _orphans(table: str, constraint: Constraint, there: re.Match[str]) -> DataCh
 
 def _run(connection: BaseDatabaseWrapper, check: DataCheck) -> Difference | None:
     try:
-        with connection.cursor() as cursor:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            lift_time_limits_here(connection)
             # One statement is one reading of the tables, whatever is written meanwhile.
             cursor.execute(
                 f"WITH offending (one) AS ({check.offending})"  # noqa: S608 - written in an app

@@ -10,6 +10,8 @@ REFUSED = 5
 """A rollback would lose data and nobody agreed to that."""
 EDITED = 6
 """With --strict: a migration's file was edited after it was applied."""
+STOPPED = 130
+"""Stopped from the keyboard, as shells count it (128 and the signal's number)."""
 DIFFERENT = 1
 """`verify`: something is not as the applied migrations made it."""
 NOT_CHECKED = 2

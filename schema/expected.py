@@ -17,6 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from schema.catalog import Catalog, CatalogError
+from schema.connecting import lift_time_limits_here
 from schema.restored import RestoredForms
 
 Key = tuple[str, str]
@@ -107,6 +108,7 @@ def _enter_new_schema(connection: BaseDatabaseWrapper) -> None:
                 f'with. Run as its owner: GRANT CREATE ON DATABASE "{database}" TO "{role}";'
             ) from error
         cursor.execute("SELECT set_config('search_path', %s, true)", [name])
+    lift_time_limits_here(connection)
 
 
 def _in_order(connection: BaseDatabaseWrapper, applied: Collection[Key]) -> list[Migration]:

@@ -2,7 +2,8 @@
 
 import sqlite3
 
-from django.db import Error
+import psycopg
+from django.db import Error, OperationalError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED = "55P03", "57014", "40P01"
@@ -19,7 +20,10 @@ REMEDIES = {
     "53200": "The server is out of memory: try again when it has less to do.",
     "53300": "The server has no connection left: stop some clients, then run migrate again.",
     "25006": "The server is read-only (a standby?): point DATABASE_URL at the primary.",
-    "57P01": "The server was shut down: start it, then run migrate again.",
+    "57P01": "The server was shut down, or somebody ended this session: see to that, then run"
+    " migrate again (--wait SECONDS waits for a server that is starting).",
+    "57P05": "The session was ended by idle_session_timeout: run migrate again.",
+    "25P03": "The session was ended by idle_in_transaction_session_timeout: run migrate again.",
     LOCK_NOT_AVAILABLE: "Live traffic kept its locks: try again at a quieter time, or raise"
     " --patience.",
     QUERY_CANCELED: "A time limit or an administrator cancelled the statement: run migrate again.",
@@ -57,6 +61,12 @@ def sqlite_code(error: BaseException) -> int | None:
     return None
 
 
+def lost_connection(error: BaseException) -> bool:
+    """Whether `error` comes from psycopg and not from the server, which always has a code."""
+    said = isinstance(error, OperationalError) and isinstance(error.__cause__, psycopg.Error)
+    return said and sqlstate(error) is None
+
+
 def waited_for_a_lock(error: BaseException) -> bool:
     """Whether `error` says that others were in the way, so that it is worth another try."""
     return (
@@ -68,6 +78,11 @@ def waited_for_a_lock(error: BaseException) -> bool:
 def remedy(error: BaseException) -> str:
     """Return what the operator can do about `error`."""
     known = REMEDIES.get(sqlstate(error) or "") or SQLITE_REMEDIES.get(sqlite_code(error) or 0)
+    if not known and lost_connection(error):
+        known = (
+            "The connection was lost: see to the server and the way to it, then run migrate"
+            " again (--wait SECONDS waits for a server that is starting)."
+        )
     return known or "Mend what the message says, then run migrate again."
 
 

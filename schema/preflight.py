@@ -41,6 +41,7 @@ def find_problems(executor: RecordingExecutor, plan: Plan) -> list[Problem]:
         problems += _rights(connection, plan, altered)
         problems += _postgresql_disk(connection, altered)
     elif not connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's alone
+        problems += _sqlite_rights(connection)
         problems += _sqlite_disk(connection)
     forwards = any(not backwards for _, backwards in plan)
     if forwards and not problems:  # the comparison needs rights of its own
@@ -133,6 +134,13 @@ def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iter
     # A server in a container is on this host but not in this file system.
     if os.access(folder, os.X_OK):
         yield from _space(Path(folder), int(size))
+
+
+def _sqlite_rights(connection: BaseDatabaseWrapper) -> Iterator[Problem]:
+    """Look at the file; that its folder takes the journal was seen when it was opened."""
+    file = database_file(connection)
+    if file.exists() and not os.access(file, os.W_OK):
+        yield Problem(f"The file {file} may not be written.", "Correct its permissions or owner.")
 
 
 def _sqlite_disk(connection: BaseDatabaseWrapper) -> Iterator[Problem]:

@@ -55,6 +55,7 @@ def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verificati
         unknown=[_name(key) for key in sorted(applied) if key not in loader.disk_migrations],
     )
     if not applied:
+        read_catalog(connection)  # to say so where there is no schema to look into
         return result
     # The live schema is read after the scratch one was built: what a migrate that runs at
     # this moment has recorded, it has made.

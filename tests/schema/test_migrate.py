@@ -11,7 +11,8 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from schema.status import known_migrations
 from tests.conftest import Database
@@ -99,6 +100,91 @@ def test_migrate_in_json_prints_one_object_a_line(empty_database: Database) -> N
     assert len(events[0]["migrations"]) == count
     assert events[1]["migration"] == "schema.0001_initial"
     assert events[1]["seconds"] >= 0
+
+
+@pytest.mark.parametrize("option", ["plan", "check_unapplied"])
+def test_what_would_be_done_is_one_object_in_json(empty_database: Database, option: str) -> None:
+    migrate(empty_database, "personas", "0001", verbosity=0)
+    out = StringIO()
+    try:
+        call_command(
+            "migrate",
+            "personas",
+            "zero",
+            database=empty_database.alias,
+            stdout=out,
+            as_json=True,
+            **{option: True},
+        )
+        status: Any = 0
+    except SystemExit as end:
+        status = end.code
+    [event] = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert status == (0 if option == "plan" else 1)
+    assert (event["event"], event["direction"]) == ("plan", "backwards")
+    assert event["migrations"] == ["personas.0001_personas"]
+    assert event["operations"]["personas.0001_personas"][0] == "Undo Create model Persona"
+    assert "personas" in empty_database.connection.introspection.table_names()
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), ValueError("a fault")])
+def test_every_failure_is_an_event_in_json(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*args: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("schema.migrating.Migrating._look_back", fail)
+    out = StringIO()
+    kind = CommandError if isinstance(error, OperationalError) else ValueError
+    with pytest.raises(kind, match=str(error)):
+        call_command("migrate", database=empty_database.alias, as_json=True, stdout=out)
+    [event] = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert (event["event"], event["exit_status"]) == ("failed", 1)
+    assert str(error) in event["message"]
+
+
+def test_stopped_from_the_keyboard_it_says_how_to_go_on(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("schema.executor.flush", stop)
+    with pytest.raises(CommandError, match="The next run goes on from there") as error:
+        migrate(empty_database)
+    assert error.value.returncode == 130
+    monkeypatch.undo()
+    assert "applied schema.0001_initial" in migrate(empty_database)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--lock-timeout=-1",
+        "--patience=inf",
+        "--wait=nan",
+        "--table-lock-timeout=0.4",  # PostgreSQL would make 0 of it: no limit
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(empty_database: Database, option: str) -> None:
+    with pytest.raises(CommandError, match=r"must be a number, [01] or more"):
+        call_command("migrate", option, database=empty_database.alias)
+
+
+def test_what_is_faked_is_said_and_stands_in_the_history(empty_database: Database) -> None:
+    migrate(empty_database, "personas", "0001")
+    back = migrate(empty_database, "personas", "zero", fake=True).splitlines()
+    assert back[0] == "Faking the rollback of 1 migration:"
+    assert back[1].startswith("  faked personas.0001_personas (")
+    there = migrate(empty_database, "personas", "0001", fake=True).splitlines()
+    assert there[0] == "Faking 1 migration:"
+    out = StringIO()
+    call_command("history", database=empty_database.alias, stdout=out)
+    runs = out.getvalue().splitlines()[-2:]
+    assert [" with --fake on " in run for run in runs] == [True, True]
+    assert "personas.0001_personas  backwards  succeeded" in runs[0]
+    assert "personas.0001_personas  forwards  succeeded" in runs[1]
 
 
 def test_migrate_says_nothing_with_verbosity_0(empty_database: Database) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
 from schema.catalog import CatalogError
 from schema.connecting import connect
+from schema.explaining import first_line
 from schema.exportsql import export
 from schema.recording import NotSQLError
 from schema.reporting import Report
@@ -45,6 +46,12 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Run `python manage.py migrate` instead.") from error
         except (CatalogError, IrreversibleError) as error:
             raise CommandError(str(error)) from error
+        except Error as error:
+            raise CommandError(
+                f"The migrations could not be tried out: {first_line(error)}\n"
+                "Nothing was written. Name a database with DATABASE_URL where the role may create"
+                " a schema; an empty one will do."
+            ) from error
         self.stdout.write(f"Wrote {len(files)} files to {folder}.")
         if options["verbosity"] > 1:
             for file in files:

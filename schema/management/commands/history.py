@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 
 from schema.connecting import connect
+from schema.explaining import first_line
 from schema.models import MigrationRun
 from schema.reporting import Report, duration
 
@@ -43,10 +44,12 @@ class Command(BaseCommand):
         """Print one line a run, and the error of one that failed under it."""
         connection = connections[options["database"]]
         connect(connection, Report(self.stdout, quiet=True))
-        if MigrationRun._meta.db_table not in connection.introspection.table_names():
-            runs: list[MigrationRun] = []
-        else:
-            runs = list(MigrationRun.objects.using(options["database"]).order_by("id"))
+        runs: list[MigrationRun] = []
+        try:
+            if MigrationRun._meta.db_table in connection.introspection.table_names():
+                runs = list(MigrationRun.objects.using(options["database"]).order_by("id"))
+        except Error as error:
+            raise CommandError(f"The history cannot be read: {first_line(error)}") from error
         if options["as_json"]:
             for run in runs:
                 facts = {field: getattr(run, field) for field in FIELDS}

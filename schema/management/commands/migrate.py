@@ -1,6 +1,7 @@
 """Bring the database to where the code is, so that an operator can trust it."""
 
 import os
+from argparse import ArgumentTypeError
 from contextlib import ExitStack, nullcontext
 from importlib import import_module
 from typing import Any
@@ -14,11 +15,14 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
-from schema.connecting import connect, failed_between
+from schema import exits
+from schema.connecting import connect, failed_between, without_time_limits
 from schema.lock import migration_lock
 from schema.migrating import Migrating
 from schema.pooling import direct_connection
 from schema.reporting import Report
+
+LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
 
 
 class Command(migrate.Command):
@@ -37,21 +41,21 @@ class Command(migrate.Command):
         )
         parser.add_argument(
             "--wait",
-            type=float,
+            type=zero_or_more,
             default=0,
             metavar="SECONDS",
             help="Wait up to this long for a server that is starting (default: 0).",
         )
         parser.add_argument(
             "--lock-timeout",
-            type=float,
+            type=zero_or_more,
             default=600,
             metavar="SECONDS",
             help="Wait up to this long for another migrate to end (default: %(default)s).",
         )
         parser.add_argument(
             "--table-lock-timeout",
-            type=float,
+            type=one_or_more,
             default=50,
             metavar="MILLISECONDS",
             help="Queue this long for a lock that live traffic holds, then step back and try "
@@ -59,7 +63,7 @@ class Command(migrate.Command):
         )
         parser.add_argument(
             "--patience",
-            type=float,
+            type=zero_or_more,
             default=300,
             metavar="SECONDS",
             help="Try again for this long to get such a lock, then give up (default: %(default)s).",
@@ -96,18 +100,26 @@ class Command(migrate.Command):
             self.stdout, as_json=options["as_json"], quiet=options["verbosity"] == 0
         )
         try:
-            return self._execute(*args, **options)
-        except CommandError as error:
-            self.report.say("failed", message=str(error), exit_status=error.returncode)
-            raise
-
-    def _execute(self, *args: Any, **options: Any) -> str | None:
-        try:
             with ExitStack() as stack:
                 self._prepare(stack, options)
                 return super().execute(*args, **options)
+        except CommandError as error:
+            self._say_failed(str(error), error.returncode)
+            raise
         except Error as error:
-            raise failed_between(connections[options["database"]], error) from error
+            failure = failed_between(connections[options["database"]], error)
+            self._say_failed(str(failure), exits.FAILED)
+            raise failure from error
+        except KeyboardInterrupt as error:
+            text = f"Stopped from the keyboard.\n{LEFT} The next run goes on from there."
+            self._say_failed(text, exits.STOPPED)
+            raise CommandError(text, returncode=exits.STOPPED) from error
+        except Exception as error:  # a fault: its traceback is for whoever mends it
+            self._say_failed(f"{type(error).__name__}: {error}", exits.FAILED)
+            raise
+
+    def _say_failed(self, message: str, exit_status: int) -> None:
+        self.report.say("failed", message=message, exit_status=exit_status)
 
     def _prepare(self, stack: ExitStack, options: dict[str, Any]) -> None:
         connection = connections[options["database"]]
@@ -127,6 +139,7 @@ class Command(migrate.Command):
             if connection.alias != DEFAULT_DB_ALIAS:
                 direct = None
             stack.enter_context(direct_connection(connection, direct, self.report))
+            stack.enter_context(without_time_limits(connection))
             self.holder = stack.enter_context(lock)
 
     @no_translations
@@ -137,10 +150,41 @@ class Command(migrate.Command):
                 from schema.adoption.telling import tell
 
                 tell(connections[options["database"]], self.report)
-            super().handle(*args, **options)
+            if options["as_json"] and not options["prune"]:
+                self._say_planned(options)
+            else:
+                super().handle(*args, **options)
             return
         self.verbosity, self.interactive = options["verbosity"], options["interactive"]
         for app in apps.get_app_configs():  # where receivers of the two signals are registered
             if module_has_submodule(app.module, "management"):
                 import_module(".management", app.name)
         Migrating(self, connections[options["database"]], self.holder, self.report, options).run()
+
+    def _say_planned(self, options: dict[str, Any]) -> None:
+        from schema.planned import say_planned
+
+        connection = connections[options["database"]]
+        names = options["app_label"], options["migration_name"]
+        if say_planned(connection, self.report, *names) and options["check_unapplied"]:
+            raise SystemExit(exits.FAILED)
+
+
+def zero_or_more(text: str) -> float:
+    """Return a duration."""
+    return _number(text, least=0)
+
+
+def one_or_more(text: str) -> float:
+    """Return a duration that PostgreSQL does not round to 0, which would mean no limit."""
+    return _number(text, least=1)
+
+
+def _number(text: str, *, least: int) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not least <= value < float("inf"):
+        raise ArgumentTypeError(f"must be a number, {least} or more, not {text!r}")
+    return value
