@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.management.base import CommandError
-from django.db import Error
+from django.db import DEFAULT_DB_ALIAS, Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from psycopg.conninfo import make_conninfo
 
 from schema.connecting import database_file
 from schema.reporting import Report, duration
@@ -88,13 +89,23 @@ def _postgresql(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
     with _whole(file) as part:
         _run([f"{programs}pg_dump", "--format=custom", f"--file={part}"], environment)
         _run([f"{programs}pg_restore", "--list", f"--file={os.devnull}", str(part)], {})
-    url = f"${settings.get('URL_VARIABLE', 'DATABASE_URL')}"
+    url = _url(connection)
     return Backup(
         file,
-        f'{programs}psql "{url}" -v ON_ERROR_STOP=1 -qc {shlex.quote(_emptying(connection))}'
-        f' && {programs}pg_restore --no-owner --exit-on-error --dbname "{url}"'
+        f"{programs}psql {url} -v ON_ERROR_STOP=1 -qc {shlex.quote(_emptying(connection))}"
+        f" && {programs}pg_restore --no-owner --exit-on-error --dbname {url}"
         f" {shlex.quote(str(file))}",
     )
+
+
+def _url(connection: BaseDatabaseWrapper) -> str:
+    """Return where to restore to, as a shell reads it; the password is never in it."""
+    settings = connection.settings_dict
+    if connection.alias == DEFAULT_DB_ALIAS:
+        return f'"${settings.get("URL_VARIABLE", "DATABASE_URL")}"'
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "dbname": "NAME"}
+    known = {key: str(settings[name]) for key, name in names.items() if settings.get(name)}
+    return shlex.quote(make_conninfo(**known))
 
 
 def _emptying(connection: BaseDatabaseWrapper) -> str:

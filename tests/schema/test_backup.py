@@ -17,6 +17,7 @@ from schema.verification import verify
 from tests import postgres
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
+from tests.schema.processes import run
 
 ADD_USER = "INSERT INTO users (email, name, password_hash) VALUES ('{0}@example.com', '{0}', 'x')"
 
@@ -55,7 +56,7 @@ def test_a_backup_restores_what_was_there(migrated: Migrated, tmp_path: Path) ->
     database.connection.close()
 
     restore = subprocess.run(
-        ["bash", "-c", lines[place + 1].strip().replace("$DATABASE_URL", database.url)],
+        ["bash", "-c", lines[place + 1].strip()],
         capture_output=True,
         text=True,
         check=False,
@@ -83,12 +84,16 @@ def test_a_restore_brings_every_schema_back(empty_database: Database, tmp_path: 
         cursor.execute("CREATE TABLE reports.people (id uuid REFERENCES users (id))")
         cursor.execute(ADD_USER.format("alice"))
         cursor.execute("INSERT INTO reports.people SELECT id FROM users")
-    lines = migrate(empty_database, backup=tmp_path / "kept").splitlines()
-    place = next(number for number, line in enumerate(lines) if line.startswith("Backup: "))
     empty_database.connection.close()
+    status, out, _ = run(empty_database.url, "migrate", f"--backup={tmp_path / 'kept'}")
+    assert status == 0
+    lines = out.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("Backup: "))
+    assert lines[place + 1].count('"$DATABASE_URL"') == 2
     for _ in range(2):
         restore = subprocess.run(
-            ["bash", "-c", lines[place + 1].strip().replace("$DATABASE_URL", empty_database.url)],
+            ["bash", "-c", lines[place + 1].strip()],
+            env=os.environ | {"DATABASE_URL": empty_database.url},
             capture_output=True,
             text=True,
             check=False,
