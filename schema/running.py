@@ -229,13 +229,14 @@ class Runner:
         self, migration: Migration, doing: str, error: Exception, *, whole: bool
     ) -> CommandError:
         busy = waited_for_a_lock(error)
+        what = "rolling it back" if doing == "rolling back" else f"{doing} it"
         left = (
             "Nothing of it remains"
             if whole
             else "What it had finished remains, and the next run goes on from there"
         )
         return CommandError(
-            f"{migration} failed while {doing} it: {first_line(error)}\n"
+            f"{migration} failed while {what}: {first_line(error)}\n"
             f"{left}; the migrations before it are done.\n{remedy(error)}",
             returncode=exits.BUSY if busy else exits.FAILED,
         )

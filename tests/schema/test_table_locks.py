@@ -85,5 +85,22 @@ def test_migrate_gives_up_after_its_patience_with_nothing_half_done(at_personas:
         assert "color" not in {column.name for column in table}
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("0",)
+    assert "failed while applying it: " in str(error.value)
     last = MigrationRun.objects.using(at_personas.alias).latest("id")
     assert (last.name, last.outcome) == ("0002_multi_persona", MigrationRun.Outcome.FAILED)
+
+
+def test_a_rollback_that_gives_up_says_so(at_personas: Database) -> None:
+    crowd = Crowd(at_personas, "chat_messages")
+    crowd.start()
+    crowd.locked.wait(10)
+    try:
+        with pytest.raises(CommandError) as error:
+            call_command(
+                "migrate", "chat", "zero", database=at_personas.alias, verbosity=0, patience=0
+            )
+    finally:
+        crowd.let_go.set()
+        crowd.join()
+    assert error.value.returncode == 4
+    assert "chat.0001_chat_history failed while rolling it back: " in str(error.value)
