@@ -25,6 +25,9 @@ BEGIN
 END
 $$
 """
+# Of what was filled in a moment ago there are no statistics yet, and the target of each row
+# would be looked up by itself.
+ANALYZE = "ANALYZE {target}, {table} ({column})"
 VALIDATE = "ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 DROP = "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
 
@@ -92,10 +95,11 @@ class AddForeignKeyOnline(PostgreSQLOperation):
         """Add the constraint if it is missing, and validate it."""
         if schema_editor.connection.vendor != "postgresql":
             return
-        table, name, add = self._sql(app_label, schema_editor, to_state)
-        schema_editor.execute(ADD_MISSING.format(table=table, name=name, add=add), params=None)
+        parts = self._sql(app_label, schema_editor, to_state)
+        schema_editor.execute(ANALYZE.format(**parts), params=None)
+        schema_editor.execute(ADD_MISSING.format(**parts), params=None)
         if self.validate:
-            schema_editor.execute(VALIDATE.format(table=table, name=name), params=None)
+            schema_editor.execute(VALIDATE.format(**parts), params=None)
 
     def database_backwards(
         self,
@@ -107,20 +111,27 @@ class AddForeignKeyOnline(PostgreSQLOperation):
         """Drop the constraint if it is there."""
         if schema_editor.connection.vendor != "postgresql":
             return
-        table, name, _ = self._sql(app_label, schema_editor, from_state)
-        schema_editor.execute(DROP.format(table=table, name=name), params=None)
+        parts = self._sql(app_label, schema_editor, from_state)
+        schema_editor.execute(DROP.format(**parts), params=None)
 
     def describe(self) -> str:
         """Say what `migrate --plan` prints."""
         how = "online" if self.validate else "for new rows"
         return f"Add the foreign key constraint of {self.model_name}.{self.name} {how}"
 
-    def _sql(self, app_label: str, schema_editor: Any, state: ProjectState) -> tuple[str, str, str]:
-        """Return the quoted table, the quoted constraint name, and what adds it."""
+    def _sql(self, app_label: str, schema_editor: Any, state: ProjectState) -> dict[str, str]:
+        """Return table, column, target and name of the constraint, quoted, and what adds it."""
         model = state.apps.get_model(app_label, self.model_name)
         field = model._meta.get_field(self.name)
         statement = schema_editor._create_fk_sql(model, field, "_fk_%(to_table)s_%(to_column)s")
-        return str(statement.parts["table"]), str(statement.parts["name"]), str(statement)
+        parts = {name: str(part) for name, part in statement.parts.items()}
+        return {
+            "table": parts["table"],
+            "column": parts["column"],
+            "target": parts["to_table"],
+            "name": parts["name"],
+            "add": str(statement),
+        }
 
 
 class AddCheckOnline(migrations.AddConstraint):
