@@ -77,9 +77,9 @@ COMMIT;
 PRAGMA foreign_keys = ON;
 """
 
-# What PostgreSQL refuses inside a function, so no condition can be put before it. Both say
-# themselves what is done already.
-ALONE = re.compile(r"\s*((CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|DO \$batches\$)")
+# What PostgreSQL refuses inside a function, so no condition can be put before it. Each says
+# itself what is done already, or may be done again.
+ALONE = re.compile(r"\s*((CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|DO \$batches\$|VACUUM)")
 
 
 def export(connection: BaseDatabaseWrapper, folder: Path, *, rollback: bool) -> list[Path]:

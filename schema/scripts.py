@@ -4,7 +4,7 @@ import re
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.batches import LOCK_TIMEOUT_MS, REST, TARGET_SECONDS, Step
+from schema.batches import LOCK_TIMEOUT_MS, REST, TARGET_SECONDS, Step, vacuum
 from schema.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
 
 BY_BLOCK = """
@@ -149,6 +149,7 @@ def batches_as_sql(
             if step.pending is None
             else f"NOT EXISTS (SELECT FROM {table} WHERE {step.pending})",
         ),
+        *([vacuum(connection, step)] if step.leaves_dead_rows(connection) else []),
         forget,
     ]
 
