@@ -36,9 +36,9 @@ class Window:
         return datetime.datetime.fromtimestamp(first * SPAN, datetime.UTC)
 
 
-# Looked at one after the other until there are enough hits: the last weeks, then the last
-# half year; what comes after is everything.
-WINDOWS = (Window(1, 0), Window(7, 2))
+# Looked at one after the other until there are enough hits: the latest days, then the last
+# five weeks; what comes after is everything.
+WINDOWS = (Window(0, 0), Window(2, 1))
 # A longer word is in no tsvector, and a tsquery refuses it; in bytes.
 LONGEST_WORD = 2046
 NO_WORD = "@@"

@@ -1,7 +1,7 @@
 """The SQL of a search.
 
-A page of the newest hits is asked for in steps: the index is read for the last weeks, then for
-the last half year, then for all there is, and reading stops when the page is full (UNION ALL
+A page of the newest hits is asked for in steps: the index is read for the latest days, then for
+the last five weeks, then for all there is, and reading stops when the page is full (UNION ALL
 under a LIMIT is read lazily). A word that stands everywhere fills the page from the first
 step; a word that stands nowhere costs three look-ups. OFFSET 0 keeps PostgreSQL's planner from
 walking a date index instead, which takes seconds where nothing matches.
