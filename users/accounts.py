@@ -1,9 +1,12 @@
 """What happens to an account as a whole."""
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from users import mail
 from users.models import User
+
+DEADLOCK_DETECTED = "40P01"
+TRIES = 5
 
 
 def change_name(*, user: User, name: str) -> None:
@@ -29,8 +32,16 @@ def delete_account(*, user: User) -> None:
     """Delete a person and everything that is theirs.
 
     One statement: the database's foreign keys take the rest along, so 200,000 messages never
-    pass through Python.
+    pass through Python. What is being written for that person at this moment locks rows in
+    another order; where PostgreSQL ends the deletion for it, nothing is gone, and it begins anew.
     """
-    with transaction.atomic():
-        users = User.objects.filter(pk=user.pk)
-        users._raw_delete(users.db)
+    users = User.objects.filter(pk=user.pk)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                users._raw_delete(users.db)
+        except OperationalError as error:
+            if not tries_left or getattr(error.__cause__, "sqlstate", None) != DEADLOCK_DETECTED:
+                raise
+        else:
+            return

@@ -45,7 +45,7 @@ def test_messages_of_megabytes_are_never_in_memory_together(name: str) -> None:
     alice = quick_user("alice")
     thread = make_thread(alice)
     for _ in range(4):
-        fill(thread, 15, 1_000_000)
+        fill(thread, 10, 1_000_000)
     tracemalloc.start()
     try:
         size = sum(len(piece) for piece in export(Source(alice), name))

@@ -1,4 +1,7 @@
-"""Replies whose database is away for a while in the middle."""
+"""Replies whose database is away for a while in the middle.
+
+TEST_ENGINE=postgresql pytest tests/faults/database_away.py
+"""
 
 import time
 from collections.abc import Iterator
