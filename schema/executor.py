@@ -1,10 +1,11 @@
 """Django's migration executor, without the moment between a change and its record."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
@@ -214,17 +215,24 @@ class RecordingExecutor(MigrationExecutor):
     def record_as_applied(self, migration: Migration, applied_at: datetime | None = None) -> None:
         """Record `migration` and those it replaces, as of `applied_at` where that is known."""
         own = (migration.app_label, migration.name)
-        for app_label, name in [*(migration.replaces or []), own]:
-            self.recorder.record_applied(app_label, name)
-            if applied_at is not None:
-                records = self.recorder.migration_qs.filter(app=app_label, name=name)
-                records.update(applied=applied_at)
+        with self._together(migration):
+            for app_label, name in [*(migration.replaces or []), own]:
+                self.recorder.record_applied(app_label, name)
+                if applied_at is not None:
+                    records = self.recorder.migration_qs.filter(app=app_label, name=name)
+                    records.update(applied=applied_at)
 
     def record_as_unapplied(self, migration: Migration) -> None:
         """Take away the record of `migration` and of those it replaces."""
         own = (migration.app_label, migration.name)
-        for app_label, name in [*(migration.replaces or []), own]:
-            self.recorder.record_unapplied(app_label, name)
+        with self._together(migration):
+            for app_label, name in [*(migration.replaces or []), own]:
+                self.recorder.record_unapplied(app_label, name)
+
+    def _together(self, migration: Migration) -> AbstractContextManager[None]:
+        """Keep several records from being told apart by whoever is killed between two of them."""
+        several = bool(migration.replaces)
+        return transaction.atomic(using=self.connection.alias) if several else nullcontext()
 
 
 def flush(editor: BaseDatabaseSchemaEditor) -> None:

@@ -35,7 +35,7 @@ IF {done} THEN
     RETURN;
 END IF;
 {checks}{statements}
-{noted}
+{noted};
 END
 $migration$;
 COMMIT;
@@ -72,7 +72,7 @@ CREATE TEMPORARY TABLE here (
 INSERT INTO here SELECT {done}, {out_of_turn};
 DROP TABLE here;
 {statements}
-{noted}
+{noted};
 COMMIT;
 PRAGMA foreign_keys = ON;
 """
@@ -138,9 +138,9 @@ def file_name(number: int, recording: Recording) -> str:
 def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) -> str:
     key = (recording.migration.app_label, recording.migration.name)
     moment = "now()" if vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    noted = "\n".join(
-        "INSERT INTO django_migrations (app, name, applied)"
-        f" SELECT {literal(one[0])}, {literal(one[1])}, {moment} WHERE NOT {recorded(one)};"
+    # One statement: what replaces others is recorded together with them.
+    noted = "INSERT INTO django_migrations (app, name, applied)" + " UNION ALL".join(
+        f" SELECT {literal(one[0])}, {literal(one[1])}, {moment} WHERE NOT {recorded(one)}"
         for one in [*recording.migration.replaces, key]
     )
     preparing = "".join(
@@ -182,9 +182,9 @@ def _backwards(vendor: str, file: str, recording: Recording) -> str:
         file,
         recording,
         recording.backwards,
-        "\n".join(
-            f"DELETE FROM django_migrations WHERE app = {literal(one[0])}"  # noqa: S608 - quoted
-            f" AND name = {literal(one[1])};"
+        "DELETE FROM django_migrations WHERE "  # noqa: S608 - quoted
+        + " OR ".join(
+            f"(app = {literal(one[0])} AND name = {literal(one[1])})"
             for one in [*recording.migration.replaces, key]
         ),
         done=f"NOT {recorded(key)}",
@@ -232,7 +232,7 @@ def _file(
             parts.append(f"\n{statement.strip()};\n")
         else:
             parts.append(GUARDED.format(**facts | {"checks": ""}, statements=joined([statement])))
-    return head + ONE_BY_ONE + "".join(parts) + f"\n{noted}\n"
+    return head + ONE_BY_ONE + "".join(parts) + f"\n{noted};\n"
 
 
 def _summary(recording: Recording) -> str:
