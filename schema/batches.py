@@ -8,6 +8,7 @@ from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Coalesce, Now
 
+from schema.explaining import sqlstate
 from schema.models import BatchProgress
 from schema.progress import Clock
 from schema.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
@@ -187,9 +188,3 @@ def _execute(connection: BaseDatabaseWrapper, step: Step, condition: str) -> int
             cursor.execute(statement.replace("{batch}", condition))
         rows: int = cursor.rowcount
     return rows
-
-
-def sqlstate(error: DatabaseError) -> str | None:
-    """Return the SQLSTATE of what PostgreSQL said."""
-    state: str | None = getattr(error.__cause__, "sqlstate", None)
-    return state
