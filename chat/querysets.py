@@ -48,7 +48,7 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
         # They import the models, which import this module.
         from chat.search.finding import RANKED, find, scope_of
         from chat.search.query import parse
-        from chat.search.statements import Statement, add_matches
+        from chat.search.statements import matches
 
         if self.owner is None:
             raise TypeError("search() follows for_user().")
@@ -62,10 +62,9 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
         scope = scope_of(self.owner, query, self.db) if query else None
         if scope is None:
             return self.none()
-        statement = Statement(connections[self.db].vendor)
-        add_matches(statement, scope, None, columns="found.id")
-        matches = RawSQL(str(statement), statement.params)  # noqa: S611 - values are parameters
-        return self.filter(pk__in=matches)
+        statement = matches(scope, connections[self.db].vendor)
+        found_keys = RawSQL(str(statement), statement.params)  # noqa: S611 - values are parameters
+        return self.filter(pk__in=found_keys)
 
     def in_thread(self, thread: Thread) -> Self:
         """Keep one conversation's messages, newest first."""

@@ -17,9 +17,10 @@ from django.utils.safestring import SafeString
 
 from chat.models import ChatMessage
 from chat.search import marks
+from chat.search.newest import EPOCH, moment, newest_rows
 from chat.search.query import SearchQuery, parse
-from chat.search.statements import Cursor, Scope, Statement, newest_first
-from chat.search.text import LENGTH, fold
+from chat.search.statements import Cursor, Scope
+from chat.search.text import fold
 from personas.models import Persona
 from threads.models import Thread
 
@@ -32,9 +33,6 @@ RANKED = 400
 # How many of the most recently used threads have their titles looked at.
 TITLES = 5_000
 THREADS_SHOWN = 5
-LATEST = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
-
-COLUMNS = "m.id, m.user_id, m.thread_id, m.role, m.created_at, {excerpt}, t.title"
 FIELDS = ["id", "user_id", "thread_id", "role", "created_at"]
 
 
@@ -131,52 +129,15 @@ def find_threads(user: User, query: SearchQuery, using: str = "default") -> list
 
 
 def _hits(scope: Scope, limit: int, using: str) -> list[Hit]:
-    connection = connections[using]
-    vendor = connection.vendor
-    excerpt = f"substr(m.content, 1, {LENGTH})"
-    with connection.cursor() as cursor:
-        if vendor == "postgresql":
-            scope.newest = _edge(scope)
-        else:
-            scope.newest = _newest(cursor, scope, vendor)
-        if scope.newest is None:
-            return []
-        statement = newest_first(scope, vendor, limit, COLUMNS.format(excerpt=excerpt))
-        cursor.execute(str(statement), statement.params)
-        rows = cursor.fetchall()
-    return [_hit(row, scope.query, using, vendor) for row in rows]
+    rows = newest_rows(scope, limit, using)
+    return [_hit(row, scope.query, using) for row in rows]
 
 
-def _edge(scope: Scope) -> datetime.datetime:
-    """Return a moment that nothing found can be later than."""
-    edges = [scope.query.before, scope.cursor and scope.cursor.created_at, LATEST]
-    return min(moment for moment in edges if moment)
-
-
-def _newest(cursor: Any, scope: Scope, vendor: str) -> datetime.datetime | None:
-    """Return when the newest message that may be found was written."""
-    statement = Statement(vendor)
-    statement.add(
-        "SELECT created_at FROM chat_messages WHERE user_id = %s AND created_at <= %s"
-        " ORDER BY created_at DESC, id DESC LIMIT 1",
-        *(scope.owner, _edge(scope)),
-    )
-    cursor.execute(str(statement), statement.params)
-    row = cursor.fetchone()
-    return _moment(row[0]) if row else None
-
-
-def _moment(value: Any) -> datetime.datetime:
-    """Return a moment as the driver gave it with its time zone; SQLite keeps UTC texts."""
-    moment = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-
-
-def _hit(row: Sequence[Any], query: SearchQuery, using: str, vendor: str) -> Hit:
+def _hit(row: Sequence[Any], query: SearchQuery, using: str) -> Hit:
     values = list(row[:5])
-    if vendor == "sqlite":
+    if connections[using].vendor == "sqlite":
         values[:3] = [uuid.UUID(value) for value in values[:3]]
-        values[4] = _moment(values[4])
+        values[4] = moment(values[4])
     return Hit(ChatMessage.from_db(using, FIELDS, values), row[6], row[5], query)
 
 
@@ -210,8 +171,8 @@ def _named_threads(user: User, query: SearchQuery, using: str) -> list[uuid.UUID
 
 def write_cursor(message: ChatMessage) -> str:
     """Return the place of a message in the order of time, as text for an address."""
-    moment = message.created_at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    packed = struct.pack(">q", moment // datetime.timedelta(microseconds=1)) + message.pk.bytes
+    since = message.created_at - EPOCH
+    packed = struct.pack(">q", since // datetime.timedelta(microseconds=1)) + message.pk.bytes
     return base64.urlsafe_b64encode(packed).decode()
 
 
@@ -219,8 +180,7 @@ def read_cursor(written: str) -> Cursor | None:
     """Return the place that `write_cursor` wrote; None for anything else."""
     try:
         packed = base64.urlsafe_b64decode(written.encode("ascii"))
-        moment, key = struct.unpack(">q16s", packed)
-        start = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return Cursor(start + datetime.timedelta(microseconds=moment), uuid.UUID(bytes=key))
+        since, key = struct.unpack(">q16s", packed)
+        return Cursor(EPOCH + datetime.timedelta(microseconds=since), uuid.UUID(bytes=key))
     except (ValueError, binascii.Error, struct.error, OverflowError):
         return None

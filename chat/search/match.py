@@ -1,6 +1,6 @@
 """A query in the language of each engine's index."""
 
-import datetime
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,49 +11,22 @@ from chat.search.query import SearchQuery, Term
 # How long the spans last that messages are indexed under, in seconds, as in
 # chat.0008_search_words: about twelve days.
 SPAN = 1_048_576
-
-
-@dataclass(frozen=True)
-class Window:
-    """Some spans of time that messages are looked for in.
-
-    Attributes:
-        first: How many spans before the newest message's own the window begins.
-        last: How many before it ends; 0 takes in the newest message.
-    """
-
-    first: int
-    last: int
-
-    def spans(self, newest: datetime.datetime) -> list[int]:
-        """Return the numbers of the spans, counted from 1970."""
-        top = max(0, int(newest.timestamp() // SPAN))
-        return [n for n in range(top - self.first, top - self.last + 1) if n >= 0]
-
-    def start(self, newest: datetime.datetime) -> datetime.datetime:
-        """Return the first moment."""
-        first = (self.spans(newest) or [0])[0]
-        return datetime.datetime.fromtimestamp(first * SPAN, datetime.UTC)
-
-
-# Looked at one after the other until there are enough hits: the latest days, then the last
-# five weeks; what comes after is everything.
-WINDOWS = (Window(0, 0), Window(2, 1))
 # A longer word is in no tsvector, and a tsquery refuses it; in bytes.
 LONGEST_WORD = 2046
 NO_WORD = "@@"
 
 
-def tsquery(query: SearchQuery, owner: uuid.UUID) -> str:
-    """Return the text of a tsquery: this user's messages.
+def tsquery(query: SearchQuery, owner: uuid.UUID, spans: Sequence[int] | None = None) -> str:
+    """Return the text of a tsquery: this user's messages, within the spans if any.
 
     The words are letters and digits, so that nothing in them could need escaping.
     """
-    return f"'@{owner}'{tsquery_words(query)}"
+    scopes = [f"'@{owner}'"] if spans is None else [f"'@{owner}+{n}'" for n in spans]
+    return f"({' | '.join(scopes)}){tsquery_words(query)}"
 
 
 def tsquery_words(query: SearchQuery) -> str:
-    """Return what follows the user or the window in the text of a tsquery.
+    """Return what follows the user or the spans in the text of a tsquery.
 
     That a phrase's words stand next to each other is for `phrases` to say.
     """
@@ -62,14 +35,41 @@ def tsquery_words(query: SearchQuery) -> str:
     return "".join(parts)
 
 
-def phrases(query: SearchQuery) -> list[tuple[str, bool]]:
-    """Return what the words of a message, a blank around each, must hold, and must not."""
+@dataclass(frozen=True)
+class Phrase:
+    """Words that must, or must not, stand next to each other.
+
+    Attributes:
+        words: What the words of a message hold then, a blank around each.
+        pattern: What a text of ASCII alone matches then, in capitals or not; a regular
+            expression of PostgreSQL's.
+        wanted: Whether they must.
+    """
+
+    words: str
+    pattern: str
+    wanted: bool
+
+
+def phrases(query: SearchQuery) -> list[Phrase]:
+    """Return what the index, which knows no order, leaves to be looked at in each message."""
     return [
-        (f" {' '.join(term.words)}" + ("" if term.prefix else " "), wanted)
+        Phrase(
+            words=f" {' '.join(term.words)}" + ("" if term.prefix else " "),
+            pattern="(^|[^a-z0-9])"
+            + "[^a-z0-9]+".join(map(re.escape, term.words))
+            + ("" if term.prefix else "([^a-z0-9]|$)"),
+            wanted=wanted,
+        )
         for terms, wanted in ((query.terms, True), (query.excluded, False))
         for term in terms
         if len(term.words) > 1
     ]
+
+
+def is_unfinished(query: SearchQuery) -> bool:
+    """Whether PostgreSQL's index has to gather all words that begin in some way, of everyone."""
+    return any(term.prefix or (term.is_cjk and len(term.words[0]) == 1) for term in query.terms)
 
 
 def _tsquery_term(term: Term) -> str:
@@ -92,7 +92,7 @@ def fts5(query: SearchQuery, owner: uuid.UUID, spans: Sequence[int] | None = Non
     """Return the text of an FTS5 query: this user's messages, within the spans if any."""
     scopes = [f'"u{owner.hex}"']
     if spans is not None:
-        scopes = [f'"u{owner.hex}s{n}"' for n in spans] or ['"none"']
+        scopes = [f'"u{owner.hex}s{n}"' for n in spans]
     parts = [f"scope : ({' OR '.join(scopes)})"]
     parts += [f"words : {_fts5_term(term)}" for term in query.terms]
     wanted = " AND ".join(parts)

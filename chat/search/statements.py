@@ -1,24 +1,23 @@
 """The SQL of a search.
 
-A page of the newest hits is asked for in steps: the index is read for the latest days, then for
-the last five weeks, then for all there is, and reading stops when the page is full (UNION ALL
-under a LIMIT is read lazily). A word that stands everywhere fills the page from the first
-step; a word that stands nowhere costs three look-ups. OFFSET 0 keeps PostgreSQL's planner from
-walking a date index instead, which takes seconds where nothing matches.
+OFFSET 0 keeps PostgreSQL's planner from walking a date index where the index of the words is
+to be asked: that takes seconds where nothing matches.
 """
 
 import datetime
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chat.search import match
 from chat.search.query import SearchQuery
+from chat.search.text import LENGTH
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """The last hit of the page before."""
+    """The place of a message in the order of time; what is found next is older."""
 
     created_at: datetime.datetime
     id: uuid.UUID
@@ -30,15 +29,12 @@ class Scope:
 
     Attributes:
         threads: Keep these threads; None keeps all.
-        newest: No message is looked at that was written after this; on SQLite, when the
-            newest such message was written.
     """
 
     owner: uuid.UUID
     query: SearchQuery
     threads: list[uuid.UUID] | None = None
     cursor: Cursor | None = None
-    newest: datetime.datetime | None = None
 
 
 @dataclass
@@ -69,112 +65,176 @@ class Statement:
         return " ".join(self.sql)
 
 
-# The span of the newest message that may be found, for PostgreSQL: looking it up by itself
-# would take a second round trip.
-TOP = f"""
-WITH top AS MATERIALIZED (
-    SELECT floor(date_part('epoch', created_at) / {match.SPAN})::bigint AS span
-    FROM chat_messages WHERE user_id = %s AND created_at <= %s
-    ORDER BY created_at DESC, id DESC LIMIT 1
-)
-"""
-# PostgreSQL is given the question as a subquery: the planner would spend longer on estimating
-# a constant one than the index takes to answer it.
-ALL = "(SELECT %s::tsquery)"
-WITHIN = """(
+# A question is asked as a subquery: PostgreSQL's planner would spend longer on estimating a
+# constant one than the index takes to answer it.
+HOLDS = "chat_search_lexemes(user_id, created_at, content) @@ (SELECT %s::tsquery)"
+# The same for the latest messages: the span of the newest one, and the span before where that
+# has not half gone by.
+HOLDS_LATEST = """chat_search_lexemes(user_id, created_at, content) @@ (
     SELECT ('(' || string_agg(concat($$'@$$, %s::text, '+', n, $$'$$), '|') || ')' || %s)::tsquery
-    FROM top, generate_series(span - %s, span - %s) AS n
+    FROM newest, generate_series(floor(spans - 0.5)::bigint, floor(spans)::bigint) AS n
 )"""
-# The index does not know the order of words.
-NEXT_TO_EACH_OTHER = """(
-    SELECT strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
-    FROM chat_messages WHERE id = found.id
-)"""
+INDEXED = "SELECT * FROM chat_messages WHERE {} OFFSET 0"
+# The index does not know the order of words. A text of ASCII, which most are, is matched as it
+# is: that takes a third of the time.
+NEXT_TO_EACH_OTHER = f"""CASE
+    WHEN octet_length(content) <= {LENGTH} AND octet_length(content) = length(content)
+    THEN content COLLATE "C" ~* %s
+    ELSE strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
+END"""
+ROW = f"""
+    id, user_id, thread_id, role, created_at, substr(content, 1, {LENGTH}),
+    (SELECT title FROM threads WHERE id = thread_id)
+"""
+NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
 
 
-def newest_first(scope: Scope, vendor: str, limit: int, columns: str) -> Statement:
-    """Return the statement for the newest `limit` hits; `columns` are of `m` and `t`."""
+def newest_moment(scope: Scope, vendor: str) -> Statement:
+    """Return the statement for the moment of the newest message that may be found."""
     statement = Statement(vendor)
-    windows: list[match.Window | None] = [None]
-    edge: tuple[str, list[Any]] = ("", [])
-    if scope.newest and scope.query.has_words:
-        windows = [*match.WINDOWS, None]
-        oldest = match.WINDOWS[-1]
-        edge = ("AND found.created_at < %s", [oldest.start(scope.newest)])
-        if vendor == "postgresql":
-            statement.add(TOP, scope.owner, scope.newest)
-            start = f"to_timestamp((SELECT (span - {oldest.first}) * {match.SPAN} FROM top))"
-            edge = (f"AND found.created_at < {start}", [])
-    statement.add(f"SELECT {columns} FROM (")
-    for place, step in enumerate(windows):
-        statement.add("UNION ALL SELECT" if place else "SELECT")
-        statement.add("id, created_at FROM (")
-        add_matches(statement, scope, step)
-        if step is None:
-            statement.add(edge[0], *edge[1])
-        statement.add(
-            f"ORDER BY found.created_at DESC, found.id DESC LIMIT %s) AS step{place}", limit
-        )
-    statement.add("LIMIT %s) AS hit", limit)
-    statement.add("JOIN chat_messages m ON m.id = hit.id JOIN threads t ON t.id = m.thread_id")
-    statement.add("ORDER BY hit.created_at DESC, hit.id DESC")
+    statement.add("SELECT created_at FROM chat_messages")
+    _add_place(statement, scope)
+    statement.add(f"{NEWEST_FIRST} LIMIT 1")
     return statement
 
 
-def add_matches(
-    statement: Statement,
-    scope: Scope,
-    window: match.Window | None,
-    columns: str = "found.id, found.created_at",
+def newest_hits(
+    scope: Scope, vendor: str, limit: int, spans: Sequence[int] | None = None
+) -> Statement:
+    """Return the statement for the newest `limit` hits, within the spans if any.
+
+    Each row: id, user, thread, role, moment and text of the message, title of its thread.
+    """
+    statement = Statement(vendor)
+    statement.add(f"SELECT {ROW} FROM (")
+    _add_candidates(statement, scope, spans)
+    _add_newest(statement, scope, limit)
+    return statement
+
+
+def latest_hits(scope: Scope, limit: int) -> Statement:
+    """Return PostgreSQL's statement for the newest `limit` hits among the latest messages.
+
+    Each row: as of `newest_hits`, the moment of the newest message that may be found, and the
+    moment from which on all were looked at. To ask for the first beforehand would take as long
+    as to find that nothing matches.
+    """
+    statement = Statement("postgresql")
+    statement.add("WITH newest AS MATERIALIZED (SELECT created_at,")
+    statement.add(f"date_part('epoch', created_at) / {match.SPAN} AS spans FROM chat_messages")
+    _add_place(statement, scope)
+    statement.add(f"{NEWEST_FIRST} LIMIT 1)")
+    statement.add(f"SELECT {ROW}, (SELECT created_at FROM newest) AS start,")
+    statement.add(
+        f"(SELECT to_timestamp(floor(spans - 0.5) * {match.SPAN}) FROM newest) AS stop FROM ("
+    )
+    words = match.tsquery_words(scope.query)
+    statement.add(
+        f"SELECT * FROM ({INDEXED.format(HOLDS_LATEST)}) AS found", str(scope.owner), words
+    )
+    _add_place(statement, scope)
+    _add_filters(statement, scope)
+    _add_newest(statement, scope, limit)
+    return statement
+
+
+def walk(scope: Scope, count: int, limit: int) -> Statement:
+    """Return PostgreSQL's statement for the newest `count` messages, looked at one by one.
+
+    Each row: as of `newest_hits`, whether it is a hit, its place counted from 1, the moment of
+    the first, and the bytes of it and all before it. Only hits are there, and number `count`;
+    at most `limit` rows, and no message is looked at once there are as many.
+    """
+    statement = Statement("postgresql")
+    question = match.tsquery(scope.query, scope.owner)
+    statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, ({HOLDS}", question)
+    _add_filters(statement, scope)
+    _add_phrases(statement, scope.query)
+    statement.add(
+        ") AS is_hit, row_number() OVER newest AS place, max(created_at) OVER newest AS start,"
+        " sum(octet_length(content)) OVER newest AS bytes FROM (SELECT * FROM chat_messages"
+    )
+    _add_place(statement, scope)
+    statement.add(
+        f"{NEWEST_FIRST} LIMIT %s) AS latest WINDOW newest AS ({NEWEST_FIRST})) AS looked_at"
+        f" WHERE is_hit OR place = %s {NEWEST_FIRST} LIMIT %s",
+        *(count, count, limit),
+    )
+    return statement
+
+
+def matches(scope: Scope, vendor: str) -> Statement:
+    """Return the statement for the ids of all that match, in no order."""
+    statement = Statement(vendor)
+    _add_candidates(statement, scope, None, columns="found.id")
+    _add_phrases(statement, scope.query)
+    return statement
+
+
+def _add_candidates(
+    statement: Statement, scope: Scope, spans: Sequence[int] | None, columns: str = "found.*"
 ) -> None:
-    """Append a SELECT of columns of `found`, ending in its WHERE."""
-    query = scope.query
+    """Append a SELECT of what may match; that phrases stand there is yet to be looked at."""
+    query, is_sqlite = scope.query, statement.vendor == "sqlite"
+    statement.add(f"SELECT {columns} FROM")
     if not query.has_words:
-        statement.add(f"SELECT {columns} FROM chat_messages found")
-    elif statement.vendor == "postgresql":
-        question = ALL
-        params: list[Any] = [match.tsquery(query, scope.owner)]
-        if window:
-            question = WITHIN
-            words = match.tsquery_words(query)
-            params = [str(scope.owner), words, window.first, window.last]
+        statement.add("chat_messages AS found")
+    elif is_sqlite:
         statement.add(
-            f"SELECT {columns} FROM ("
-            "SELECT id, user_id, thread_id, role, created_at FROM chat_messages WHERE"
-            f" chat_search_lexemes(user_id, created_at, content) @@ {question} OFFSET 0"
-            ") AS found",
-            *params,
+            "chat_search CROSS JOIN chat_search_rows ON number = chat_search.rowid"
+            " CROSS JOIN chat_messages AS found ON found.id = message_id"
         )
     else:
-        statement.add(
-            f"SELECT {columns} FROM chat_search CROSS JOIN chat_search_rows"
-            " ON number = chat_search.rowid CROSS JOIN chat_messages found"
-            " ON found.id = message_id"
-        )
-    statement.add("WHERE found.user_id = %s", scope.owner)
-    if query.has_words and statement.vendor == "sqlite":
-        spans = window.spans(scope.newest) if window and scope.newest else None
+        question = match.tsquery(query, scope.owner, spans)
+        statement.add(f"({INDEXED.format(HOLDS)}) AS found", question)
+    _add_place(statement, scope)
+    if query.has_words and is_sqlite:
         statement.add("AND chat_search MATCH %s", match.fts5(query, scope.owner, spans))
-    # Not an anti-join: planning three of them takes longer than finding a rare word.
+    _add_filters(statement, scope)
+
+
+def _add_newest(statement: Statement, scope: Scope, limit: int) -> None:
+    """Append what keeps the newest `limit` of the candidates, and closes a bracket."""
+    statement.add(NEWEST_FIRST)
+    if statement.vendor == "postgresql" and match.phrases(scope.query):
+        # Put in order first: texts are looked at for a phrase until there are enough.
+        statement.add("OFFSET 0) AS candidate WHERE true")
+        _add_phrases(statement, scope.query)
+        statement.add(f"{NEWEST_FIRST} LIMIT %s", limit)
+    else:
+        statement.add(f"LIMIT %s) AS hit {NEWEST_FIRST}", limit)
+
+
+def _add_place(statement: Statement, scope: Scope) -> None:
+    """Append the WHERE that leads to the place in the user's messages to go on from."""
+    statement.add("WHERE user_id = %s", scope.owner)
+    if scope.query.before:
+        statement.add("AND created_at < %s", scope.query.before)
+    if scope.cursor:
+        statement.add("AND (created_at, id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id)
+
+
+def _add_filters(statement: Statement, scope: Scope) -> None:
+    query = scope.query
+    # Not an anti-join: planning one takes longer than finding a rare word.
     statement.add(
-        "AND found.thread_id NOT IN"
+        "AND thread_id NOT IN"
         " (SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL)",
         scope.owner,
     )
     if query.roles:
         marks = ", ".join(["%s"] * len(query.roles))
-        statement.add(f"AND found.role IN ({marks})", *sorted(query.roles))
+        statement.add(f"AND role IN ({marks})", *sorted(query.roles))
     if scope.threads is not None:
         marks = ", ".join(["%s"] * len(scope.threads)) or "NULL"
-        statement.add(f"AND found.thread_id IN ({marks})", *scope.threads)
+        statement.add(f"AND thread_id IN ({marks})", *scope.threads)
     if query.after:
-        statement.add("AND found.created_at >= %s", query.after)
-    if query.before:
-        statement.add("AND found.created_at < %s", query.before)
-    if scope.cursor:
-        statement.add(
-            "AND (found.created_at, found.id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id
-        )
+        statement.add("AND created_at >= %s", query.after)
+
+
+def _add_phrases(statement: Statement, query: SearchQuery) -> None:
+    """Append what PostgreSQL's index leaves to be looked at."""
     if statement.vendor == "postgresql":
-        for phrase, wanted in match.phrases(query):
-            statement.add(f"AND {'' if wanted else 'NOT '}{NEXT_TO_EACH_OTHER}", phrase)
+        for phrase in match.phrases(query):
+            negated = "" if phrase.wanted else "NOT "
+            statement.add(f"AND {negated}{NEXT_TO_EACH_OTHER}", phrase.pattern, phrase.words)

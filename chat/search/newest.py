@@ -1,0 +1,171 @@
+"""The newest hits, found by looking at no more messages than it takes.
+
+A word that stands everywhere fills a page from the latest messages; a word that stands nowhere
+is nowhere in the index. So the search goes back in time in stretches: each asks the index for
+some spans of about twelve days, as many as the hits so far let expect to be enough, and the
+last one for all that is left.
+
+A word that is still being typed is another thing on PostgreSQL: before it looks for the user's,
+its index gathers everyone's messages with any word that begins so. Where it begins common
+words, looking at the latest messages one by one is quicker, and the very latest tell.
+"""
+
+import datetime
+import math
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from django.db import connections
+
+from chat.search import match, statements
+from chat.search.statements import Cursor, Scope, Statement
+
+SPAN = datetime.timedelta(seconds=match.SPAN)
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+FIRST_ID = uuid.UUID(int=0)
+# What the index is asked for at once: more spans take longer to combine than they save.
+MOST_SPANS = 16
+ALL = MOST_SPANS + 1
+# Hits do not lie as evenly as the expectation has it.
+MARGIN = 1.5
+# A phrase's words stand in more messages than the phrase: each stretch of time is at most so
+# many times the one before.
+GROWTH = 4
+# How many of the very latest messages tell, and how many hits among them tell of a common word.
+SAMPLE = 64
+COMMON = 2
+# What is looked at one by one, in messages and in bytes: it takes about as long as the index
+# takes to gather a common word's.
+MOST_WALKED = 500
+MOST_BYTES = 256_000
+
+Row = tuple[Any, ...]
+
+
+def newest_rows(scope: Scope, limit: int, using: str) -> list[Row]:
+    """Return the newest `limit` hits, each as `statements.newest_hits` says."""
+    search = _Search(scope, limit, using)
+    if not scope.query.has_words:
+        return search.ask(statements.newest_hits(scope, search.vendor, limit))
+    if search.vendor == "postgresql" and match.is_unfinished(scope.query):
+        search.start_walking()
+    elif search.vendor == "postgresql" and not search.has_phrases:
+        search.start_with_latest()
+    else:
+        search.start_at_newest()
+    search.go_back()
+    return search.hits
+
+
+def moment(value: Any) -> datetime.datetime:
+    """Return a moment as the driver gave it with its time zone; SQLite keeps UTC texts."""
+    read = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return read if read.tzinfo else read.replace(tzinfo=datetime.UTC)
+
+
+class _Search:
+    """A way back in time.
+
+    Attributes:
+        scope: What is left to be searched: its cursor is how far the way has come.
+        missing: How many hits are still to be found; 0 once all messages were looked at.
+        start: The moment of the newest message that could be found.
+        end: The moment the way has come to.
+        top: The newest span that is not yet wholly looked at.
+        spans: How many the next stretch takes in.
+    """
+
+    def __init__(self, scope: Scope, limit: int, using: str) -> None:
+        self.connection = connections[using]
+        self.vendor = self.connection.vendor
+        self.has_phrases = self.vendor == "postgresql" and bool(match.phrases(scope.query))
+        self.scope = replace(scope)
+        self.missing = limit
+        self.hits: list[Row] = []
+        self.start = self.end = EPOCH
+        self.top = 0
+        self.spans = ALL
+
+    def ask(self, statement: Statement) -> list[Row]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(str(statement), statement.params)
+            return cursor.fetchall()  # type: ignore[no-any-return]
+
+    def found(self, rows: list[Row]) -> None:
+        self.hits += [row[:7] for row in rows[: self.missing]]
+        self.missing -= min(self.missing, len(rows))
+
+    def start_from(self, start: datetime.datetime) -> None:
+        """Begin the way at a message's moment."""
+        self.start = self.end = start
+        self.top, into = divmod(start - EPOCH, SPAN)
+        # Of a span that has only just begun there would be little to tell from.
+        self.spans = 1 if into > SPAN / 2 else 2
+
+    def start_at_newest(self) -> None:
+        """Begin the way at the newest message."""
+        rows = self.ask(statements.newest_moment(self.scope, self.vendor))
+        if rows:
+            self.start_from(moment(rows[0][0]))
+        else:
+            self.missing = 0
+
+    def start_with_latest(self) -> None:
+        """Ask for the latest messages; where no hit is among them, all of the way is left."""
+        rows = self.ask(statements.latest_hits(self.scope, self.missing))
+        self.found(rows)
+        if rows:
+            *_, self.start, end = rows[0]
+            self.come_to(end)
+
+    def start_walking(self) -> None:
+        """Look at the latest messages one by one, while that is the quicker way."""
+        count, walked, size = SAMPLE, 0, 1
+        while count:
+            rows = self.ask(statements.walk(self.scope, count, self.missing))
+            self.found([row for row in rows if row[7]])
+            if not self.missing:
+                return
+            if not rows or rows[-1][8] < count:
+                self.missing = 0
+                return
+            last = rows[-1]
+            newest = self.start if walked else last[9]
+            self.start_from(last[4])
+            self.start = newest
+            self.scope.cursor = Cursor(last[4], last[0])
+            walked += count
+            size += int(last[10])
+            most = min(MOST_WALKED, MOST_BYTES * walked // size) - walked
+            if len(self.hits) < COMMON:
+                break
+            wanted = walked * self.missing / len(self.hits)
+            count = min(math.ceil(wanted * MARGIN), most) if wanted <= most else 0
+        self.spans = max(self.spans, self.expected())
+
+    def go_back(self) -> None:
+        """Ask the index for one stretch of time after the other."""
+        while self.missing:
+            is_last = self.spans > min(self.top, MOST_SPANS)
+            stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
+            statement = statements.newest_hits(self.scope, self.vendor, self.missing, stretch)
+            self.found(self.ask(statement))
+            if is_last:
+                return
+            self.come_to(EPOCH + (self.top - self.spans + 1) * SPAN)
+
+    def come_to(self, end: datetime.datetime) -> None:
+        """Note that all since `end`, where a span begins, was looked at; size the next stretch."""
+        self.end = end
+        self.top = (end - EPOCH) // SPAN - 1
+        self.scope.cursor = Cursor(end, FIRST_ID)
+        most = self.spans * GROWTH if self.has_phrases else ALL
+        self.spans = min(self.expected() or most, most)
+
+    def expected(self) -> int:
+        """Return how many spans should hold the missing hits; 0 if nothing tells."""
+        if not self.hits:
+            return 0
+        looked = (self.start - self.end) / SPAN
+        return math.ceil(looked * self.missing / len(self.hits) * MARGIN)
