@@ -6,7 +6,8 @@ PostgreSQL holds `--messages` messages, `--owned` of them one person's; SQLite h
 all of that person. Each kind of query is asked for its first page with several different
 words: the product's own way (parsing, SQL and model instances included), the same index asked
 by a bare psycopg cursor for the same rows, and the way the Node backend asked (to_tsvector
-over each row of the user).
+over each row of the user). The bare way leaves the plan to PostgreSQL; with a phrase it looks
+for the words in their order as well.
 """
 
 import argparse
@@ -96,33 +97,37 @@ def asked(alias: str, person: Any, *, best: bool) -> Callable[[str], Any]:
     return lambda typed: find(person, typed, best=best, using=alias).hits
 
 
-def bare(
-    connection: Any, person: Any, statement: str, times_asked: int = 1
-) -> Callable[[str], Any]:
+def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Callable[[str], Any]:
     """Return a way to run one statement over the same index with a driver's cursor."""
     from chat.search import match
     from chat.search.query import parse
 
     def ask(typed: str) -> Any:
-        question = match.tsquery(parse(typed), person.pk)
+        query = parse(typed)
+        question = match.tsquery(query, person.pk)
+        phrases = [phrase.words for phrase in match.phrases(query)]
+        sql = statement.format(in_order=" ".join([IN_ORDER] * len(phrases)))
+        params = [question, person.pk, *phrases, *([question] if ranked else [])]
         with connection.connection.cursor() as cursor:
-            cursor.execute(statement, [question, person.pk, *[question] * (times_asked - 1)])
+            cursor.execute(sql, params)
             return cursor.fetchall()
 
     return ask
 
 
+IN_ORDER = "AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0"
 NEWEST = """
     SELECT m.id, m.user_id, m.thread_id, m.role, m.created_at, m.content, t.title
     FROM chat_messages m JOIN threads t ON t.id = m.thread_id
     WHERE chat_search_lexemes(m.user_id, m.created_at, m.content) @@ %s::tsquery
-        AND m.user_id = %s
+        AND m.user_id = %s {in_order}
     ORDER BY m.created_at DESC, m.id DESC LIMIT 31
 """
 BEST = """
     SELECT id, content, created_at FROM (
         SELECT * FROM chat_messages
         WHERE chat_search_lexemes(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
+            {in_order}
         ORDER BY created_at DESC LIMIT 400
     ) AS newest
     ORDER BY ts_rank_cd(chat_search_lexemes(user_id, created_at, content), %s::tsquery) DESC
@@ -169,9 +174,13 @@ def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
             return cursor.fetchall()
 
     newest, best = asked("postgresql", person, best=False), asked("postgresql", person, best=True)
-    plain, plain_best = bare(connection, person, NEWEST), bare(connection, person, BEST, 2)
+    plain = bare(connection, person, NEWEST, ranked=False)
+    plain_best = bare(connection, person, BEST, ranked=True)
     rows = []
     for kind, typed in queries(samples).items():
+        for query in typed:
+            if [hit.message.pk for hit in newest(query)] != [row[0] for row in plain(query)][:30]:
+                raise SystemExit(f"{query} finds other messages than it should.")
         taken = [
             times(newest, typed, rounds),
             times(plain, typed, rounds),

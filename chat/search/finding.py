@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from users.models import User
 
 PAGE = 30
-# How many of the newest hits are put in order when the best are asked for.
+# How many of the newest hits are put in order when the best are asked for; of a phrase's fewer:
+# each takes looking at many messages that hold its words apart.
 RANKED = 400
+RANKED_PHRASE = 100
 # How many of the most recently used threads have their titles looked at.
 TITLES = 5_000
 THREADS_SHOWN = 5
@@ -75,7 +77,7 @@ def find(
     Args:
         user: Whose messages.
         typed: What was typed into the field, or that already parsed.
-        best: Put the best of the newest RANKED hits first.
+        best: Put the best of the newest RANKED hits first, of a phrase RANKED_PHRASE.
         after: `next` of the page before.
         size: Hits a page.
         using: The database's alias.
@@ -89,7 +91,8 @@ def find(
         return results
     if best and query.terms:
         start = int(after) if re.fullmatch(r"\d{1,4}", after, re.ASCII) else 0
-        hits = _hits(scope, RANKED, using)
+        has_phrase = any(len(term.words) > 1 for term in query.terms)
+        hits = _hits(scope, RANKED_PHRASE if has_phrase else RANKED, using)
         # Stable: of two that are as good, the newer comes first.
         hits.sort(key=lambda hit: -marks.score(query, hit.said))
         results.hits = hits[start : start + size]

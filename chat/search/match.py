@@ -14,6 +14,7 @@ SPAN = 1_048_576
 # A longer word is in no tsvector, and a tsquery refuses it; in bytes.
 LONGEST_WORD = 2046
 NO_WORD = "@@"
+BEYOND_ASCII = r"\u0080-\U0010ffff"
 
 
 def tsquery(query: SearchQuery, owner: uuid.UUID, spans: Sequence[int] | None = None) -> str:
@@ -41,8 +42,8 @@ class Phrase:
 
     Attributes:
         words: What the words of a message hold then, a blank around each.
-        pattern: What a text of ASCII alone matches then, in capitals or not; a regular
-            expression of PostgreSQL's.
+        pattern: What its text matches then, and seldom else: a regular expression of
+            PostgreSQL's.
         wanted: Whether they must.
     """
 
@@ -56,15 +57,20 @@ def phrases(query: SearchQuery) -> list[Phrase]:
     return [
         Phrase(
             words=f" {' '.join(term.words)}" + ("" if term.prefix else " "),
-            pattern="(^|[^a-z0-9])"
-            + "[^a-z0-9]+".join(map(re.escape, term.words))
-            + ("" if term.prefix else "([^a-z0-9]|$)"),
+            pattern="[^A-Za-z0-9]+".join(map(_unfolded, term.words)),
             wanted=wanted,
         )
         for terms, wanted in ((query.terms, True), (query.excluded, False))
         for term in terms
         if len(term.words) > 1
     ]
+
+
+def _unfolded(word: str) -> str:
+    """Return a pattern for what may have become a word: é has become e, the Kelvin sign k."""
+    letters = re.findall(r"[\x00-\x7f]|[^\x00-\x7f]+", word)
+    cases = [letter.upper() + letter if letter.isascii() else "" for letter in letters]
+    return "".join(f"[{both}{BEYOND_ASCII}]+" for both in cases)
 
 
 def is_unfinished(query: SearchQuery) -> bool:

@@ -75,13 +75,12 @@ HOLDS_LATEST = """chat_search_lexemes(user_id, created_at, content) @@ (
     FROM newest, generate_series(floor(spans - 0.5)::bigint, floor(spans)::bigint) AS n
 )"""
 INDEXED = "SELECT * FROM chat_messages WHERE {} OFFSET 0"
-# The index does not know the order of words. A text of ASCII, which most are, is matched as it
-# is: that takes a third of the time.
-NEXT_TO_EACH_OTHER = f"""CASE
-    WHEN octet_length(content) <= {LENGTH} AND octet_length(content) = length(content)
-    THEN content COLLATE "C" ~* %s
-    ELSE strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
-END"""
+# The index does not know the order of words. Few texts pass the first look, which takes less
+# than half as long.
+NEXT_TO_EACH_OTHER = """(
+    content ~ %s
+    AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
+)"""
 ROW = f"""
     id, user_id, thread_id, role, created_at, substr(content, 1, {LENGTH}),
     (SELECT title FROM threads WHERE id = thread_id)
