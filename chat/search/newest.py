@@ -24,13 +24,15 @@ from chat.search.statements import Cursor, Scope, Statement
 SPAN = datetime.timedelta(seconds=match.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
-# What the index is asked for at once: more spans take longer to combine than they save.
-MOST_SPANS = 16
-ALL = MOST_SPANS + 1
+# How many spans the index is asked for: together, which takes longer the more there are, and one
+# after the other. Where more are wanted it is asked for all that is left.
+MOST_AT_ONCE = 16
+MOST_IN_TURN = 64
+ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.
 MARGIN = 1.5
-# A phrase's words stand in more messages than the phrase: each stretch of time is at most so
-# many times the one before.
+# The words of a phrase stand in more messages than the phrase: while it was not found, a stretch
+# is so many times the one before.
 GROWTH = 4
 # How many of the very latest messages tell, and how many hits among them tell of a common word.
 SAMPLE = 64
@@ -48,7 +50,7 @@ def newest_rows(scope: Scope, limit: int, using: str) -> list[Row]:
     search = _Search(scope, limit, using)
     if not scope.query.has_words:
         return search.ask(statements.newest_hits(scope, search.vendor, limit))
-    if search.vendor == "postgresql" and match.is_unfinished(scope.query):
+    if search.is_unfinished:
         search.start_walking()
     elif search.vendor == "postgresql" and not search.has_phrases:
         search.start_with_latest()
@@ -80,6 +82,7 @@ class _Search:
         self.connection = connections[using]
         self.vendor = self.connection.vendor
         self.has_phrases = self.vendor == "postgresql" and bool(match.phrases(scope.query))
+        self.is_unfinished = self.vendor == "postgresql" and match.is_unfinished(scope.query)
         self.scope = replace(scope)
         self.missing = limit
         self.hits: list[Row] = []
@@ -147,9 +150,14 @@ class _Search:
     def go_back(self) -> None:
         """Ask the index for one stretch of time after the other."""
         while self.missing:
-            is_last = self.spans > min(self.top, MOST_SPANS)
+            # Where a phrase was found, its words are too common to be read all at once.
+            in_turn = self.has_phrases and self.hits and not self.is_unfinished
+            is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else MOST_AT_ONCE)
             stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
-            statement = statements.newest_hits(self.scope, self.vendor, self.missing, stretch)
+            if stretch and in_turn:
+                statement = statements.hits_span_by_span(self.scope, self.missing, stretch)
+            else:
+                statement = statements.newest_hits(self.scope, self.vendor, self.missing, stretch)
             self.found(self.ask(statement))
             if is_last:
                 return
@@ -157,11 +165,16 @@ class _Search:
 
     def come_to(self, end: datetime.datetime) -> None:
         """Note that all since `end`, where a span begins, was looked at; size the next stretch."""
+        if end <= EPOCH:
+            # The first span holds all that is older.
+            self.missing = 0
         self.end = end
         self.top = (end - EPOCH) // SPAN - 1
         self.scope.cursor = Cursor(end, FIRST_ID)
-        most = self.spans * GROWTH if self.has_phrases else ALL
-        self.spans = min(self.expected() or most, most)
+        if self.has_phrases and not self.hits:
+            self.spans *= GROWTH
+        else:
+            self.spans = self.expected() or ALL
 
     def expected(self) -> int:
         """Return how many spans should hold the missing hits; 0 if nothing tells."""

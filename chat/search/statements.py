@@ -68,6 +68,7 @@ class Statement:
 # A question is asked as a subquery: PostgreSQL's planner would spend longer on estimating a
 # constant one than the index takes to answer it.
 HOLDS = "chat_search_lexemes(user_id, created_at, content) @@ (SELECT %s::tsquery)"
+HOLDS_QUESTION = "chat_search_lexemes(user_id, created_at, content) @@ question"
 # The same for the latest messages: the span of the newest one, and the span before where that
 # has not half gone by.
 HOLDS_LATEST = """chat_search_lexemes(user_id, created_at, content) @@ (
@@ -108,6 +109,27 @@ def newest_hits(
     statement.add(f"SELECT {ROW} FROM (")
     _add_candidates(statement, scope, spans)
     _add_newest(statement, scope, limit)
+    return statement
+
+
+def hits_span_by_span(scope: Scope, limit: int, spans: Sequence[int]) -> Statement:
+    """Return PostgreSQL's statement for the newest `limit` hits, one span read after the other.
+
+    Rows as of `newest_hits`. Reading stops as soon as there are enough.
+    """
+    statement = Statement("postgresql")
+    questions = [match.tsquery(scope.query, scope.owner, [span]) for span in reversed(spans)]
+    # What each question finds is joined to it: LATERAL keeps the questions' order.
+    statement.add(
+        f"SELECT {ROW} FROM (SELECT found.* FROM unnest(%s::tsquery[]) AS question"
+        f" CROSS JOIN LATERAL (SELECT * FROM ({INDEXED.format(HOLDS_QUESTION)}) AS indexed",
+        questions,
+    )
+    _add_place(statement, scope)
+    _add_filters(statement, scope)
+    statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
+    _add_phrases(statement, scope.query)
+    statement.add("LIMIT %s", limit)
     return statement
 
 
