@@ -31,7 +31,7 @@ PAGE = 30
 # How many of the newest hits are put in order when the best are asked for; of a phrase's fewer:
 # each takes looking at many messages that hold its words apart.
 RANKED = 400
-RANKED_PHRASE = 100
+RANKED_PHRASE = 90
 # How many of the most recently used threads have their titles looked at.
 TITLES = 5_000
 THREADS_SHOWN = 5

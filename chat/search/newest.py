@@ -115,12 +115,15 @@ class _Search:
             self.missing = 0
 
     def start_with_latest(self) -> None:
-        """Ask for the latest messages; where no hit is among them, all of the way is left."""
+        """Ask for the latest messages, and for all where no hit is among them."""
         rows = self.ask(statements.latest_hits(self.scope, self.missing))
         self.found(rows)
-        if rows:
-            *_, self.start, end = rows[0]
+        start, end = rows[0][-2:] if rows else (None, None)
+        if end:
+            self.start = start
             self.come_to(end)
+        else:
+            self.missing = 0
 
     def start_walking(self) -> None:
         """Look at the latest messages one by one, while that is the quicker way."""

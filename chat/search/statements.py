@@ -136,26 +136,29 @@ def hits_span_by_span(scope: Scope, limit: int, spans: Sequence[int]) -> Stateme
 def latest_hits(scope: Scope, limit: int) -> Statement:
     """Return PostgreSQL's statement for the newest `limit` hits among the latest messages.
 
+    Where none is among them, it gives the newest of all: to ask twice, or for the moment of the
+    newest message beforehand, would take as long as to find that nothing matches.
+
     Each row: as of `newest_hits`, the moment of the newest message that may be found, and the
-    moment from which on all were looked at. To ask for the first beforehand would take as long
-    as to find that nothing matches.
+    moment from which on all were looked at, NULL for ever.
     """
     statement = Statement("postgresql")
     statement.add("WITH newest AS MATERIALIZED (SELECT created_at,")
     statement.add(f"date_part('epoch', created_at) / {match.SPAN} AS spans FROM chat_messages")
     _add_place(statement, scope)
-    statement.add(f"{NEWEST_FIRST} LIMIT 1)")
-    statement.add(f"SELECT {ROW}, (SELECT created_at FROM newest) AS start,")
+    statement.add(f"{NEWEST_FIRST} LIMIT 1), latest AS MATERIALIZED (")
     statement.add(
-        f"(SELECT to_timestamp(floor(spans - 0.5) * {match.SPAN}) FROM newest) AS stop FROM ("
-    )
-    words = match.tsquery_words(scope.query)
-    statement.add(
-        f"SELECT * FROM ({INDEXED.format(HOLDS_LATEST)}) AS found", str(scope.owner), words
+        f"SELECT * FROM ({INDEXED.format(HOLDS_LATEST)}) AS found",
+        *(str(scope.owner), match.tsquery_words(scope.query)),
     )
     _add_place(statement, scope)
     _add_filters(statement, scope)
-    _add_newest(statement, scope, limit)
+    statement.add(f"{NEWEST_FIRST} LIMIT %s)", limit)
+    statement.add(f"SELECT {ROW}, (SELECT created_at FROM newest) AS start,")
+    statement.add(f"(SELECT to_timestamp(floor(spans - 0.5) * {match.SPAN}) FROM newest) AS stop")
+    statement.add(f"FROM latest UNION ALL SELECT {ROW}, NULL, NULL FROM (")
+    _add_candidates(statement, scope, None)
+    statement.add(f"AND NOT EXISTS (SELECT FROM latest) {NEWEST_FIRST} LIMIT %s) AS hit", limit)
     return statement
 
 
