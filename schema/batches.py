@@ -1,13 +1,17 @@
 """Runs a long data step in short transactions, and goes on where it was cut off."""
 
 import logging
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Func, JSONField, Value
 from django.db.models.functions import Coalesce, Now
 
+from schema.connecting import without_time_limits
 from schema.explaining import sqlstate
 from schema.models import BatchProgress
 from schema.progress import Clock
@@ -19,6 +23,9 @@ TARGET_SECONDS = 0.03
 """What a batch should take: anybody who wants a row of it waits no longer."""
 REST = 0.1
 """The pause after a batch, as a share of its time: for replicas, vacuum and other work."""
+LANES = 2
+"""How many sessions go through a PostgreSQL table at once: one alone keeps waiting, by turns for
+the server's processor and for its disk."""
 LOCK_TIMEOUT_MS = 100
 """Well below deadlock_timeout (1 s by default): the batch gives way, never the others."""
 SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
@@ -52,13 +59,13 @@ class Step:
     def __str__(self) -> str:
         return f"{self.app}.{self.migration} {self.name}"
 
-    def ranges(self, connection: BaseDatabaseWrapper) -> Ranges:
-        """Cut the table as it is now."""
+    def ranges(self, connection: BaseDatabaseWrapper) -> list[Ranges]:
+        """Cut the table as it is now, for as many sessions as there are lists of ranges."""
         if self.key is not None:
-            return Keys(connection, self.table, self.key)
+            return [Keys(connection, self.table, self.key)]
         if connection.vendor == "postgresql":
-            return Blocks(connection, self.table)
-        return RowIds(connection, self.table)
+            return [Blocks(connection, self.table, lane=n, lanes=LANES) for n in range(LANES)]
+        return [RowIds(connection, self.table)]
 
     def leaves_dead_rows(self, connection: BaseDatabaseWrapper) -> bool:
         """Tell whether the table is worth a VACUUM afterwards: all of it may have changed."""
@@ -99,7 +106,7 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
     if record.position is not None:
         logger.info("%s goes on after %s rows", step, f"{record.rows_done:,}")
     clock = Clock(str(step), record.rows_done)
-    position: Position = record.position
+    position: Position | list[Position] = record.position
     while True:
         _pass(connection, step, record.pk, position, clock)
         if not step.is_pending(connection):
@@ -128,35 +135,95 @@ def forget(connection: BaseDatabaseWrapper, step: Step) -> None:
     records.filter(app=step.app, name=step.migration, step=step.name).delete()
 
 
+@dataclass(frozen=True)
+class Lane:
+    """A part of a pass that one session goes through."""
+
+    step: Step
+    record: int
+    number: int
+    ranges: Ranges
+    position: Position
+    clock: Clock
+    stop: threading.Event
+    """Set once one of the lanes cannot go on."""
+
+
 def _pass(
-    connection: BaseDatabaseWrapper, step: Step, record: int, position: Position, clock: Clock
+    connection: BaseDatabaseWrapper,
+    step: Step,
+    record: int,
+    position: Position | list[Position],
+    clock: Clock,
 ) -> None:
-    """Go through the table once, from `position`."""
-    ranges = step.ranges(connection)
-    size = ranges.first_size
+    """Go through the table once, from `position`: of several lanes, each has its own."""
+    cut, stop = step.ranges(connection), threading.Event()
+    known = position if isinstance(position, list) else [position]
+    positions = known if len(known) == len(cut) else [None] * len(cut)
+    if len(cut) > 1:
+        BatchProgress.objects.using(connection.alias).filter(pk=record).update(position=positions)
+    lanes = [
+        Lane(step, record, number, ranges, positions[number], clock, stop)
+        for number, ranges in enumerate(cut)
+    ]
+    first, *others = lanes
+    others = [lane for lane in others if lane.ranges.after(lane.position, 1)]
+    with ThreadPoolExecutor(LANES) as pool:
+        try:
+            left = [(lane, pool.submit(_go_apart, connection, lane)) for lane in others]
+            _go(connection, first)
+            alone = [lane for lane, done in left if not done.result()]
+        except BaseException:
+            stop.set()
+            raise
+    for lane in alone:
+        _go(connection, lane)
+
+
+def _go_apart(connection: BaseDatabaseWrapper, lane: Lane) -> bool:
+    """Go through `lane` in a session and a thread of its own; return whether there was one."""
+    apart = connections[connection.alias] = connection.copy()
+    try:
+        apart.ensure_connection()
+    except DatabaseError as error:
+        # The server may have no connection to spare.
+        logger.debug("%s goes on in one session: %s", lane.step, error)
+        return False
+    try:
+        with without_time_limits(apart):
+            _go(apart, lane)
+    except BaseException:
+        lane.stop.set()
+        raise
+    finally:
+        apart.close()
+    return True
+
+
+def _go(connection: BaseDatabaseWrapper, lane: Lane) -> None:
+    """Go through `lane` from its position, unless another one stops."""
+    step, position, size = lane.step, lane.position, lane.ranges.first_size
     moved_at, wait = time.monotonic(), SHORTEST_WAIT
-    while (batch := ranges.after(position, size)) is not None:
+    while not lane.stop.is_set() and (batch := lane.ranges.after(position, size)) is not None:
         begin = time.monotonic()
         try:
-            rows = _commit(connection, step, record, batch, clock.rows)
+            rows = _commit(connection, lane, batch)
         except DatabaseError as error:
             if sqlstate(error) not in GIVE_WAY or begin - moved_at > PATIENCE_SECONDS:
                 raise
             logger.debug("%s waits %.2f s: %s", step, wait, error)
-            time.sleep(wait)
+            lane.stop.wait(wait)
             size, wait = max(batch.size // 2, 1), min(wait * 2, LONGEST_WAIT)
             continue
         end = time.monotonic()
         position, moved_at, wait = batch.end, end, SHORTEST_WAIT
-        clock.moved(batch.share, rows)
+        lane.clock.moved(batch.share, rows, lane.number)
         size = max(1, round(batch.size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
         _flush(connection)
-        time.sleep(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
+        lane.stop.wait(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
 
 
-def _commit(
-    connection: BaseDatabaseWrapper, step: Step, record: int, batch: Range, rows_before: int
-) -> int:
+def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:
     """Do one batch and note that it is done; return the number of rows changed."""
     with transaction.atomic(using=connection.alias):
         if connection.vendor == "postgresql":
@@ -164,14 +231,22 @@ def _commit(
                 # A crash of the server may lose the last batches, but with their positions.
                 cursor.execute("SET LOCAL synchronous_commit = off")
                 cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-        rows = _execute(connection, step, batch.condition)
-        BatchProgress.objects.using(connection.alias).filter(pk=record).update(
-            position=batch.end,
-            rows_done=rows_before + rows,
+        rows = _execute(connection, lane.step, batch.condition)
+        BatchProgress.objects.using(connection.alias).filter(pk=lane.record).update(
+            position=_moved(lane, batch.end),
+            rows_done=F("rows_done") + rows,
             updated_at=Now(),
             finished_at=None,
         )
     return rows
+
+
+def _moved(lane: Lane, end: Position) -> object:
+    """Return what the record's position becomes: of several lanes, this one's alone is changed."""
+    if not isinstance(lane.ranges, Blocks):
+        return end
+    path, value = Value(f"{{{lane.number}}}"), Value(end, output_field=JSONField())
+    return Func(F("position"), path, value, function="jsonb_set")
 
 
 def _flush(connection: BaseDatabaseWrapper) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -66,22 +67,25 @@ listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 class Clock:
-    """Measures one run of a step and tells the listener."""
+    """Measures one run of a step, in one thread or more, and tells the listener."""
 
     def __init__(self, step: str, rows: int) -> None:
         """Begin at `rows` that earlier runs have changed."""
         self.step = step
         self.rows = self.rows_at_start = rows
         self.begin = time.monotonic()
-        self.share_at_start: float | None = None
+        self.shares: dict[int, float] = {}
+        self.shares_at_start: dict[int, float] = {}
         self.tell = listener.get() or Lines()
+        self.lock = threading.Lock()
 
-    def moved(self, share: float, rows: int) -> None:
-        """Note that `rows` more are changed and `share` of the pass is done."""
-        if self.share_at_start is None:
-            self.share_at_start = share
-        self.rows += rows
-        self.tell(self._now(share))
+    def moved(self, share: float, rows: int, lane: int = 0) -> None:
+        """Note that `rows` more are changed and `lane` has done `share` of the pass."""
+        with self.lock:
+            self.shares[lane] = share
+            self.shares_at_start.setdefault(lane, share)
+            self.rows += rows
+            self.tell(self._now(sum(self.shares.values())))
 
     def done(self) -> None:
         """Note the end."""
@@ -89,7 +93,7 @@ class Clock:
 
     def _now(self, share: float, *, finished: bool = False) -> Progress:
         seconds = max(time.monotonic() - self.begin, 1e-6)
-        gained = share - (self.share_at_start or 0.0)
+        gained = share - sum(self.shares_at_start.values())
         return Progress(
             step=self.step,
             share=share,

@@ -17,7 +17,7 @@ class Range:
     condition: str
     end: Position
     share: float
-    """How much of the table is done after it, from 0 to 1."""
+    """How much of the table is done after it, from 0 to 1, by what was cut here."""
     size: int
     """How much of it there was, in the measure of the `size` that was asked for."""
 
@@ -48,13 +48,17 @@ class Blocks:
     and the table grows by a fraction of itself. Where old snapshots keep the room from being
     used, the rows move, which takes longer and does no harm.
 
-    A position counts the blocks of all rounds.
+    The windows are dealt out to `lanes` in turn, each of which has its own position: it counts
+    the blocks of all rounds of this lane's windows.
     """
 
     first_size = 64
 
-    def __init__(self, connection: BaseDatabaseWrapper, table: str) -> None:
+    def __init__(
+        self, connection: BaseDatabaseWrapper, table: str, *, lane: int = 0, lanes: int = 1
+    ) -> None:
         self.row = f"{connection.ops.quote_name(table)}.ctid"
+        self.lane, self.lanes = lane, lanes
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::bigint",
@@ -66,14 +70,14 @@ class Blocks:
         """Return the range that follows `position`: `size` blocks whose rows stay, or fewer."""
         window, done = divmod(int(position or 0), WINDOW * ROUNDS)
         turn, passed = divmod(done, WINDOW)
-        first = window * WINDOW
+        first = (window * self.lanes + self.lane) * WINDOW
         last = min(first + WINDOW, self.stop)
         begin = first + passed
         if begin >= last:
             return None
         cost = MOVING if turn == 0 else 1
         end = min(begin + max(size // cost, 1), last)
-        complete = first * ROUNDS + (last - first) * turn + (end - first)
+        complete = window * WINDOW * ROUNDS + (last - first) * turn + (end - first)
         return Range(
             f"{self.row} >= '({begin},0)'::tid AND {self.row} < '({end},0)'::tid"
             f" AND {in_turn(self.row, str(turn))}",

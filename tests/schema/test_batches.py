@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError
+from psycopg.conninfo import make_conninfo
 
-from schema import batches
+from schema import batches, ranges
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
 from schema.progress import Progress, listener
@@ -155,6 +156,85 @@ def test_every_row_is_in_one_batch(
     assert value(messages_without_threads, exclaimed + "'%!!'") == 0
 
 
+@pytest.fixture
+def many_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a table of ROWS be many windows, for two sessions to share, and a batch be short."""
+    monkeypatch.setattr(ranges, "WINDOW", 4)
+    monkeypatch.setattr(batches, "TARGET_SECONDS", 0.0005)
+
+
+@pytest.mark.every_server
+@pytest.mark.postgresql
+def test_two_sessions_share_the_table(
+    messages_without_threads: Database, heard: list[Progress], many_windows: None
+) -> None:
+    writers = "CREATE TABLE writers AS SELECT 0 AS pid WHERE false"
+    with messages_without_threads.connection.cursor() as cursor:
+        cursor.execute(writers)
+    note = "INSERT INTO writers SELECT DISTINCT pg_backend_pid() FROM chat_messages WHERE {batch}"
+    exclaim = (
+        "UPDATE chat_messages SET content = content || '!' WHERE {batch} AND content NOT LIKE '%!'"
+    )
+    once = step(statements=(note, exclaim), pending="content NOT LIKE '%!'")
+    assert batches.run(messages_without_threads.connection, once) == ROWS
+    exclaimed = "SELECT count(*) FROM chat_messages WHERE content LIKE "
+    assert value(messages_without_threads, exclaimed + "'%!'") == ROWS
+    assert value(messages_without_threads, exclaimed + "'%!!'") == 0
+    assert value(messages_without_threads, "SELECT count(DISTINCT pid) FROM writers") == 2
+    assert [one.share for one in heard] == sorted(one.share for one in heard)
+    assert heard[-2].share == pytest.approx(1)
+    record = BatchProgress.objects.using(messages_without_threads.alias).get(step="shout")
+    assert record.rows_done == ROWS
+
+
+@pytest.mark.postgresql
+def test_two_sessions_go_on_where_they_were_cut_off(
+    messages_without_threads: Database, many_windows: None
+) -> None:
+    shouting = step(pending="content LIKE 'm%'")
+    threads: set[int] = set()
+
+    def kill_the_second(progress: Progress) -> None:
+        threads.add(threading.get_ident())
+        if progress.share > 0.4 and threading.current_thread() is not threading.main_thread():
+            raise Killed
+
+    token = listener.set(kill_the_second)
+    try:
+        with pytest.raises(Killed):
+            batches.run(messages_without_threads.connection, shouting)
+    finally:
+        listener.reset(token)
+    assert len(threads) == 2
+    record = BatchProgress.objects.using(messages_without_threads.alias).get(step="shout")
+    shouted = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
+    assert record.rows_done == value(messages_without_threads, shouted)
+    assert 0 < record.rows_done < ROWS
+    told: list[Progress] = []
+    token = listener.set(told.append)
+    try:
+        assert batches.run(messages_without_threads.connection, shouting) == ROWS
+    finally:
+        listener.reset(token)
+    assert told[0].share > 0.1
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    assert value(messages_without_threads, sessions) == 1
+
+
+@pytest.mark.postgresql
+def test_one_session_does_all_where_there_is_no_second(
+    messages_without_threads: Database, many_windows: None
+) -> None:
+    database = messages_without_threads
+    name = database.connection.settings_dict["NAME"]
+    elsewhere = make_conninfo(database.url, dbname="postgres")
+    with psycopg.connect(elsewhere, autocommit=True) as operator:
+        operator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    assert batches.run(database.connection, step(pending="content LIKE 'm%'")) == ROWS
+    shouted = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
+    assert value(database, shouted) == ROWS
+
+
 def test_step_over_the_table_as_it_lies_has_to_know_what_is_pending() -> None:
     with pytest.raises(ValueError, match="key or pending"):
         BatchedSQL("chat.migrations.0099_test", "shout", "chat_messages", {}, {})
@@ -198,8 +278,8 @@ import os
 import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
-from schema import batches
-batches.REST, batches.TARGET_SECONDS = 200, 0.001
+from schema import batches, ranges
+batches.REST, batches.TARGET_SECONDS, ranges.WINDOW = 200, 0.001, 4
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "migrate", "chat", "0004"])
 """
