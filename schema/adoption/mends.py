@@ -57,12 +57,12 @@ def by_mender(findings: Sequence[Finding], expected: Catalog, found: Catalog) ->
 
 
 def not_null(table: Table, there: Table) -> Iterator[Unit]:
-    """Yield what forbids NULL, reading the table without a lock that writers would feel.
+    """Yield what forbids NULL, reading the table once without a lock that writers would feel.
 
     A valid check spares SET NOT NULL the reading
     (https://www.postgresql.org/docs/current/sql-altertable.html).
     """
-    alter = f"ALTER TABLE {quoted(table.name)}"
+    add, validate, forbid, drop = [], [], [], []
     for column in table.columns.values():
         known = there.columns.get(column.name)
         if known is None or column.nullable:
@@ -71,15 +71,16 @@ def not_null(table: Table, there: Table) -> Iterator[Unit]:
         check = there.constraint(name)
         if known.nullable:
             if check is None:
-                yield (
-                    f"{alter} ADD CONSTRAINT {quoted(name)}"
-                    f" CHECK ({quoted(column.name)} IS NOT NULL) NOT VALID",
-                )
+                condition = f"CHECK ({quoted(column.name)} IS NOT NULL) NOT VALID"
+                add.append(f"ADD CONSTRAINT {quoted(name)} {condition}")
             if check is None or not check.valid:
-                yield (f"{alter} VALIDATE CONSTRAINT {quoted(name)}",)
-            yield (f"{alter} ALTER COLUMN {quoted(column.name)} SET NOT NULL",)
+                validate.append(f"VALIDATE CONSTRAINT {quoted(name)}")
+            forbid.append(f"ALTER COLUMN {quoted(column.name)} SET NOT NULL")
         if known.nullable or check is not None:
-            yield (f"{alter} DROP CONSTRAINT {quoted(name)}",)
+            drop.append(f"DROP CONSTRAINT {quoted(name)}")
+    for actions in (add, validate, forbid, drop):
+        if actions:
+            yield (f"ALTER TABLE {quoted(table.name)} {', '.join(actions)}",)
 
 
 def checks_and_foreign_keys(findings: Sequence[Finding]) -> Iterator[Unit]:

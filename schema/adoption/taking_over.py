@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from schema.adoption import mends
 from schema.adoption.anchors import anchors, tables
-from schema.adoption.facts import Facts, Key, When
+from schema.adoption.facts import Facts, Key, Rule, When
 from schema.adoption.following import Followed, applies, before_its_type
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, recognise
@@ -211,8 +211,11 @@ class Adoption:
             return
         found = read_catalog(self.connection)
         after = self.steps[key].after.tables
+        seen: dict[Rule, int] = {}
         for rule in rules:
-            if not applies(rule, found):
+            # A rule that comes twice has to be followed again if another changed rows since.
+            changed = self.followed.counts.total()
+            if not applies(rule, found) or seen.get(rule) == changed:
                 continue
             table = after.get(rule.table)
             wrong = mistyped(table, found.tables[rule.table]) if table else []
@@ -222,6 +225,7 @@ class Adoption:
             if typed_only and not all(before_its_type(rule, one) for one in differing):
                 continue
             self.followed.follow(rule, found, self.doing)
+            seen[rule] = self.followed.counts.total()
 
     def _drop_superseded(self, key: Key) -> None:
         found = read_catalog(self.connection)
