@@ -28,6 +28,9 @@ LANES = 2
 the server's processor and for its disk."""
 LOCK_TIMEOUT_MS = 100
 """Well below deadlock_timeout (1 s by default): the batch gives way, never the others."""
+VACUUM_TIMEOUT_MS = 10_000
+"""How long a vacuum may wait, which keeps nobody from reading or writing: an autovacuum in its way
+yields after deadlock_timeout."""
 SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
 """Seconds to wait before a batch is tried again; doubled each time."""
 PATIENCE_SECONDS = 600
@@ -113,20 +116,37 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
             break
         position = None
     if step.leaves_dead_rows(connection):
-        with connection.cursor() as cursor:
-            cursor.execute(vacuum(connection, step))
+        _vacuum(connection, step)
     records.filter(pk=record.pk).update(finished_at=Now(), updated_at=Now())
     clock.done()
     return clock.rows
 
 
 def vacuum(connection: BaseDatabaseWrapper, step: Step) -> str:
-    """Return what reclaims the rows' old versions, without ever waiting or locking anybody out.
+    """Return what reclaims the rows' old versions, without ever locking anybody out.
 
     What comes after such a step reads the table, which takes several times as long where no
     page is known to be without old versions.
     """
-    return f"VACUUM (SKIP_LOCKED, TRUNCATE false) {connection.ops.quote_name(step.table)}"
+    return f"VACUUM (TRUNCATE false) {connection.ops.quote_name(step.table)}"
+
+
+def _vacuum(connection: BaseDatabaseWrapper, step: Step) -> None:
+    """Reclaim the old versions; go on without where somebody else is at it for long.
+
+    The autovacuum that the batches woke up yields after a moment, and is not begun again soon.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {VACUUM_TIMEOUT_MS}")
+        try:
+            cursor.execute(vacuum(connection, step))
+        except DatabaseError as error:
+            if sqlstate(error) not in GIVE_WAY:
+                raise
+            logger.debug("%s goes on without a vacuum: %s", step, error)
+        finally:
+            if connection.is_usable():
+                cursor.execute("RESET lock_timeout")
 
 
 def forget(connection: BaseDatabaseWrapper, step: Step) -> None:

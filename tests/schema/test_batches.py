@@ -235,6 +235,29 @@ def test_one_session_does_all_where_there_is_no_second(
     assert value(database, shouted) == ROWS
 
 
+@pytest.mark.postgresql
+def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
+    messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = messages_without_threads
+    monkeypatch.setattr(batches, "VACUUM_TIMEOUT_MS", 50)
+    clean = "SELECT relallvisible FROM pg_class WHERE oid = 'chat_messages'::regclass"
+    with database.connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE chat_messages SET (autovacuum_enabled = false)")
+    with psycopg.connect(database.url) as other:
+        other.execute("LOCK TABLE chat_messages IN SHARE UPDATE EXCLUSIVE MODE")
+        assert batches.run(database.connection, step(pending="content LIKE 'm%'")) == ROWS
+        assert value(database, clean) == 0
+        assert value(database, "SHOW lock_timeout") == "0"
+    again = step(
+        statements=("UPDATE chat_messages SET content = lower(content) WHERE {batch}",),
+        name="whisper",
+        pending="content LIKE 'M%'",
+    )
+    assert batches.run(database.connection, again) >= ROWS
+    assert value(database, clean) > 0  # type: ignore[operator]  # a number of pages
+
+
 def test_step_over_the_table_as_it_lies_has_to_know_what_is_pending() -> None:
     with pytest.raises(ValueError, match="key or pending"):
         BatchedSQL("chat.migrations.0099_test", "shout", "chat_messages", {}, {})
