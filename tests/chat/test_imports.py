@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import datetime
 import io
 import json
 import struct
@@ -169,6 +170,17 @@ texts = st.text(
 ) | st.sampled_from(
     ["", "🎉👩🏽‍💻", "שלום עולם", "مرحبا", "\ufeff\u2028\x1f", "=1+1", "x" * 1_000_000]
 )
+moments = st.datetimes(
+    datetime.datetime(1990, 1, 1), datetime.datetime(2090, 1, 1), timezones=st.just(datetime.UTC)
+)
+states = st.fixed_dictionaries(
+    {
+        "pinned_at": st.none() | moments,
+        "archived_at": st.none() | moments,
+        "model": st.sampled_from(["", "a-model"]),
+        "title_is_automatic": st.booleans(),
+    }
+)
 
 
 @settings(
@@ -179,15 +191,25 @@ def test_round_trip_is_lossless_and_importing_twice_adds_nothing(data: Any, name
     User.objects.all().delete()
     alice, bob = quick_user("alice"), quick_user("bob")
     personas = [
-        make_persona(alice, data.draw(texts) or "Twin", metadata={"a": data.draw(texts)})
+        make_persona(
+            alice,
+            data.draw(texts) or "Twin",
+            description=data.draw(texts),
+            color=data.draw(st.sampled_from(["#4f46e5", "#000000"])),
+            metadata={"a": data.draw(texts)},
+        )
         for _ in range(data.draw(st.integers(0, 2)))
     ]
+    if personas and data.draw(st.booleans()):
+        Persona.objects.filter(pk=personas[-1].pk).update(is_active=True)
     if data.draw(st.booleans()):
         ChatMessage.objects.create(user=alice, role="user", content="for General")
+        Thread.objects.filter(user=alice).update(title=data.draw(texts)[:255], **data.draw(states))
     for _ in range(data.draw(st.integers(0, 2))):
         persona = data.draw(st.sampled_from([None, *personas]))
         title = data.draw(texts)[:255]
-        thread = make_thread(alice, title, description=data.draw(texts), persona=persona)
+        facts = data.draw(states)
+        thread = make_thread(alice, title, description=data.draw(texts), persona=persona, **facts)
         said = data.draw(
             st.lists(st.tuples(texts, st.sampled_from(["user", "assistant", "twin"])), max_size=4)
         )
