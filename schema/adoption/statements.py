@@ -34,6 +34,8 @@ class Statements:
         """Use `connection`; `waiting` is told what is tried again."""
         self.connection = connection
         self.waiting = waiting
+        self.tried = 0
+        """How many statements and transactions, of which each may have changed something."""
 
     def run(self, *unit: str) -> None:
         """Execute one statement by itself, or several in one transaction."""
@@ -92,6 +94,7 @@ class Statements:
         end = time.monotonic() + PATIENCE
         pause = 0.02
         while True:
+            self.tried += 1
             try:
                 return attempt()
             except Error as error:

@@ -51,6 +51,8 @@ class Adoption:
         self.moments: dict[Key, datetime] = {}
         self.tables = tables(loader, facts)
         self.followed = Followed(self.statements, frozenset(self.tables))
+        self._catalog: Catalog | None = None
+        self._tried = 0
 
     @cached_property
     def steps(self) -> dict[Key, Step]:
@@ -84,7 +86,7 @@ class Adoption:
 
     def survey(self) -> Survey:
         """Return what is there and what will be done."""
-        found = read_catalog(self.connection)
+        found = self._found()
         result = survey(
             self.connection, self.facts, list(self.steps.values()), self.later, found, self.tables
         )
@@ -104,7 +106,7 @@ class Adoption:
         key = (migration.app_label, migration.name)
         if key not in self.pending:
             return False
-        state = recognise(self.steps[key], read_catalog(self.connection)).state
+        state = recognise(self.steps[key], self._found()).state
         return migration.atomic and state in {State.PARTIAL, State.COMPLETE}
 
     def make_way(self, migration: Migration) -> None:
@@ -112,6 +114,7 @@ class Adoption:
 
         What it would build a second time under another name becomes its own.
         """
+        self._catalog = None  # the migration before may have changed it
         key = (migration.app_label, migration.name)
         if key not in self.pending or migration.atomic:
             return
@@ -159,7 +162,7 @@ class Adoption:
             lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
         )
         self._drop_superseded(key)
-        left = recognise(step, read_catalog(self.connection))
+        left = recognise(step, self._found())
         if left.state is not State.COMPLETE:
             raise AdoptionError(
                 f"{migration} could not be completed; these still differ: "
@@ -167,12 +170,19 @@ class Adoption:
                 + ". `python manage.py verify` shows how, once they are mended run migrate again."
             )
 
+    def _found(self) -> Catalog:
+        """Return what is there; it is read again once something was done."""
+        if self._catalog is None or self._tried != self.statements.tried:
+            self._tried = self.statements.tried
+            self._catalog = read_catalog(self.connection)
+        return self._catalog
+
     def _units(
         self,
         make: Callable[[Recognised, Catalog], Iterable[mends.Unit]],
         step: Step,
     ) -> None:
-        found = read_catalog(self.connection)
+        found = self._found()
         for unit in make(recognise(step, found), found):
             self.doing(" ".join(unit[0].split())[:120])
             self.statements.run(*unit)
@@ -187,7 +197,7 @@ class Adoption:
         return list(mends.by_mender(new, recognised.step.after, found))
 
     def _number_to_uuid(self) -> None:
-        found = read_catalog(self.connection)
+        found = self._found()
         expected = self.steps[self.pending[-1]].after
         numbers = numbered(expected, found, self.facts.doubtful_links())
         if numbers.places:
@@ -195,7 +205,7 @@ class Adoption:
             self.statements.run(*conversion(self.connection, found, numbers))
 
     def _retype(self, step: Step) -> None:
-        found = read_catalog(self.connection)
+        found = self._found()
         for name, table in step.after.tables.items():
             if name in found.tables:
                 unit = retyping(
@@ -209,7 +219,7 @@ class Adoption:
         rules = [rule for rule in self.facts.of(key) if rule.when == when]
         if not rules:
             return
-        found = read_catalog(self.connection)
+        found = self._found()
         after = self.steps[key].after.tables
         seen: dict[Rule, int] = {}
         for rule in rules:
@@ -228,7 +238,7 @@ class Adoption:
             seen[rule] = self.followed.counts.total()
 
     def _drop_superseded(self, key: Key) -> None:
-        found = read_catalog(self.connection)
+        found = self._found()
         unused = [
             name
             for name, in_use in self.facts.unused.get(key, ())
