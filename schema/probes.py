@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 
@@ -30,7 +31,15 @@ def healthz() -> HttpResponse:
 
 
 def readyz() -> HttpResponse:
-    """Answer 200, or 503 with the reason while the database is away or behind the code."""
+    """Answer 200, or 503 with the reason.
+
+    That is while the database is away or behind the code, or where the names of the static
+    files, which every page needs, were not there when the process started.
+    """
+    if getattr(staticfiles_storage, "hashed_files", None) == {}:
+        return _not_ready(
+            "no static files: run `python manage.py collectstatic --noinput` and restart"
+        )
     try:
         pending = pending_migrations(connection)
     except Error:

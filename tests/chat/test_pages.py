@@ -173,6 +173,20 @@ def test_twin_keeps_its_name_when_the_thread_moves(client: Client) -> None:
     )
 
 
+def test_twin_without_a_persona_is_not_shown_as_the_assistant(client: Client) -> None:
+    thread = make_thread(make_user())
+    client.force_login(thread.user)
+    shown = {}
+    for role in ("assistant", "twin"):
+        message = make_message(thread, "Hi", role=role)
+        page = client.get(thread.get_absolute_url()).content.decode()
+        entry = page[page.index(f"m-{message.pk}") :]
+        shown[role] = entry[entry.index('class="speaker"') : entry.index('class="name"')]
+    assert "#spark" in shown["assistant"]
+    assert "#spark" not in shown["twin"]
+    assert 'class="dot"' in shown["twin"]
+
+
 def test_message_leads_to_its_place(client: Client) -> None:
     alice = make_user()
     client.force_login(alice)

@@ -1,5 +1,6 @@
 """`/healthz` and `/readyz`, which a load balancer asks every few seconds."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,22 @@ def test_readyz_says_that_the_database_is_away_and_nothing_else(
         503,
         b"not ready: the database does not answer\n",
     )
+
+
+@pytest.mark.django_db
+def test_readyz_asks_for_the_static_files_that_pages_need(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    }
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "manage.py collectstatic" in answer.content.decode()
+    call_command("collectstatic", interactive=False, verbosity=0)
+    settings.STORAGES = dict(settings.STORAGES)  # as after a restart
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.django_db
