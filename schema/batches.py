@@ -112,11 +112,11 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
     position: Position | list[Position] = record.position
     while True:
         _pass(connection, step, record.pk, position, clock)
+        if step.leaves_dead_rows(connection):
+            _vacuum(connection, step)
         if not step.is_pending(connection):
             break
         position = None
-    if step.leaves_dead_rows(connection):
-        _vacuum(connection, step)
     records.filter(pk=record.pk).update(finished_at=Now(), updated_at=Now())
     clock.done()
     return clock.rows
