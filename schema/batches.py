@@ -106,7 +106,7 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
     if step.is_done(connection, record):
         records.filter(pk=record.pk).update(finished_at=Coalesce("finished_at", Now()))
         return record.rows_done
-    if record.position is not None:
+    if record.rows_done:
         logger.info("%s goes on after %s rows", step, f"{record.rows_done:,}")
     clock = Clock(str(step), record.rows_done)
     position: Position | list[Position] = record.position
