@@ -1,0 +1,106 @@
+"""Searches that go far back: in order, without a gap or a repeat."""
+
+import datetime
+import re
+
+import pytest
+
+from chat.models import ChatMessage
+from chat.search.finding import find
+from chat.search.text import fold
+from tests.factories import make_message, make_thread, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_pages_follow_each_other_without_gap_or_repeat() -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    now = datetime.datetime.now(datetime.UTC)
+    # Some days hold several messages of the same moment, others are far apart.
+    ages = [0, 0, 0, 1, 2, 5, 5, 9, 40, 41, 90, 90, 200, 500, 1500]
+    for n, age in enumerate(ages):
+        make_message(thread, f"page {n}", created_at=now - datetime.timedelta(days=age))
+    expected = [
+        message.content for message in ChatMessage.objects.for_user(alice) if message.content
+    ]
+    seen, after = [], ""
+    while True:
+        page = find(alice, "page", size=4, after=after)
+        seen += [hit.said for hit in page.hits]
+        after = page.next
+        if not after:
+            break
+    assert seen == expected
+    ranked, after = [], ""
+    for _ in range(4):
+        page = find(alice, "page", size=4, after=after, best=True)
+        ranked += [hit.said for hit in page.hits]
+        after = page.next
+    assert (sorted(ranked), after) == (sorted(expected), "")
+
+
+# Texts by the days since the one before and how many of each there are, newest first: common
+# words, rare ones, some that stand side by side now and then, and long silences.
+HISTORY = [
+    (0.0, 90, "coffee and tea, number {n}"),
+    (0.01, 200, "coffee then tea, again coffee {n}"),
+    (2.0, 60, "Tea! Coffee for {n}"),
+    (400.0, 1, "a heron drinks coffée - TEA"),
+    (0.5, 90, "only tea {n}"),
+    (15.0, 40, "tea with coffee tea {n}"),
+    (30.0, 2, "heron"),
+    (9_000.0, 3, "old coffee, tea"),
+    (9_000.0, 3, "older coffee tea"),
+]
+
+
+@pytest.mark.parametrize("newest", ["2026-06-01", "2025-12-31T12:00", "1970-01-05", "1969-12-25"])
+def test_all_is_found_in_order_however_far_back(newest: str) -> None:
+    alice = make_user()
+    threads = [make_thread(alice), make_thread(alice, "Other")]
+    moment = datetime.datetime.fromisoformat(newest).replace(tzinfo=datetime.UTC)
+    messages = []
+    for days, count, text in HISTORY:
+        for n in range(count):
+            moment -= datetime.timedelta(days=days if n == 0 or days < 50 else 1)
+            content = text.format(n=n)
+            thread = threads[n % 2]
+            messages.append(
+                ChatMessage(
+                    user=alice, thread=thread, role="user", content=content, created_at=moment
+                )
+            )
+    ChatMessage.objects.bulk_create(messages)
+    ordered = [message.content for message in ChatMessage.objects.for_user(alice)]
+    for typed, pattern in [
+        ("coffee", r"coffee"),
+        ("coff", r"coffee"),
+        ("hero", r"heron"),
+        ("heron ", r"heron"),
+        ("only ", r"only"),
+        ("tea heron", r"heron.*tea"),
+        ("coffee heron ", r"heron.*coffee"),
+        ('"coffee tea"', r"coffee\W+tea"),
+        ("tea.numb", r"tea\W+numb"),
+        ("coffee.tea", r"coffee\W+tea"),
+        ('"tea coffee"', r"tea\W+coffee"),
+        ('"heron tea"', r"heron\W+tea"),
+        ('coffee -"coffee tea"', r"^(?!.*coffee\W+tea).*coffee"),
+        ("tea -coffee ", r"^(?!.*coffee).*tea"),
+        ("in:other old", r"^old.* tea$"),
+    ]:
+        expected = [said for said in ordered if re.search(pattern, fold(said))]
+        if typed.startswith("in:"):
+            expected = expected[:1] + expected[3:4]
+        for size in (7, 30, 1_000):
+            seen, after = [], ""
+            while True:
+                page = find(alice, typed, size=size, after=after)
+                seen += [hit.said for hit in page.hits]
+                after = page.next
+                if not after:
+                    break
+            assert seen == expected, (typed, size)
+        every = ChatMessage.objects.for_user(alice).search(typed)
+        assert [message.content for message in every] == expected
