@@ -177,6 +177,7 @@ def _pass(
     clock: Clock,
 ) -> None:
     """Go through the table once, from `position`: of several lanes, each has its own."""
+    clock.pass_begins()
     cut, stop = step.ranges(connection), threading.Event()
     known = position if isinstance(position, list) else [position]
     positions = known if len(known) == len(cut) else [None] * len(cut)

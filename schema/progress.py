@@ -79,6 +79,10 @@ class Clock:
         self.tell = listener.get() or Lines()
         self.lock = threading.Lock()
 
+    def pass_begins(self) -> None:
+        """Note that the table is gone through from its start, or from where a run was cut off."""
+        self.shares, self.shares_at_start = {}, {}
+
     def moved(self, share: float, rows: int, lane: int = 0) -> None:
         """Note that `rows` more are changed and `lane` has done `share` of the pass."""
         with self.lock:

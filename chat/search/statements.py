@@ -65,17 +65,16 @@ class Statement:
         return " ".join(self.sql)
 
 
+LEXEMES = "chat_search_lexemes(user_id, created_at, content)"
 # A question is asked as a subquery: PostgreSQL's planner would spend longer on estimating a
 # constant one than the index takes to answer it.
-HOLDS = "chat_search_lexemes(user_id, created_at, content) @@ (SELECT %s::tsquery)"
-HOLDS_QUESTION = "chat_search_lexemes(user_id, created_at, content) @@ question"
+QUESTION = "(SELECT %s::tsquery)"
 # The same for the latest messages: the span of the newest one, and the span before where that
 # has not half gone by.
-HOLDS_LATEST = """chat_search_lexemes(user_id, created_at, content) @@ (
+LATEST_QUESTION = """(
     SELECT ('(' || string_agg(concat($$'@$$, %s::text, '+', n, $$'$$), '|') || ')' || %s)::tsquery
     FROM newest, generate_series(floor(spans - 0.5)::bigint, floor(spans)::bigint) AS n
 )"""
-INDEXED = "SELECT * FROM chat_messages WHERE {} OFFSET 0"
 # The index does not know the order of words. Few texts pass the first look, which takes less
 # than half as long.
 NEXT_TO_EACH_OTHER = """(
@@ -122,11 +121,10 @@ def hits_span_by_span(scope: Scope, limit: int, spans: Sequence[int]) -> Stateme
     # What each question finds is joined to it: LATERAL keeps the questions' order.
     statement.add(
         f"SELECT {ROW} FROM (SELECT found.* FROM unnest(%s::tsquery[]) AS question"
-        f" CROSS JOIN LATERAL (SELECT * FROM ({INDEXED.format(HOLDS_QUESTION)}) AS indexed",
+        " CROSS JOIN LATERAL (SELECT * FROM",
         questions,
     )
-    _add_place(statement, scope)
-    _add_filters(statement, scope)
+    _add_indexed(statement, scope, "question")
     statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
     _add_phrases(statement, scope.query)
     statement.add("LIMIT %s", limit)
@@ -146,13 +144,9 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     statement.add("WITH newest AS MATERIALIZED (SELECT created_at,")
     statement.add(f"date_part('epoch', created_at) / {match.SPAN} AS spans FROM chat_messages")
     _add_place(statement, scope)
-    statement.add(f"{NEWEST_FIRST} LIMIT 1), latest AS MATERIALIZED (")
-    statement.add(
-        f"SELECT * FROM ({INDEXED.format(HOLDS_LATEST)}) AS found",
-        *(str(scope.owner), match.tsquery_words(scope.query)),
-    )
-    _add_place(statement, scope)
-    _add_filters(statement, scope)
+    statement.add(f"{NEWEST_FIRST} LIMIT 1), latest AS MATERIALIZED (SELECT * FROM")
+    words = match.tsquery_words(scope.query)
+    _add_indexed(statement, scope, LATEST_QUESTION, str(scope.owner), words)
     statement.add(f"{NEWEST_FIRST} LIMIT %s)", limit)
     statement.add(f"SELECT {ROW}, (SELECT created_at FROM newest) AS start,")
     statement.add(f"(SELECT to_timestamp(floor(spans - 0.5) * {match.SPAN}) FROM newest) AS stop")
@@ -171,7 +165,8 @@ def walk(scope: Scope, count: int, limit: int) -> Statement:
     """
     statement = Statement("postgresql")
     question = match.tsquery(scope.query, scope.owner)
-    statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, ({HOLDS}", question)
+    statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, (")
+    statement.add(f"{LEXEMES} @@ {QUESTION}", question)
     _add_filters(statement, scope)
     _add_phrases(statement, scope.query)
     statement.add(
@@ -199,21 +194,29 @@ def _add_candidates(
     statement: Statement, scope: Scope, spans: Sequence[int] | None, columns: str = "found.*"
 ) -> None:
     """Append a SELECT of what may match; that phrases stand there is yet to be looked at."""
-    query, is_sqlite = scope.query, statement.vendor == "sqlite"
+    query = scope.query
     statement.add(f"SELECT {columns} FROM")
-    if not query.has_words:
-        statement.add("chat_messages AS found")
-    elif is_sqlite:
-        statement.add(
-            "chat_search CROSS JOIN chat_search_rows ON number = chat_search.rowid"
-            " CROSS JOIN chat_messages AS found ON found.id = message_id"
-        )
-    else:
+    if query.has_words and statement.vendor == "postgresql":
         question = match.tsquery(query, scope.owner, spans)
-        statement.add(f"({INDEXED.format(HOLDS)}) AS found", question)
+        _add_indexed(statement, scope, QUESTION, question)
+        return
+    if query.has_words:
+        statement.add(
+            "chat_search CROSS JOIN chat_search_rows ON number = chat_search.rowid CROSS JOIN"
+        )
+    statement.add("chat_messages AS found")
     _add_place(statement, scope)
-    if query.has_words and is_sqlite:
-        statement.add("AND chat_search MATCH %s", match.fts5(query, scope.owner, spans))
+    if query.has_words:
+        question = match.fts5(query, scope.owner, spans)
+        statement.add("AND found.id = message_id AND chat_search MATCH %s", question)
+    _add_filters(statement, scope)
+
+
+def _add_indexed(statement: Statement, scope: Scope, question: str, *params: Any) -> None:
+    """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE."""
+    indexed = f"SELECT * FROM chat_messages WHERE {LEXEMES} @@ {question} OFFSET 0"
+    statement.add(f"({indexed}) AS found", *params)
+    _add_place(statement, scope)
     _add_filters(statement, scope)
 
 

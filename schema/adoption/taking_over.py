@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
 
-from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
-from django.utils.module_loading import import_string
 
 from schema.adoption import mends
-from schema.adoption.anchors import anchors, tables
+from schema.adoption.anchors import tables
 from schema.adoption.facts import Facts, Key, Rule, When
 from schema.adoption.following import Followed, applies, before_its_type
 from schema.adoption.obstacles import Obstacle, rights, unreadable
@@ -24,7 +22,6 @@ from schema.adoption.types import mistyped, retyping
 from schema.adoption.whole_numbers import conversion, numbered
 from schema.catalog import Catalog, Column, Table, quoted, read_catalog
 from schema.expected import Step, expected_steps
-from schema.models import MigrationRun
 
 
 class AdoptionError(Exception):
@@ -249,55 +246,6 @@ class Adoption:
             for name in (*self.facts.superseded.get(key, ()), *unused):
                 if name in table.indexes and not table.indexes[name].unique:
                     self.statements.run(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(name)}")
-
-
-def adoption_of(
-    connection: BaseDatabaseWrapper,
-    loader: MigrationLoader,
-    doing: Callable[[str], None] = lambda _: None,
-) -> Adoption | None:
-    """Return the adoption that the database is in need of, if it is."""
-    path = getattr(settings, "SCHEMA_ADOPTION", None)
-    if connection.vendor != "postgresql" or not path:
-        return None
-    facts: Facts = import_string(path)
-    adoption = Adoption(connection, loader, facts, doing)
-    begun = adoption.pending and _begun(connection, loader, adoption.pending)
-    return adoption if begun else None
-
-
-def _begun(
-    connection: BaseDatabaseWrapper, loader: MigrationLoader, pending: Sequence[Key]
-) -> bool:
-    """Whether something of a pending step is there, or an adoption was interrupted."""
-    with connection.cursor() as cursor:
-        names = set(connection.introspection.table_names(cursor, include_views=True))
-        if not names:
-            return False
-        if MigrationRun._meta.db_table in names:
-            runs = MigrationRun.objects.using(connection.alias).filter(
-                direction=MigrationRun.Direction.FORWARDS
-            )
-            done = set(
-                runs.filter(
-                    outcome__in=[MigrationRun.Outcome.SUCCEEDED, MigrationRun.Outcome.ADOPTED]
-                ).values_list("app", "name")
-            )
-            never_done = [key for key in pending if key not in done]
-            if never_done and runs.filter(outcome=MigrationRun.Outcome.ADOPTED).exists():
-                return True
-        for key in pending:
-            for table, column in anchors(loader, key):
-                if table in names and (
-                    column is None
-                    or column
-                    in {
-                        one.name
-                        for one in connection.introspection.get_table_description(cursor, table)
-                    }
-                ):
-                    return True
-    return False
 
 
 def _own(step: Step, table: Table) -> Table:

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from schema import batches, ranges
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
-from schema.progress import Progress, listener
+from schema.progress import Clock, Progress, listener
 from tests.conftest import Database
 
 ROWS = 5000
@@ -289,6 +289,15 @@ def test_batch_that_never_gets_its_row_gives_up(
     done = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
     assert record.rows_done == value(messages_without_threads, done)
     assert record.finished_at is None
+
+
+def test_progress_of_a_second_pass_begins_anew(heard: list[Progress]) -> None:
+    clock = Clock("chat.0003 messages", 0)
+    for begins in (clock.pass_begins, clock.pass_begins):
+        begins()
+        clock.moved(0.4, 1, lane=0)
+        clock.moved(0.5, 1, lane=1)
+    assert [round(one.share, 1) for one in heard] == [0.4, 0.9, 0.4, 0.9]
 
 
 def test_progress_says_how_long_it_takes() -> None:

@@ -1,0 +1,212 @@
+"""What becomes of rows of messages and threads. Rules of a step are followed from top to bottom."""
+
+from config.legacy.sql import NO_SUCH_USER, NO_TIME, times
+from config.legacy.steps import CHAT, LINK, THREADS
+from schema.adoption.facts import Quarantine, Repair
+
+# Of a user's threads called General the one with most messages is kept, so that the fewest
+# messages move; then the oldest.
+GENERALS = """
+    SELECT t.id, first_value(t.id) OVER (
+        PARTITION BY t.user_id
+        ORDER BY COALESCE(t.message_count, 0) DESC, t.created_at, t.id
+    ) AS kept
+    FROM threads AS t WHERE t.title = 'General'
+"""
+GENERALS_NEED = ("threads.title", "threads.message_count", "threads.created_at", "threads.user_id")
+
+MESSAGE_TIMES = [
+    Repair(
+        step=CHAT,
+        kind="messages without a time got the earliest they can have been written at",
+        table="chat_messages",
+        where=f"one.created_at IS NULL AND NOT {NO_SUCH_USER}",
+        foretold=f"one.created_at IS NULL AND NOT {NO_SUCH_USER}",
+        assign="created_at = COALESCE(one.updated_at,"
+        " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id), now())",
+        settles=("created_at",),
+        needs=("chat_messages.updated_at",),
+    ),
+    Repair(
+        step=CHAT,
+        kind="messages without a time of change got the time they were written at",
+        table="chat_messages",
+        where=f"one.updated_at IS NULL AND NOT {NO_SUCH_USER}",
+        assign="updated_at = one.created_at",
+        settles=("updated_at",),
+    ),
+]
+MESSAGES = [
+    # Before anything else touches a row: what is NULL then, a trigger would make the present.
+    *MESSAGE_TIMES,
+    Repair(
+        step=CHAT,
+        kind="messages without a user went to their persona's user",
+        table="chat_messages",
+        where="one.user_id IS NULL AND EXISTS (SELECT FROM personas AS p"
+        " WHERE p.id = one.persona_id AND p.user_id IS NOT NULL)",
+        assign="user_id = (SELECT p.user_id FROM personas AS p WHERE p.id = one.persona_id)",
+        settles=("user_id",),
+        needs=("chat_messages.persona_id",),
+    ),
+    Repair(
+        step=CHAT,
+        kind="messages without a user went to their thread's user",
+        table="chat_messages",
+        where="one.user_id IS NULL AND EXISTS (SELECT FROM threads AS t"
+        " WHERE t.id::text = one.thread_id::text AND t.user_id IS NOT NULL)",
+        assign="user_id = (SELECT t.user_id FROM threads AS t"
+        " WHERE t.id::text = one.thread_id::text)",
+        settles=("user_id",),
+        needs=("chat_messages.thread_id", "threads.user_id"),
+    ),
+    Quarantine(
+        step=CHAT,
+        kind="messages without a user went into quarantine",
+        table="chat_messages",
+        where="one.user_id IS NULL",
+        reason="the message has no user",
+        settles=("user_id",),
+    ),
+    Quarantine(
+        step=CHAT,
+        kind="messages of a user who does not exist went into quarantine",
+        table="chat_messages",
+        where=f"one.user_id IS NOT NULL AND {NO_SUCH_USER}",
+        reason="the message's user does not exist",
+        settles=("user_id",),
+    ),
+    *MESSAGE_TIMES,
+]
+CONVERSATIONS = [
+    Quarantine(
+        step=THREADS,
+        kind="threads of nobody, or of a user who does not exist, went into quarantine",
+        table="threads",
+        where=f"one.user_id IS NULL OR {NO_SUCH_USER}",
+        reason="the thread has no user, or one who does not exist",
+        settles=("user_id",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads without a time got the earliest that is known of them",
+        table="threads",
+        where=NO_TIME,
+        assign=times(
+            "one.updated_at, one.last_message_at,"
+            " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id)"
+        ),
+        settles=("created_at", "updated_at"),
+        needs=("threads.last_message_at",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads of a persona that does not exist lost the link to it",
+        table="threads",
+        where="one.persona_id IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM personas AS p WHERE p.id = one.persona_id)",
+        assign="persona_id = NULL",
+        settles=("persona_id",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads without a description got an empty one",
+        table="threads",
+        where="one.description IS NULL",
+        assign="description = ''",
+        settles=("description",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads without a title got an empty one",
+        table="threads",
+        where="one.title IS NULL",
+        assign="title = ''",
+        settles=("title",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads without a count of messages were counted",
+        table="threads",
+        where="one.message_count IS NULL",
+        assign="message_count = 0",
+        settles=("message_count",),
+    ),
+    Repair(
+        step=THREADS,
+        kind="threads taken for their user's General thread",
+        table="threads",
+        where="NOT one.is_general AND one.id IN"
+        f" (SELECT g.kept FROM ({GENERALS}) AS g) AND NOT EXISTS"
+        " (SELECT FROM threads AS t WHERE t.user_id = one.user_id AND t.is_general)",
+        foretold=f"one.id IN (SELECT g.kept FROM ({GENERALS}) AS g)",
+        assign="is_general = true",
+        needs=GENERALS_NEED,
+        when="triggered",
+    ),
+    Repair(
+        step=THREADS,
+        kind="messages moved from a second General thread into the first",
+        table="chat_messages",
+        # As text: a link that has another type by hand is mended only with its own step.
+        where="one.thread_id::text IN"
+        f" (SELECT g.id::text FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
+        assign=f"thread_id = (SELECT g.kept FROM ({GENERALS}) AS g"
+        " WHERE g.id::text = one.thread_id::text)",
+        needs=(*GENERALS_NEED, "chat_messages.thread_id"),
+        when="triggered",
+    ),
+    Quarantine(
+        step=THREADS,
+        kind="second General threads, empty by then, went into quarantine",
+        table="threads",
+        where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)"
+        " AND NOT EXISTS (SELECT FROM chat_messages AS m WHERE m.thread_id::text = one.id::text)",
+        reason="the user had another thread called General, which took in the messages",
+        needs=(*GENERALS_NEED, "chat_messages.thread_id"),
+        when="triggered",
+    ),
+    Quarantine(
+        step=THREADS,
+        kind="second General threads went into quarantine",
+        table="threads",
+        where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
+        reason="the user had another thread called General",
+        needs=GENERALS_NEED,
+        lacks=("chat_messages.thread_id",),
+        when="triggered",
+    ),
+]
+LINKS = [
+    Repair(
+        step=LINK,
+        kind="messages whose thread link is no key went to General",
+        table="chat_messages",
+        where="one.thread_id::text !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'",
+        assign="thread_id = NULL",
+        settles=("thread_id",),
+        when="mistyped",
+    ),
+    Repair(
+        step=LINK,
+        kind="messages whose thread does not exist, or is somebody else's, went to General",
+        table="chat_messages",
+        where="one.thread_id IS NOT NULL AND NOT EXISTS (SELECT FROM threads AS t"
+        " WHERE t.id = one.thread_id AND t.user_id = one.user_id)",
+        assign="thread_id = NULL",
+        settles=("thread_id",),
+        needs=("threads.user_id",),
+        when="triggered",
+    ),
+    # For --plan: the threads are made before this step.
+    Repair(
+        step=LINK,
+        kind="messages whose thread does not exist went to General",
+        table="chat_messages",
+        where="one.thread_id IS NOT NULL",
+        assign="thread_id = NULL",
+        settles=("thread_id",),
+        lacks=("threads.user_id",),
+        when="triggered",
+    ),
+]
