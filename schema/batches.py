@@ -11,11 +11,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, JSONField, Value
 from django.db.models.functions import Coalesce, Now
 
-from schema.connecting import without_time_limits
 from schema.explaining import sqlstate
 from schema.models import BatchProgress
 from schema.progress import Clock
 from schema.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
+from schema.sessions import for_migrating
 
 logger = logging.getLogger(__name__)
 
@@ -211,7 +211,7 @@ def _go_apart(connection: BaseDatabaseWrapper, lane: Lane) -> bool:
         logger.debug("%s goes on in one session: %s", lane.step, error)
         return False
     try:
-        with without_time_limits(apart):
+        with for_migrating(apart):
             _go(apart, lane)
     except BaseException:
         lane.stop.set()

@@ -1,8 +1,6 @@
 """Reaching the database, and plain words where it cannot be reached."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,11 +16,6 @@ from schema.reporting import Report
 
 PAUSE = 0.5
 """Seconds between two attempts to reach a server that is not there yet."""
-TIME_LIMITS = [
-    "statement_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
-]
 
 
 def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0) -> None:
@@ -55,45 +48,6 @@ def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0)
             raise cannot_connect(connection, error) from error
         else:
             return
-
-
-@contextmanager
-def without_time_limits(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let the session take its time meanwhile, whatever the role or the database sets.
-
-    Limits made for the site's requests would cut an index build off, again and again. What
-    keeps a migration from being in people's way is its lock_timeout.
-    """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    _lift_time_limits(connection, local=False)
-    try:
-        yield
-    finally:
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("; ".join(f"RESET {name}" for name in _limits(connection)))
-
-
-def lift_time_limits_here(connection: BaseDatabaseWrapper) -> None:
-    """Do the same for the transaction at hand: behind a pooler nothing else is ours."""
-    if connection.vendor == "postgresql":
-        _lift_time_limits(connection, local=True)
-
-
-def _lift_time_limits(connection: BaseDatabaseWrapper, *, local: bool) -> None:
-    names = _limits(connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT " + ", ".join(["set_config(%s, '0', %s)"] * len(names)),
-            [value for name in names for value in (name, local)],
-        )
-
-
-def _limits(connection: BaseDatabaseWrapper) -> list[str]:
-    newer = connection.connection.info.server_version >= 170000
-    return [*TIME_LIMITS, *(["transaction_timeout"] if newer else [])]
 
 
 def cannot_connect(

@@ -19,6 +19,7 @@ from schema import batches, ranges
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
 from schema.progress import Clock, Progress, listener
+from schema.sessions import for_migrating
 from tests.conftest import Database
 
 ROWS = 5000
@@ -168,19 +169,23 @@ def many_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_sessions_share_the_table(
     messages_without_threads: Database, heard: list[Progress], many_windows: None
 ) -> None:
-    writers = "CREATE TABLE writers AS SELECT 0 AS pid WHERE false"
+    writers = "CREATE TABLE writers AS SELECT 0 AS pid, '' AS written_back WHERE false"
     with messages_without_threads.connection.cursor() as cursor:
         cursor.execute(writers)
-    note = "INSERT INTO writers SELECT DISTINCT pg_backend_pid() FROM chat_messages WHERE {batch}"
+    who = "pg_backend_pid(), current_setting('backend_flush_after')"
+    note = f"INSERT INTO writers SELECT DISTINCT {who} FROM chat_messages WHERE {{batch}}"
     exclaim = (
         "UPDATE chat_messages SET content = content || '!' WHERE {batch} AND content NOT LIKE '%!'"
     )
     once = step(statements=(note, exclaim), pending="content NOT LIKE '%!'")
-    assert batches.run(messages_without_threads.connection, once) == ROWS
+    with for_migrating(messages_without_threads.connection):
+        assert batches.run(messages_without_threads.connection, once) == ROWS
     exclaimed = "SELECT count(*) FROM chat_messages WHERE content LIKE "
     assert value(messages_without_threads, exclaimed + "'%!'") == ROWS
     assert value(messages_without_threads, exclaimed + "'%!!'") == 0
     assert value(messages_without_threads, "SELECT count(DISTINCT pid) FROM writers") == 2
+    written_back = "SELECT string_agg(DISTINCT written_back, ', ') FROM writers"
+    assert value(messages_without_threads, written_back) == "2MB"
     assert [one.share for one in heard] == sorted(one.share for one in heard)
     assert heard[-2].share == pytest.approx(1)
     record = BatchProgress.objects.using(messages_without_threads.alias).get(step="shout")

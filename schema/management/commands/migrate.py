@@ -16,11 +16,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
 from schema import exits
-from schema.connecting import connect, failed_between, without_time_limits
+from schema.connecting import connect, failed_between
 from schema.lock import migration_lock
 from schema.migrating import Migrating
 from schema.pooling import direct_connection
 from schema.reporting import Report
+from schema.sessions import for_migrating
 
 LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
 
@@ -139,7 +140,7 @@ class Command(migrate.Command):
             if connection.alias != DEFAULT_DB_ALIAS:
                 direct = None
             stack.enter_context(direct_connection(connection, direct, self.report))
-            stack.enter_context(without_time_limits(connection))
+            stack.enter_context(for_migrating(connection))
             self.holder = stack.enter_context(lock)
 
     @no_translations

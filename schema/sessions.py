@@ -1,0 +1,70 @@
+"""Sessions that migrate: they may take their time, and leave the disk to others meanwhile."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+TIME_LIMITS = [
+    "statement_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+]
+WRITTEN_BACK = "2MB"
+"""How much the session writes before the server has it brought to disk; the most there can be.
+
+By default the operating system gathers it, gigabytes of it where the table does not fit into the
+server's memory. The next checkpoint brings all of that to disk at once, and whoever commits then
+waits (https://www.postgresql.org/docs/current/runtime-config-resource.html).
+"""
+
+
+WORKERS = 1
+"""How many processes may help the session build an index or vacuum a table, at most.
+
+Two go through a table in a data step as well. On two processors a third makes it slower, and on
+more they are left to the site.
+"""
+
+
+@contextmanager
+def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let the session take its time meanwhile, whatever the role or the database sets.
+
+    Limits made for the site's requests would cut an index build off, again and again. What
+    keeps a migration from being in people's way is its lock_timeout.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    settings = dict.fromkeys(_limits(connection), "0") | {"backend_flush_after": WRITTEN_BACK}
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW max_parallel_maintenance_workers")
+        if int(cursor.fetchone()[0]) > WORKERS:
+            settings["max_parallel_maintenance_workers"] = str(WORKERS)
+    _set(connection, settings, local=False)
+    try:
+        yield
+    finally:
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("; ".join(f"RESET {name}" for name in settings))
+
+
+def lift_time_limits_here(connection: BaseDatabaseWrapper) -> None:
+    """Lift the limits for the transaction at hand: behind a pooler nothing else is ours."""
+    if connection.vendor == "postgresql":
+        _set(connection, dict.fromkeys(_limits(connection), "0"), local=True)
+
+
+def _set(connection: BaseDatabaseWrapper, settings: dict[str, str], *, local: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT " + ", ".join(["set_config(%s, %s, %s)"] * len(settings)),
+            [value for name, setting in settings.items() for value in (name, setting, local)],
+        )
+
+
+def _limits(connection: BaseDatabaseWrapper) -> list[str]:
+    newer = connection.connection.info.server_version >= 170000
+    return [*TIME_LIMITS, *(["transaction_timeout"] if newer else [])]
