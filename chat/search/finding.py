@@ -92,18 +92,17 @@ def find(
     if best and query.terms:
         start = int(after) if re.fullmatch(r"\d{1,4}", after, re.ASCII) else 0
         has_phrase = any(len(term.words) > 1 for term in query.terms)
-        hits = _hits(scope, RANKED_PHRASE if has_phrase else RANKED, using)
+        rows = newest_rows(scope, RANKED_PHRASE if has_phrase else RANKED, using)
         # Stable: of two that are as good, the newer comes first.
-        hits.sort(key=lambda hit: -marks.score(query, hit.said))
-        results.hits = hits[start : start + size]
-        results.next = str(start + size) if len(hits) > start + size else ""
+        rows.sort(key=lambda row: -marks.score(query, row[5]))
+        results.next = str(start + size) if len(rows) > start + size else ""
+        results.hits = [_hit(row, query, using) for row in rows[start : start + size]]
         return results
     scope.cursor = read_cursor(after)
-    hits = _hits(scope, size + 1, using)
-    if len(hits) > size:
-        del hits[size:]
-        results.next = write_cursor(hits[-1].message)
-    results.hits = hits
+    rows = newest_rows(scope, size + 1, using)
+    results.hits = [_hit(row, query, using) for row in rows[:size]]
+    if len(rows) > size:
+        results.next = write_cursor(results.hits[-1].message)
     return results
 
 
@@ -129,11 +128,6 @@ def find_threads(user: User, query: SearchQuery, using: str = "default") -> list
             if len(found) == THREADS_SHOWN:
                 break
     return found
-
-
-def _hits(scope: Scope, limit: int, using: str) -> list[Hit]:
-    rows = newest_rows(scope, limit, using)
-    return [_hit(row, scope.query, using) for row in rows]
 
 
 def _hit(row: Sequence[Any], query: SearchQuery, using: str) -> Hit:

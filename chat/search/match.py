@@ -15,6 +15,9 @@ SPAN = 1_048_576
 LONGEST_WORD = 2046
 NO_WORD = "@@"
 BEYOND_ASCII = r"\u0080-\U0010ffff"
+# What becomes an ASCII letter: Latin letters with accents, accents written after a letter, and
+# the signs for Kelvin and Ångström.
+ACCENTED = r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff\u212a\u212b"
 
 
 def tsquery(query: SearchQuery, owner: uuid.UUID, spans: Sequence[int] | None = None) -> str:
@@ -69,8 +72,10 @@ def phrases(query: SearchQuery) -> list[Phrase]:
 def _unfolded(word: str) -> str:
     """Return a pattern for what may have become a word: é has become e, the Kelvin sign k."""
     letters = re.findall(r"[\x00-\x7f]|[^\x00-\x7f]+", word)
-    cases = [letter.upper() + letter if letter.isascii() else "" for letter in letters]
-    return "".join(f"[{both}{BEYOND_ASCII}]+" for both in cases)
+    return "".join(
+        f"[{letter.upper()}{letter}{ACCENTED}]+" if letter.isascii() else f"[{BEYOND_ASCII}]+"
+        for letter in letters
+    )
 
 
 def is_unfinished(query: SearchQuery) -> bool:

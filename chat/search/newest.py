@@ -148,7 +148,8 @@ class _Search:
                 break
             wanted = walked * self.missing / len(self.hits)
             count = min(math.ceil(wanted * MARGIN), most) if wanted <= most else 0
-        self.spans = max(self.spans, self.expected())
+        # One more, for the newest may only just have begun: to ask twice gathers everyone's twice.
+        self.spans = max(self.spans, self.expected() + 1)
 
     def go_back(self) -> None:
         """Ask the index for one stretch of time after the other."""

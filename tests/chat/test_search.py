@@ -1,6 +1,8 @@
 """What search finds, on the engine at hand."""
 
 import datetime
+import re
+import sys
 import uuid
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.models import ChatMessage
-from chat.search import marks
+from chat.search import marks, match
 from chat.search.finding import find, find_threads, read_cursor, write_cursor
 from chat.search.query import parse
 from chat.search.text import fold
@@ -50,6 +52,22 @@ def test_a_word_longer_than_the_index_takes_is_no_error() -> None:
     make_message(make_thread(alice), "न" * 900 + " end")
     assert found(alice, "end " + "म" * 900) == []
     assert found(alice, f'end -"{"म" * 450} {"म" * 450}"') == ["न" * 900 + " end"]
+
+
+def test_a_phrase_is_looked_for_in_every_way_its_letters_can_be_written() -> None:
+    """What is not matched by the pattern of a phrase is never looked at any closer."""
+    written: dict[str, list[str]] = {}
+    for character in map(chr, range(sys.maxunicode)):
+        folded = fold(character)
+        if folded.isascii() and folded.isalnum():
+            written.setdefault(folded, []).append(character)
+    assert len(written) == 36
+    assert sum(map(len, written.values())) > 500
+    for letter, characters in written.items():
+        (phrase,) = match.phrases(parse(f'"a{letter} {letter}b"'))
+        for character in characters:
+            assert re.search(phrase.pattern, f"A{character} – {character}B")
+            assert re.search(phrase.pattern, f"a{letter}\u0301-{character}\u0327b")
 
 
 def test_snippet_marks_what_the_table_finds() -> None:
