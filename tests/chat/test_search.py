@@ -54,6 +54,7 @@ def test_a_word_longer_than_the_index_takes_is_no_error() -> None:
     assert found(alice, f'end -"{"म" * 450} {"म" * 450}"') == ["न" * 900 + " end"]
 
 
+@pytest.mark.postgresql
 def test_a_phrase_is_looked_for_in_every_way_its_letters_can_be_written() -> None:
     """What is not matched by the pattern of a phrase is never looked at any closer."""
     written: dict[str, list[str]] = {}
