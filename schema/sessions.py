@@ -1,4 +1,4 @@
-"""Sessions that migrate: they may take their time, and leave the disk to others meanwhile."""
+"""Sessions that migrate: they may take their time, and leave disk and processors to the site."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +17,6 @@ By default the operating system gathers it, gigabytes of it where the table does
 server's memory. The next checkpoint brings all of that to disk at once, and whoever commits then
 waits (https://www.postgresql.org/docs/current/runtime-config-resource.html).
 """
-
-
 WORKERS = 1
 """How many processes may help the session build an index or vacuum a table, at most.
 
@@ -29,10 +27,10 @@ more they are left to the site.
 
 @contextmanager
 def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let the session take its time meanwhile, whatever the role or the database sets.
+    """Lift the session's time limits, and hold what it writes and its processes in, meanwhile.
 
-    Limits made for the site's requests would cut an index build off, again and again. What
-    keeps a migration from being in people's way is its lock_timeout.
+    Limits that the role or the database sets for the site's requests would cut an index build
+    off, again and again. What keeps a migration from being in people's way is its lock_timeout.
     """
     if connection.vendor != "postgresql":
         yield

@@ -155,7 +155,7 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     statement.add("FROM latest UNION ALL (SELECT *, NULL, NULL FROM (")
     _add_candidates(statement, scope, None)
     statement.add(f"AND NOT EXISTS (SELECT FROM latest)) AS found {NEWEST_FIRST} LIMIT %s)", limit)
-    statement.add(") AS hit")
+    statement.add(f") AS hit {NEWEST_FIRST}")
     return statement
 
 
