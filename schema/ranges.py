@@ -33,7 +33,8 @@ class Ranges(Protocol):
 
 WINDOW = 4096
 """Blocks that stay in memory from one round to the next: 32 MB."""
-ROUNDS = 8
+ROUNDS = 9
+"""Odd, so that questions and answers, which take turns as well, are spread over all of them."""
 MOVING = 4
 """A row that leaves its block costs about this many that stay: each index gets a new entry."""
 
@@ -88,8 +89,13 @@ class Blocks:
 
 
 def in_turn(row: str, turn: str) -> str:
-    """Return the condition that the row at `row`, a ctid, is one of the round `turn`."""
-    return f"hashtid({row}) & {ROUNDS - 1} = {turn}"
+    """Return the condition that the row at `row`, a ctid, is one of the round `turn`.
+
+    By its number within its block (https://www.postgresql.org/docs/current/storage-page-layout.html),
+    whose last byte `tidsend` puts last. The numbers begin with 1: so do the rounds, for none to
+    have more rows in a block than the one before left room for.
+    """
+    return f"get_byte(tidsend({row}), 5) % {ROUNDS} = ({turn} + 1) % {ROUNDS}"
 
 
 class RowIds:

@@ -17,7 +17,8 @@ When = Literal["mistyped", "twice", "triggered"]
 """When a rule is followed, within the mending of its step.
 
 mistyped: before column types are mended, and only if one of its columns has another type.
-twice: before column types and triggers are mended, and after, for rows that came between.
+twice: before column types and keys are mended, where any is, and after the triggers are there,
+    for rows that came between.
 triggered: after the triggers are there.
 """
 

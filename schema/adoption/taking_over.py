@@ -138,7 +138,8 @@ class Adoption:
         self._number_to_uuid()
         self._units(lambda one, _: mends.columns(one.findings), step)
         self._follow(key, "mistyped")
-        self._follow(key, "twice", typed_only=step)
+        if self._is_rebuilt(step):
+            self._follow(key, "twice", typed_only=step)
         self._retype(step)
         self._units(lambda one, found: mends.primary_keys(one.findings, step.after, found), step)
         self._units(self._new, step)
@@ -200,6 +201,15 @@ class Adoption:
         if numbers.places:
             self.doing("making the keys UUIDs")
             self.statements.run(*conversion(self.connection, found, numbers))
+
+    def _is_rebuilt(self, step: Step) -> bool:
+        """Whether a column is to get another type or a table a key: rows may stand in their way."""
+        found = self._found()
+        return any(mends.primary_keys(recognise(step, found).findings, step.after, found)) or any(
+            mistyped(_own(step, table), found.tables[name])
+            for name, table in step.after.tables.items()
+            if name in found.tables
+        )
 
     def _retype(self, step: Step) -> None:
         found = self._found()

@@ -1,11 +1,15 @@
 """Indexes that are built and dropped while people write."""
 
+from contextlib import nullcontext
+
+from django.contrib.postgres.indexes import GinIndex
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
 from django_pg_migration_tools.operations import SafeIndexOperationManager
 
 from schema.operations.recording import in_one_transaction, written_as
+from schema.sessions import for_gathering
 
 # An invalid index is what a build that was cut off leaves behind. It answers nothing, so
 # dropping it holds its table for an instant only.
@@ -156,9 +160,11 @@ def build(
             schema_editor.execute(if_not_exists(plain), params=None)
         return
     schema_editor.execute(drop_invalid, params=None)
-    SafeIndexOperationManager().safer_create_index(
-        app_label, schema_editor, from_state, to_state, index, unique=False, model=model
-    )
+    gathers = isinstance(index, GinIndex) and not schema_editor.collect_sql
+    with for_gathering(schema_editor.connection) if gathers else nullcontext():
+        SafeIndexOperationManager().safer_create_index(
+            app_label, schema_editor, from_state, to_state, index, unique=False, model=model
+        )
 
 
 def drop(

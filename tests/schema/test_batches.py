@@ -263,6 +263,25 @@ def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
     assert value(database, clean) > 0  # type: ignore[operator]  # a number of pages
 
 
+@pytest.mark.postgresql
+@pytest.mark.every_server
+def test_rows_take_turns_within_each_block(messages_without_threads: Database) -> None:
+    """No round may need more room in a block than the one before left there."""
+    turns = [ranges.in_turn("chat_messages.ctid", str(turn)) for turn in range(ranges.ROUNDS)]
+    with messages_without_threads.connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT "
+            + ", ".join(f"count(*) FILTER (WHERE {turn})" for turn in turns)
+            + ", count(*) FROM chat_messages GROUP BY (ctid::text::point)[0]"
+        )
+        blocks = [row for row in cursor.fetchall() if row[-1] > ranges.ROUNDS]
+    assert blocks
+    for *rows, every in blocks:
+        assert sum(rows) == every
+        assert rows == sorted(rows, reverse=True)
+        assert rows[0] - rows[-1] <= 1
+
+
 def test_step_over_the_table_as_it_lies_has_to_know_what_is_pending() -> None:
     with pytest.raises(ValueError, match="key or pending"):
         BatchedSQL("chat.migrations.0099_test", "shout", "chat_messages", {}, {})

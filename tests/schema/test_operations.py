@@ -1,9 +1,11 @@
 """Operations that may be run again, wherever they were cut off."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.postgres.indexes import GinIndex
 from django.core.management import call_command
 from django.db import models
 from django.db.migrations.loader import MigrationLoader
@@ -14,6 +16,7 @@ from schema.operations import (
     AddCheckOnline,
     AddForeignKeyOnline,
     AddIndexOnline,
+    AddPostgreSQLIndexOnline,
     RemoveIndexOnline,
     RerunnableSQL,
 )
@@ -96,6 +99,43 @@ def test_invalid_index_is_built_again_and_a_valid_one_left_alone(
     run(add)
     ((second, valid),) = found(empty_database, state)
     assert (second != first, valid) == (True, True)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("allowed", "taken"), [("1GB", "64MB"), ("8MB", "8MB")])
+def test_gin_index_gathers_little_at_a_time(
+    run: Run, empty_database: Database, allowed: str, taken: str
+) -> None:
+    person = str(uuid.uuid4())
+    with empty_database.connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO users (id, email, password_hash) VALUES (%s, 'a@b', '')", [person]
+        )
+        cursor.execute(
+            "INSERT INTO chat_messages (user_id, role, content) VALUES (%s, 'user', '')", [person]
+        )
+        # What is indexed tells the memory of the session that builds the index.
+        cursor.execute(
+            """
+            CREATE FUNCTION telling(text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE AS $$
+            BEGIN
+                RAISE NOTICE '%', current_setting('maintenance_work_mem');
+                RETURN '';
+            END
+            $$
+            """
+        )
+        name = empty_database.connection.settings_dict["NAME"]
+        cursor.execute(f"ALTER DATABASE \"{name}\" SET maintenance_work_mem = '{allowed}'")
+    empty_database.connection.close()
+    told: list[str | None] = []
+    empty_database.connection.ensure_connection()
+    session = empty_database.connection.connection
+    session.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    index = GinIndex(models.Func("content", function="telling"), name="telling_idx")
+    run(AddPostgreSQLIndexOnline("chatmessage", index))
+    assert told == [taken]
+    assert found(empty_database, "SHOW maintenance_work_mem") == [(allowed,)]
 
 
 @pytest.mark.postgresql
