@@ -26,7 +26,7 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
 # How many spans the index is asked for: together, which takes longer the more there are, and one
 # after the other. Where more are wanted it is asked for all that is left.
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 32
 MOST_IN_TURN = 64
 ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.

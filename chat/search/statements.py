@@ -72,8 +72,8 @@ QUESTION = "(SELECT %s::tsquery)"
 # The same for the latest messages: the span of the newest one, and the span before where that
 # has not half gone by.
 LATEST_QUESTION = """(
-    SELECT concat($$('@$$, owner, '+', floor(spans - 0.5)::bigint,
-                  $$'|'@$$, owner, '+', floor(spans)::bigint, $$')$$, %s::text)::tsquery
+    SELECT concat($$'@$$, owner, '+', floor(spans - 0.5)::bigint,
+                  $$'|'@$$, owner, '+', floor(spans)::bigint, $$'$$)::tsquery
     FROM newest
 )"""
 # The index does not know the order of words. Few texts pass the first look, which takes less
@@ -118,14 +118,15 @@ def hits_span_by_span(scope: Scope, limit: int, spans: Sequence[int]) -> Stateme
     Rows as of `newest_hits`. Reading stops as soon as there are enough.
     """
     statement = Statement("postgresql")
-    questions = [match.tsquery(scope.query, scope.owner, [span]) for span in reversed(spans)]
+    questions = [match.tsquery_scope(scope.owner, [span]) for span in reversed(spans)]
     # What each question finds is joined to it: LATERAL keeps the questions' order.
     statement.add(
         f"SELECT {ROW} FROM (SELECT found.* FROM unnest(%s::tsquery[]) AS question"
         " CROSS JOIN LATERAL (SELECT * FROM",
         questions,
     )
-    _add_indexed(statement, scope, "question")
+    _, *words = match.tsqueries(scope.query, scope.owner, spans)
+    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(words), *words)
     statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
     _add_phrases(statement, scope.query)
     statement.add("LIMIT %s", limit)
@@ -146,7 +147,8 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     statement.add(f"date_part('epoch', created_at) / {match.SPAN} AS spans FROM chat_messages")
     _add_place(statement, scope)
     statement.add(f"{NEWEST_FIRST} LIMIT 1), latest AS MATERIALIZED (SELECT * FROM")
-    _add_indexed(statement, scope, LATEST_QUESTION, match.tsquery_words(scope.query))
+    questions = [LATEST_QUESTION, QUESTION]
+    _add_indexed(statement, scope, questions, match.tsquery_words(scope.query))
     statement.add(f"{NEWEST_FIRST} LIMIT %s)", limit)
     # The title is looked up outside of both: planning takes longer than finding nothing.
     statement.add(f"SELECT {ROW}, start, stop FROM (SELECT *,")
@@ -167,7 +169,7 @@ def walk(scope: Scope, count: int, limit: int) -> Statement:
     at most `limit` rows, and no message is looked at once there are as many.
     """
     statement = Statement("postgresql")
-    question = match.tsquery(scope.query, scope.owner)
+    question = match.tsquery_words(scope.query)
     statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, (")
     statement.add(f"{LEXEMES} @@ {QUESTION}", question)
     _add_filters(statement, scope)
@@ -200,8 +202,8 @@ def _add_candidates(
     query = scope.query
     statement.add(f"SELECT {columns} FROM")
     if query.has_words and statement.vendor == "postgresql":
-        question = match.tsquery(query, scope.owner, spans)
-        _add_indexed(statement, scope, QUESTION, question)
+        questions = match.tsqueries(query, scope.owner, spans)
+        _add_indexed(statement, scope, [QUESTION] * len(questions), *questions)
         return
     if query.has_words:
         statement.add(
@@ -215,9 +217,12 @@ def _add_candidates(
     _add_filters(statement, scope)
 
 
-def _add_indexed(statement: Statement, scope: Scope, question: str, *params: Any) -> None:
+def _add_indexed(
+    statement: Statement, scope: Scope, questions: Sequence[str], *params: Any
+) -> None:
     """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE."""
-    indexed = f"SELECT * FROM chat_messages WHERE {LEXEMES} @@ {question} OFFSET 0"
+    asked = " AND ".join(f"{LEXEMES} @@ {question}" for question in questions)
+    indexed = f"SELECT * FROM chat_messages WHERE {asked} OFFSET 0"
     statement.add(f"({indexed}) AS found", *params)
     _add_place(statement, scope)
     _add_filters(statement, scope)
