@@ -16,7 +16,7 @@ from chat.imports import uploads
 from chat.imports.loading import preview
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.test_imports import exported, neutral, quick_user, take_in
+from tests.chat.import_files import exported, neutral, quick_user, take_in
 from tests.factories import make_message, make_persona, make_thread
 from threads.joining import sign_up
 from threads.models import Thread
