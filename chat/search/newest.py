@@ -24,9 +24,11 @@ from chat.search.statements import Cursor, Scope, Statement
 SPAN = datetime.timedelta(seconds=match.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
-# How many spans the index is asked for: together, which takes longer the more there are, and one
-# after the other. Where more are wanted it is asked for all that is left.
+# How many spans the index is asked for: together, which takes longer the more there are and the
+# more often it is asked, and one after the other. Where more are wanted it is asked for all that
+# is left.
 MOST_AT_ONCE = 32
+MOST_AT_ONCE_FOR_PHRASE = 16
 MOST_IN_TURN = 64
 ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.
@@ -156,7 +158,8 @@ class _Search:
         while self.missing:
             # Where a phrase was found, its words are too common to be read all at once.
             in_turn = self.has_phrases and self.hits and not self.is_unfinished
-            is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else MOST_AT_ONCE)
+            most = MOST_AT_ONCE_FOR_PHRASE if self.has_phrases else MOST_AT_ONCE
+            is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else most)
             stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
             if stretch and in_turn:
                 statement = statements.hits_span_by_span(self.scope, self.missing, stretch)
