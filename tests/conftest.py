@@ -1,6 +1,5 @@
 """Fixtures for every room."""
 
-import gc
 import os
 import shutil
 import subprocess
@@ -24,12 +23,6 @@ from tests.chat.provider_server import ProviderServer
 from tests.engine import VENDOR, url
 
 ROOT = Path(__file__).parent.parent
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what is there to stay: it would spend its time on it."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ if not url and wanted == "sqlite":
     os.environ["DATABASE_URL"] = "sqlite:///unused.sqlite3"
 else:
     if not url:
-        url = postgres.start(wanted, within=postgres.memory())
+        url = postgres.start(wanted)
         os.environ["TEST_DATABASE_URL"] = url  # xdist's workers inherit it
     os.environ["DATABASE_URL"] = url
 

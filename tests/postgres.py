@@ -22,19 +22,12 @@ SETTINGS = (
     "listen_addresses=127.0.0.1",
 )
 
-# Making and removing the files of a database a test takes a good part of a suite's time on a disk.
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-ROOM = 4 * 2**30
-
 # What to call the servers inside the wheel, and their folders there.
 EMBEDDED = {"postgresql": "pginstall18", "postgresql-16": "pginstall"}
 
 
 def start(
-    server: str = "postgresql",
-    password: str = "",
-    settings: Sequence[str] = SETTINGS,
-    within: Path | None = None,
+    server: str = "postgresql", password: str = "", settings: Sequence[str] = SETTINGS
 ) -> str:
     """Start a server that ends with this process; return the URL of its superuser.
 
@@ -43,9 +36,8 @@ def start(
             with `initdb` and `pg_ctl`.
         password: What the superuser logs in with; without one the server trusts everybody.
         settings: Settings of the server, as NAME=VALUE.
-        within: Where to put its data; None for where temporary files go.
     """
-    folder = tempfile.mkdtemp(prefix="twinthread-pg-", dir=within)
+    folder = tempfile.mkdtemp(prefix="twinthread-pg-")
     # PostgreSQL refuses to run as root, so root lends itself a name without rights.
     user = "nobody" if os.geteuid() == 0 else None
     binaries = server
@@ -80,13 +72,6 @@ def start(
     atexit.register(stop)
     login = f"postgres:{password}" if password else "postgres"
     return f"postgresql://{login}@127.0.0.1:{port}/postgres"
-
-
-def memory() -> Path | None:
-    """Return a folder in memory for what may be lost, if the machine has one with ROOM to spare."""
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
-        return MEMORY
-    return None
 
 
 def embedded(installation: str = "pginstall18", copy_to: Path | None = None) -> Path:
