@@ -10,10 +10,10 @@ while it read, at its highest, in steps of a hundred pieces.
 import argparse
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus, databases
+from benchmarks.processes import memory
 
 COPY = """
     COPY (
@@ -23,24 +23,17 @@ COPY = """
 """
 
 
-def resident() -> float:
-    """Return the memory of this process in MB."""
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1_000
-
-
 def drained(pieces: Iterable[bytes]) -> tuple[float, float, float, float]:
     """Read everything; return seconds, seconds to the first byte, MB read and MB grown by."""
-    before = peak = resident()
+    before = peak = memory()
     start = time.perf_counter()
     first = size = 0.0
     for number, piece in enumerate(pieces):
         first = first or time.perf_counter() - start
         size += len(piece)
         if number % 100 == 0:
-            peak = max(peak, resident())
-    return time.perf_counter() - start, first, size / 1e6, max(peak, resident()) - before
+            peak = max(peak, memory())
+    return time.perf_counter() - start, first, size / 1e6, max(peak, memory()) - before
 
 
 def ways(person: Any) -> dict[str, Callable[[], Iterable[bytes]]]:

@@ -24,6 +24,8 @@ from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlencode, urlsplit
 
+from benchmarks.processes import memory, processor_seconds
+
 ROOT = Path(__file__).parent.parent
 FIRST_WORD_SECONDS = 1.0  # what a model takes to begin
 LIMIT_MS = 150
@@ -277,24 +279,6 @@ def report(run: Run, given: argparse.Namespace, *, idle: float, seconds: float, 
     good = read == whole == given.replies and p95 <= LIMIT_MS
     print(f"\n{'ok' if good else 'NOT OK'}: first words p95 {p95:.0f} ms, limit {LIMIT_MS} ms")
     return 0 if good else 1
-
-
-def memory(pid: int) -> float:
-    """Return a process's resident memory in megabytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-def processor_seconds(pid: int) -> tuple[float, float]:
-    """Return how long a process's threads ran, and how long they could have but did not.
-
-    The second is other people's work on the same processors (Linux, sched-stats.txt).
-    """
-    ran = waited = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        numbers = (thread / "schedstat").read_text().split()
-        ran, waited = ran + int(numbers[0]), waited + int(numbers[1])
-    return ran / 1e9, waited / 1e9
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ WORKERS = 1
 Two go through a table in a data step as well. On two processors a third makes it slower, and on
 more they are left to the site.
 """
-
 GATHERED = 64 * 1024
 """How much a GIN index gathers of its words before it puts them in order, at most, in kB.
 
@@ -44,10 +43,37 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
         return
     settings = dict.fromkeys(_limits(connection), "0") | {"backend_flush_after": WRITTEN_BACK}
+    settings |= _at_most(connection, "max_parallel_maintenance_workers", WORKERS)
+    with _holding(connection, settings):
+        yield
+
+
+@contextmanager
+def for_gathering(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Hold the memory in that a GIN index is built with meanwhile."""
+    with _holding(connection, _at_most(connection, "maintenance_work_mem", GATHERED)):
+        yield
+
+
+def lift_time_limits_here(connection: BaseDatabaseWrapper) -> None:
+    """Lift the limits for the transaction at hand: behind a pooler nothing else is ours."""
+    if connection.vendor == "postgresql":
+        _set(connection, dict.fromkeys(_limits(connection), "0"), local=True)
+
+
+def _at_most(connection: BaseDatabaseWrapper, name: str, most: int) -> dict[str, str]:
+    """Return the setting that lowers `name` to `most`, in its own unit, where it is higher."""
     with connection.cursor() as cursor:
-        cursor.execute("SHOW max_parallel_maintenance_workers")
-        if int(cursor.fetchone()[0]) > WORKERS:
-            settings["max_parallel_maintenance_workers"] = str(WORKERS)
+        cursor.execute("SELECT setting::bigint FROM pg_settings WHERE name = %s", [name])
+        return {name: str(most)} if cursor.fetchone()[0] > most else {}
+
+
+@contextmanager
+def _holding(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
+    """Let the session have `settings` meanwhile."""
+    if not settings:
+        yield
+        return
     _set(connection, settings, local=False)
     try:
         yield
@@ -55,29 +81,6 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
         if connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute("; ".join(f"RESET {name}" for name in settings))
-
-
-@contextmanager
-def for_gathering(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Hold the memory in that a GIN index is built with meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'maintenance_work_mem'")
-        if cursor.fetchone()[0] <= GATHERED:
-            yield
-            return
-    _set(connection, {"maintenance_work_mem": f"{GATHERED}kB"}, local=False)
-    try:
-        yield
-    finally:
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("RESET maintenance_work_mem")
-
-
-def lift_time_limits_here(connection: BaseDatabaseWrapper) -> None:
-    """Lift the limits for the transaction at hand: behind a pooler nothing else is ours."""
-    if connection.vendor == "postgresql":
-        _set(connection, dict.fromkeys(_limits(connection), "0"), local=True)
 
 
 def _set(connection: BaseDatabaseWrapper, settings: dict[str, str], *, local: bool) -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from django.db import DataError, ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.template.defaultfilters import pluralize
 
 from schema.adoption import collisions
 from schema.adoption.facts import Facts, Quarantine, Rule
@@ -249,11 +250,12 @@ class Inspection:
                     " GROUP BY 1 ORDER BY 1"
                 )
                 if rows:
+                    count = sum(row[1] for row in rows)
                     named = ", ".join(row[0] for row in rows[:SHOWN])
                     yield Obstacle(
                         f"{rule.table} has rows that must go into quarantine ({rule.reason}), and"
                         f" {name}, which is not this project's, refers to them by {column}"
-                        f" ({_rows_of(sum(row[1] for row in rows))}):"
+                        f" ({count} row{pluralize(count)}):"
                         f" {named}{' …' if len(rows) > SHOWN else ''}.",
                         f"Give those rows of {rule.table} what they lack (UPDATE {rule.table} SET"
                         f" {rule.settles[0] if rule.settles else '…'} = '…' WHERE {key} = '…'),"
@@ -267,10 +269,11 @@ class Inspection:
             f" FROM {quoted(table)} AS one WHERE {where} ORDER BY one.{key} LIMIT {SHOWN}"
         )
         if rows:
+            count = rows[0][1]
             named = ", ".join(row[0] for row in rows)
             yield Obstacle(
-                f"{table} has {_rows_of(rows[0][1])} {words}: {named}"
-                f"{' …' if rows[0][1] > SHOWN else ''}.",
+                f"{table} has {count} row{pluralize(count)} {words}: {named}"
+                f"{' …' if count > SHOWN else ''}.",
                 "Mend those rows, then run migrate again.",
             )
 
@@ -295,7 +298,3 @@ class Inspection:
                 return rows
         except (DataError, ProgrammingError):
             return []
-
-
-def _rows_of(count: int) -> str:
-    return f"{count} row{'s' if count != 1 else ''}"
