@@ -24,7 +24,7 @@ def words_of(samples: list[str]) -> dict[str, int]:
     """Return how many of the sampled texts hold each word."""
     counts: dict[str, int] = {}
     for text in samples:
-        for word in set(text.lower().rstrip(".").split()):
+        for word in dict.fromkeys(text.lower().rstrip(".").split()):
             counts[word] = counts.get(word, 0) + 1
     return counts
 
@@ -124,13 +124,13 @@ NEWEST = """
     ORDER BY m.created_at DESC, m.id DESC LIMIT 31
 """
 BEST = """
-    SELECT id, content, created_at FROM (
+    SELECT m.id, m.user_id, m.thread_id, m.role, m.created_at, m.content, t.title FROM (
         SELECT * FROM chat_messages
         WHERE chat_search_lexemes(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
             {in_order}
         ORDER BY created_at DESC LIMIT 400
-    ) AS newest
-    ORDER BY ts_rank_cd(chat_search_lexemes(user_id, created_at, content), %s::tsquery) DESC
+    ) AS m JOIN threads t ON t.id = m.thread_id
+    ORDER BY ts_rank_cd(chat_search_lexemes(m.user_id, m.created_at, content), %s::tsquery) DESC
     LIMIT 31
 """
 OLD = """

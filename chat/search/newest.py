@@ -39,6 +39,9 @@ GROWTH = 4
 # How many of the very latest messages tell, and how many hits among them tell of a common word.
 SAMPLE = 64
 COMMON = 2
+# How many tell where hundreds of hits are wanted: to walk pays only if nearly all are hits.
+SAMPLE_FOR_MANY = 16
+MANY = 100
 # What is looked at one by one, in messages and in bytes: it takes about as long as the index
 # takes to gather a common word's.
 MOST_WALKED = 500
@@ -120,16 +123,17 @@ class _Search:
         """Ask for the latest messages, and for all where no hit is among them."""
         rows = self.ask(statements.latest_hits(self.scope, self.missing))
         self.found(rows)
-        start, end = rows[0][-2:] if rows else (None, None)
-        if end:
-            self.start = start
-            self.come_to(end)
-        else:
+        spans = rows[0][-1] if rows else None
+        if spans is None:
             self.missing = 0
+        else:
+            self.start = EPOCH + spans * SPAN
+            self.come_to(EPOCH + math.floor(spans - 0.5) * SPAN)
 
     def start_walking(self) -> None:
         """Look at the latest messages one by one, while that is the quicker way."""
-        count, walked, size = SAMPLE, 0, 1
+        walked, size = 0, 1
+        count = SAMPLE if self.missing < MANY else SAMPLE_FOR_MANY
         while count:
             rows = self.ask(statements.walk(self.scope, count, self.missing))
             self.found([row for row in rows if row[7]])

@@ -82,6 +82,9 @@ NEXT_TO_EACH_OTHER = """(
     content ~ %s
     AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
 )"""
+COLUMNS = "id, user_id, thread_id, role, created_at, content"
+# The user's threads that are not to be searched.
+HIDDEN = "SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL"
 ROW = f"""
     id, user_id, thread_id, role, created_at, substr(content, 1, {LENGTH}),
     (SELECT title FROM threads WHERE id = thread_id)
@@ -139,24 +142,25 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     Where none is among them, it gives the newest of all: to ask twice, or for the moment of the
     newest message beforehand, would take as long as to find that nothing matches.
 
-    Each row: as of `newest_hits`, the moment of the newest message that may be found, and the
-    moment from which on all were looked at, NULL for ever.
+    Each row: as of `newest_hits`, and how many spans after the epoch the newest message was written
+    that may be found, NULL where all were looked at. The latest are those since the beginning of
+    its span, or of the one before where that has not half gone by.
     """
     statement = Statement("postgresql")
-    statement.add("WITH newest AS MATERIALIZED (SELECT user_id AS owner, created_at,")
+    # Each table is named as seldom as can be: planning takes longer than finding nothing.
+    statement.add("WITH newest AS MATERIALIZED (SELECT user_id AS owner,")
     statement.add(f"date_part('epoch', created_at) / {match.SPAN} AS spans FROM chat_messages")
     _add_place(statement, scope)
-    statement.add(f"{NEWEST_FIRST} LIMIT 1), latest AS MATERIALIZED (SELECT * FROM")
+    statement.add(f"{NEWEST_FIRST} LIMIT 1), hidden AS MATERIALIZED ({HIDDEN}),", scope.owner)
+    statement.add("latest AS MATERIALIZED (SELECT * FROM")
     questions = [LATEST_QUESTION, QUESTION]
-    _add_indexed(statement, scope, questions, match.tsquery_words(scope.query))
+    _add_indexed(statement, scope, questions, match.tsquery_words(scope.query), hidden=True)
     statement.add(f"{NEWEST_FIRST} LIMIT %s)", limit)
-    # The title is looked up outside of both: planning takes longer than finding nothing.
-    statement.add(f"SELECT {ROW}, start, stop FROM (SELECT *,")
-    statement.add("(SELECT created_at FROM newest) AS start,")
-    statement.add(f"(SELECT to_timestamp(floor(spans - 0.5) * {match.SPAN}) FROM newest) AS stop")
-    statement.add("FROM latest UNION ALL (SELECT *, NULL, NULL FROM (")
-    _add_candidates(statement, scope, None)
-    statement.add(f"AND NOT EXISTS (SELECT FROM latest)) AS found {NEWEST_FIRST} LIMIT %s)", limit)
+    statement.add(f"SELECT {ROW}, start FROM (SELECT *, (SELECT spans FROM newest) AS start")
+    statement.add("FROM latest UNION ALL (SELECT *, NULL FROM")
+    questions = match.tsqueries(scope.query, scope.owner)
+    _add_indexed(statement, scope, [QUESTION] * len(questions), *questions, hidden=True)
+    statement.add(f"AND NOT EXISTS (SELECT FROM latest) {NEWEST_FIRST} LIMIT %s)", limit)
     statement.add(f") AS hit {NEWEST_FIRST}")
     return statement
 
@@ -218,14 +222,21 @@ def _add_candidates(
 
 
 def _add_indexed(
-    statement: Statement, scope: Scope, questions: Sequence[str], *params: Any
+    statement: Statement,
+    scope: Scope,
+    questions: Sequence[str],
+    *params: Any,
+    hidden: bool = False,
 ) -> None:
-    """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE."""
+    """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE.
+
+    `hidden` tells that the statement has the threads of that name that are not to be searched.
+    """
     asked = " AND ".join(f"{LEXEMES} @@ {question}" for question in questions)
-    indexed = f"SELECT * FROM chat_messages WHERE {asked} OFFSET 0"
+    indexed = f"SELECT {COLUMNS} FROM chat_messages WHERE {asked} OFFSET 0"
     statement.add(f"({indexed}) AS found", *params)
     _add_place(statement, scope)
-    _add_filters(statement, scope)
+    _add_filters(statement, scope, hidden=hidden)
 
 
 def _add_newest(statement: Statement, scope: Scope, limit: int) -> None:
@@ -249,14 +260,13 @@ def _add_place(statement: Statement, scope: Scope) -> None:
         statement.add("AND (created_at, id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id)
 
 
-def _add_filters(statement: Statement, scope: Scope) -> None:
+def _add_filters(statement: Statement, scope: Scope, *, hidden: bool = False) -> None:
     query = scope.query
     # Not an anti-join: planning one takes longer than finding a rare word.
-    statement.add(
-        "AND thread_id NOT IN"
-        " (SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL)",
-        scope.owner,
-    )
+    if hidden:
+        statement.add("AND thread_id NOT IN (SELECT id FROM hidden)")
+    else:
+        statement.add(f"AND thread_id NOT IN ({HIDDEN})", scope.owner)
     if query.roles:
         marks = ", ".join(["%s"] * len(query.roles))
         statement.add(f"AND role IN ({marks})", *sorted(query.roles))
