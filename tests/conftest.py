@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import get_hashers
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoDbBlocker
@@ -43,6 +44,14 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> None:
+    """Hash passwords quickly; a good hash takes its time."""
+    _, *others = settings.PASSWORD_HASHERS
+    settings.PASSWORD_HASHERS = ["tests.hashers.QuickArgon2PasswordHasher", *others]
+    get_hashers.cache_clear()  # type: ignore[attr-defined]  # missing in django-stubs
 
 
 @pytest.fixture(scope="session")

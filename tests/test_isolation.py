@@ -19,7 +19,6 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
-from pytest_django import Settings
 
 from chat.models import Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
@@ -136,12 +135,6 @@ def snapshot() -> dict[str, list[tuple[object, ...]]]:
         for room in ("users", "personas", "threads", "chat")
         for model in apps.get_app_config(room).get_models()
     }
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Settings) -> None:
-    """Hash passwords quickly: nobody logs in with one here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.mark.django_db

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from tests.chat.provider_server import ProviderServer
 from tests.factories import PASSWORD
 from tests.site import Site, database_url
+from threads.joining import sign_up
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -104,12 +106,13 @@ def page(live_site: Site, browser: Browser, console_errors: list[str]) -> Iterat
 
 
 @pytest.fixture
-def alice_page(page: Page) -> Page:
-    """Return a page on which alice has just signed up."""
-    page.goto("/account/sign-up/")
-    page.get_by_label("Name").fill("Alice Moreau")
-    page.get_by_label("E-mail").fill("alice@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign up").click()
+def alice_page(page: Page, served_site: Site) -> Page:
+    """Return a page on which alice, who has just signed up, is logged in."""
+    alice = sign_up(email="alice@example.com", password=PASSWORD, name="Alice Moreau")
+    session = served_site.log_in(alice).session
+    page.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": served_site.url}]
+    )
+    page.goto("/")
     page.wait_for_url("**/threads/*/")
     return page

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from chat.models import ChatMessage, Reply
 from tests.chat.attacks import ATTACKS, RUN
 from tests.chat.provider_server import ProviderServer
+from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_streaming.py
 DONE = 20_000  # milliseconds
@@ -28,8 +29,13 @@ def wait_until_done(page: Page) -> None:
     expect(page.locator("[data-stream]")).to_have_count(0, timeout=DONE)
 
 
-def test_from_sign_up_to_dark_mode_on_a_phone(alice_page: Page) -> None:
-    page = alice_page
+def test_from_sign_up_to_dark_mode_on_a_phone(page: Page) -> None:
+    page.goto("/account/sign-up/")
+    page.get_by_label("Name").fill("Alice Moreau")
+    page.get_by_label("E-mail").fill("alice@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    page.wait_for_url("**/threads/*/")
     page.goto("/personas/new/")
     page.get_by_label("Name", exact=True).fill("Captain")
     page.get_by_role("button", name="Make persona").click()

@@ -3,19 +3,16 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from personas.models import Persona
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
 pytestmark = pytest.mark.django_db
-QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 
 
 @pytest.fixture
-def operator(client: Client, settings: Settings) -> Client:
-    settings.PASSWORD_HASHERS = [QUICK, *settings.PASSWORD_HASHERS]
+def operator(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("admin@example.com", "secret words"))
     return client
 

@@ -9,7 +9,6 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from chat.models import ChatMessage
 from personas.models import Persona
@@ -19,12 +18,10 @@ from tests.factories import make_persona, make_thread, make_user
 from users.models import User
 
 pytestmark = pytest.mark.django_db
-QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 
 
 @pytest.fixture
-def operator(client: Client, settings: Settings) -> Client:
-    settings.PASSWORD_HASHERS = [QUICK, *settings.PASSWORD_HASHERS]
+def operator(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("admin@example.com", "secret words"))
     return client
 

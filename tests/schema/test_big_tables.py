@@ -8,7 +8,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import Settings
 
 from chat.models import ChatMessage
 from personas.models import Persona
@@ -18,13 +17,7 @@ from threads.models import Thread
 from users.models import User
 
 pytestmark = pytest.mark.django_db
-QUICK = "django.contrib.auth.hashers.MD5PasswordHasher"
 LISTS = ["users_user", "personas_persona", "threads_thread", "chat_chatmessage"]
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = [QUICK, *settings.PASSWORD_HASHERS]
 
 
 @pytest.fixture
