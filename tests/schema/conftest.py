@@ -12,10 +12,12 @@ from pytest_django import DjangoDbBlocker
 from schema.catalog import Catalog, read_catalog
 from schema.differences import Difference, differences, script
 from schema.expected import expected_catalog
+from schema.progress import Progress, listener
 from tests.conftest import Database, new_database
+from tests.schema.unthreaded import fill
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def template(
     tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[tuple[Database, Catalog]]:
@@ -59,3 +61,33 @@ def migrated(
     source, catalog = template
     with django_db_blocker.unblock(), new_database(tmp_path, source) as database:
         yield Migrated(database, catalog)
+
+
+@pytest.fixture(scope="session")
+def unthreaded(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """Make one database from before the threads to copy."""
+    folder = tmp_path_factory.mktemp("unthreaded")
+    with django_db_blocker.unblock(), new_database(folder) as database:
+        fill(database)
+        database.connection.close()
+        yield database
+
+
+@pytest.fixture
+def messages_without_threads(
+    unthreaded: Database, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """Make a database from before the threads of the test's own: three people, ROWS messages."""
+    with django_db_blocker.unblock(), new_database(tmp_path, unthreaded) as database:
+        yield database
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Progress]]:
+    """Return what the listener is told."""
+    told: list[Progress] = []
+    token = listener.set(told.append)
+    yield told
+    listener.reset(token)
