@@ -19,7 +19,7 @@ from chat.models import ChatMessage
 from chat.search import marks
 from chat.search.newest import EPOCH, moment, newest_rows
 from chat.search.query import SearchQuery, parse
-from chat.search.statements import Cursor, Scope
+from chat.search.scope import Cursor, Scope
 from chat.search.text import fold
 from personas.models import Persona
 from threads.models import Thread

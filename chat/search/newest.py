@@ -19,14 +19,15 @@ from typing import Any
 from django.db import connections
 
 from chat.search import match, statements
-from chat.search.statements import Cursor, Scope, Statement
+from chat.search.scope import Cursor, Scope
+from chat.search.statements import Statement
 
 SPAN = datetime.timedelta(seconds=match.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
 # How many spans the index is asked for: together, which takes longer the more there are and the
 # more often it is asked, and one after the other. Where more are wanted it is asked for all that
-# is left.
+# is left. A phrase's latest are asked for one after the other.
 MOST_AT_ONCE = 32
 MOST_AT_ONCE_FOR_PHRASE = 16
 MOST_IN_TURN = 64
@@ -57,10 +58,12 @@ def newest_rows(scope: Scope, limit: int, using: str) -> list[Row]:
         return search.ask(statements.newest_hits(scope, search.vendor, limit))
     if search.is_unfinished:
         search.start_walking()
-    elif search.vendor == "postgresql" and not search.has_phrases:
-        search.start_with_latest()
-    else:
+    elif search.vendor == "sqlite":
         search.start_at_newest()
+    elif search.has_phrases:
+        search.start_span_by_span()
+    else:
+        search.start_with_latest()
     search.go_back()
     return search.hits
 
@@ -129,6 +132,21 @@ class _Search:
         else:
             self.start = EPOCH + spans * SPAN
             self.come_to(EPOCH + math.floor(spans - 0.5) * SPAN)
+
+    def start_span_by_span(self) -> None:
+        """Read the latest spans one after the other, until there are enough hits."""
+        statement = statements.latest_hits_span_by_span(
+            self.scope, self.missing, MOST_AT_ONCE_FOR_PHRASE
+        )
+        rows = self.ask(statement)
+        self.found([row for row in rows if row[0]])
+        spans = next((row[7] for row in rows if not row[0]), None)
+        if spans is None:
+            self.missing = 0
+        else:
+            self.start = EPOCH + spans * SPAN
+            self.spans = MOST_AT_ONCE_FOR_PHRASE
+            self.come_to(EPOCH + (math.floor(spans) + 1 - self.spans) * SPAN)
 
     def start_walking(self) -> None:
         """Look at the latest messages one by one, while that is the quicker way."""

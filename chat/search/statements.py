@@ -12,29 +12,8 @@ from typing import Any
 
 from chat.search import match
 from chat.search.query import SearchQuery
+from chat.search.scope import Scope
 from chat.search.text import LENGTH
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """The place of a message in the order of time; what is found next is older."""
-
-    created_at: datetime.datetime
-    id: uuid.UUID
-
-
-@dataclass
-class Scope:
-    """What is searched: whose messages, with which properties, older than what.
-
-    Attributes:
-        threads: Keep these threads; None keeps all.
-    """
-
-    owner: uuid.UUID
-    query: SearchQuery
-    threads: list[uuid.UUID] | None = None
-    cursor: Cursor | None = None
 
 
 @dataclass
@@ -75,6 +54,11 @@ LATEST_QUESTION = """(
     SELECT concat($$'@$$, owner, '+', floor(spans - 0.5)::bigint,
                   $$'|'@$$, owner, '+', floor(spans)::bigint, $$'$$)::tsquery
     FROM newest
+)"""
+# The latest spans one by one, the newest first.
+LATEST_QUESTIONS = """(
+    SELECT concat($$'@$$, owner, '+', floor(spans)::bigint - back, $$'$$)::tsquery
+    FROM newest, generate_series(0, %s - 1) AS back ORDER BY back
 )"""
 # The index does not know the order of words. Few texts pass the first look, which takes less
 # than half as long.
@@ -122,17 +106,22 @@ def hits_span_by_span(scope: Scope, limit: int, spans: Sequence[int]) -> Stateme
     """
     statement = Statement("postgresql")
     questions = [match.tsquery_scope(scope.owner, [span]) for span in reversed(spans)]
-    # What each question finds is joined to it: LATERAL keeps the questions' order.
-    statement.add(
-        f"SELECT {ROW} FROM (SELECT found.* FROM unnest(%s::tsquery[]) AS question"
-        " CROSS JOIN LATERAL (SELECT * FROM",
-        questions,
-    )
-    _, *words = match.tsqueries(scope.query, scope.owner, spans)
-    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(words), *words)
-    statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
-    _add_phrases(statement, scope.query)
-    statement.add("LIMIT %s", limit)
+    statement.add(f"SELECT {ROW} FROM")
+    _add_in_turn(statement, scope, limit, "unnest(%s::tsquery[])", questions)
+    return statement
+
+
+def latest_hits_span_by_span(scope: Scope, limit: int, count: int) -> Statement:
+    """Return PostgreSQL's statement for the newest `limit` hits of the latest `count` spans.
+
+    Rows as of `newest_hits` with one more column, and one more row that only has this: how many
+    spans after the epoch the newest message was written that may be found. None if there is none.
+    """
+    statement = Statement("postgresql")
+    _add_newest_moment(statement, scope)
+    statement.add(f"(SELECT {ROW}, NULL::float8 FROM")
+    _add_in_turn(statement, scope, limit, LATEST_QUESTIONS, count)
+    statement.add(f") UNION ALL SELECT {', '.join(['NULL'] * 7)}, spans FROM newest")
     return statement
 
 
@@ -148,10 +137,8 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     """
     statement = Statement("postgresql")
     # Each table is named as seldom as can be: planning takes longer than finding nothing.
-    statement.add("WITH newest AS MATERIALIZED (SELECT user_id AS owner,")
-    statement.add(f"date_part('epoch', created_at) / {match.SPAN} AS spans FROM chat_messages")
-    _add_place(statement, scope)
-    statement.add(f"{NEWEST_FIRST} LIMIT 1), hidden AS MATERIALIZED ({HIDDEN}),", scope.owner)
+    _add_newest_moment(statement, scope)
+    statement.add(f", hidden AS MATERIALIZED ({HIDDEN}),", scope.owner)
     statement.add("latest AS MATERIALIZED (SELECT * FROM")
     questions = [LATEST_QUESTION, QUESTION]
     _add_indexed(statement, scope, questions, match.tsquery_words(scope.query), hidden=True)
@@ -199,6 +186,16 @@ def matches(scope: Scope, vendor: str) -> Statement:
     return statement
 
 
+def _add_newest_moment(statement: Statement, scope: Scope) -> None:
+    """Append a WITH: whose the newest message is that may be found, and in which span it lies."""
+    # The first span holds all that is older.
+    moment = f"greatest(0, date_part('epoch', created_at)) / {match.SPAN}"
+    statement.add("WITH newest AS MATERIALIZED (")
+    statement.add(f"SELECT user_id AS owner, {moment} AS spans FROM chat_messages")
+    _add_place(statement, scope)
+    statement.add(f"{NEWEST_FIRST} LIMIT 1)")
+
+
 def _add_candidates(
     statement: Statement, scope: Scope, spans: Sequence[int] | None, columns: str = "found.*"
 ) -> None:
@@ -237,6 +234,22 @@ def _add_indexed(
     statement.add(f"({indexed}) AS found", *params)
     _add_place(statement, scope)
     _add_filters(statement, scope, hidden=hidden)
+
+
+def _add_in_turn(
+    statement: Statement, scope: Scope, limit: int, questions: str, param: object
+) -> None:
+    """Append what the questions find, asked one after the other, until there is enough."""
+    # What each question finds is joined to it: LATERAL keeps the questions' order.
+    statement.add(
+        f"(SELECT found.* FROM {questions} AS asked (question) CROSS JOIN LATERAL (SELECT * FROM",
+        param,
+    )
+    _, *words = match.tsqueries(scope.query, scope.owner, [0])
+    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(words), *words)
+    statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
+    _add_phrases(statement, scope.query)
+    statement.add("LIMIT %s", limit)
 
 
 def _add_newest(statement: Statement, scope: Scope, limit: int) -> None:
