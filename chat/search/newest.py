@@ -25,18 +25,15 @@ from chat.search.statements import Statement
 SPAN = datetime.timedelta(seconds=match.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
-# How many spans the index is asked for: together, which takes longer the more there are and the
-# more often it is asked, and one after the other. Where more are wanted it is asked for all that
-# is left. A phrase's latest are asked for one after the other.
+# How many spans the index is asked for: together, which takes longer the more there are, and one
+# after the other. Where more are wanted it is asked for all that is left.
 MOST_AT_ONCE = 32
-MOST_AT_ONCE_FOR_PHRASE = 16
 MOST_IN_TURN = 64
+# How many a phrase's first question reads one after the other.
+FIRST_IN_TURN = 16
 ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.
 MARGIN = 1.5
-# The words of a phrase stand in more messages than the phrase: while it was not found, a stretch
-# is so many times the one before.
-GROWTH = 4
 # How many of the very latest messages tell, and how many hits among them tell of a common word.
 SAMPLE = 64
 COMMON = 2
@@ -135,18 +132,16 @@ class _Search:
 
     def start_span_by_span(self) -> None:
         """Read the latest spans one after the other, until there are enough hits."""
-        statement = statements.latest_hits_span_by_span(
-            self.scope, self.missing, MOST_AT_ONCE_FOR_PHRASE
+        rows = self.ask(
+            statements.latest_hits_span_by_span(self.scope, self.missing, FIRST_IN_TURN)
         )
-        rows = self.ask(statement)
         self.found([row for row in rows if row[0]])
         spans = next((row[7] for row in rows if not row[0]), None)
         if spans is None:
             self.missing = 0
         else:
             self.start = EPOCH + spans * SPAN
-            self.spans = MOST_AT_ONCE_FOR_PHRASE
-            self.come_to(EPOCH + (math.floor(spans) + 1 - self.spans) * SPAN)
+            self.come_to(EPOCH + (math.floor(spans) + 1 - FIRST_IN_TURN) * SPAN)
 
     def start_walking(self) -> None:
         """Look at the latest messages one by one, while that is the quicker way."""
@@ -180,8 +175,7 @@ class _Search:
         while self.missing:
             # Where a phrase was found, its words are too common to be read all at once.
             in_turn = self.has_phrases and self.hits and not self.is_unfinished
-            most = MOST_AT_ONCE_FOR_PHRASE if self.has_phrases else MOST_AT_ONCE
-            is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else most)
+            is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else MOST_AT_ONCE)
             stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
             if stretch and in_turn:
                 statement = statements.hits_span_by_span(self.scope, self.missing, stretch)
@@ -200,10 +194,7 @@ class _Search:
         self.end = end
         self.top = (end - EPOCH) // SPAN - 1
         self.scope.cursor = Cursor(end, FIRST_ID)
-        if self.has_phrases and not self.hits:
-            self.spans *= GROWTH
-        else:
-            self.spans = self.expected() or ALL
+        self.spans = self.expected() or ALL
 
     def expected(self) -> int:
         """Return how many spans should hold the missing hits; 0 if nothing tells."""

@@ -245,8 +245,9 @@ def _add_in_turn(
         f"(SELECT found.* FROM {questions} AS asked (question) CROSS JOIN LATERAL (SELECT * FROM",
         param,
     )
-    _, *words = match.tsqueries(scope.query, scope.owner, [0])
-    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(words), *words)
+    words = match.tsquery_words(scope.query)
+    others = [words] if words else []
+    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(others), *others)
     statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
     _add_phrases(statement, scope.query)
     statement.add("LIMIT %s", limit)
