@@ -18,7 +18,7 @@ server's memory. The next checkpoint brings all of that to disk at once, and who
 waits (https://www.postgresql.org/docs/current/runtime-config-resource.html).
 """
 WORKERS = 1
-"""How many processes may help the session build an index or vacuum a table, at most.
+"""How many processes may help the session read a table, vacuum it or build an index, at most.
 
 Two go through a table in a data step as well. On two processors a third makes it slower, and on
 more they are left to the site.
@@ -43,7 +43,8 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
         return
     settings = dict.fromkeys(_limits(connection), "0") | {"backend_flush_after": WRITTEN_BACK}
-    settings |= _at_most(connection, "max_parallel_maintenance_workers", WORKERS)
+    for helpers in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
+        settings |= _at_most(connection, helpers, WORKERS)
     with _holding(connection, settings):
         yield
 

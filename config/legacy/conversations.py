@@ -1,6 +1,6 @@
 """What becomes of rows of messages and threads. Rules of a step are followed from top to bottom."""
 
-from config.legacy.sql import NO_SUCH_USER, NO_TIME, times
+from config.legacy.sql import NO_SUCH_USER, NO_TIME, SUCH_USER, times
 from config.legacy.steps import CHAT, LINK, THREADS
 from schema.adoption.facts import Quarantine, Repair
 
@@ -20,8 +20,8 @@ MESSAGE_TIMES = [
         step=CHAT,
         kind="messages without a time got the earliest they can have been written at",
         table="chat_messages",
-        where=f"one.created_at IS NULL AND NOT {NO_SUCH_USER}",
-        foretold=f"one.created_at IS NULL AND NOT {NO_SUCH_USER}",
+        where=f"one.created_at IS NULL AND {SUCH_USER}",
+        foretold=f"one.created_at IS NULL AND {SUCH_USER}",
         assign="created_at = COALESCE(one.updated_at,"
         " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id), now())",
         settles=("created_at",),
@@ -31,7 +31,7 @@ MESSAGE_TIMES = [
         step=CHAT,
         kind="messages without a time of change got the time they were written at",
         table="chat_messages",
-        where=f"one.updated_at IS NULL AND NOT {NO_SUCH_USER}",
+        where=f"one.updated_at IS NULL AND {SUCH_USER}",
         assign="updated_at = one.created_at",
         settles=("updated_at",),
     ),

@@ -1,6 +1,7 @@
 """Pieces of SQL that several rules are made of; `one` is the row a rule is about."""
 
-NO_SUCH_USER = "NOT EXISTS (SELECT FROM users AS u WHERE u.id = one.user_id)"
+SUCH_USER = "EXISTS (SELECT FROM users AS u WHERE u.id = one.user_id)"
+NO_SUCH_USER = f"NOT {SUCH_USER}"
 NO_TIME = "one.created_at IS NULL OR one.updated_at IS NULL"
 
 

@@ -12,15 +12,16 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-# Adding says nothing where the constraint is there, validating nothing where it is valid.
-ADD_MISSING = """
-DO $$
-BEGIN
-    IF NOT EXISTS (
+IS_THERE = """EXISTS (
         SELECT FROM pg_constraint
         WHERE conrelid = to_regclass('{table}') AND format('"%s"', conname) = '{name}'
-    ) THEN
-        {add} NOT VALID;
+    )"""
+# Adding says nothing where the constraint is there, validating nothing where it is valid.
+ADD_MISSING = f"""
+DO $$
+BEGIN
+    IF NOT {IS_THERE} THEN
+        {{add}} NOT VALID;
     END IF;
 END
 $$
@@ -96,8 +97,9 @@ class AddForeignKeyOnline(PostgreSQLOperation):
         if schema_editor.connection.vendor != "postgresql":
             return
         parts = self._sql(app_label, schema_editor, to_state)
-        schema_editor.execute(ANALYZE.format(**parts), params=None)
-        schema_editor.execute(ADD_MISSING.format(**parts), params=None)
+        if schema_editor.collect_sql or not self._is_there(schema_editor, parts):
+            schema_editor.execute(ANALYZE.format(**parts), params=None)
+            schema_editor.execute(ADD_MISSING.format(**parts), params=None)
         if self.validate:
             schema_editor.execute(VALIDATE.format(**parts), params=None)
 
@@ -118,6 +120,11 @@ class AddForeignKeyOnline(PostgreSQLOperation):
         """Say what `migrate --plan` prints."""
         how = "online" if self.validate else "for new rows"
         return f"Add the foreign key constraint of {self.model_name}.{self.name} {how}"
+
+    def _is_there(self, schema_editor: BaseDatabaseSchemaEditor, parts: dict[str, str]) -> bool:
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {IS_THERE.format(**parts)}")
+            return bool(cursor.fetchone()[0])
 
     def _sql(self, app_label: str, schema_editor: Any, state: ProjectState) -> dict[str, str]:
         """Return table, column, target and name of the constraint, quoted, and what adds it."""

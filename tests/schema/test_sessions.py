@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
+from schema.sessions import for_migrating
 from schema.verification import verify
 from tests.conftest import Database
 from tests.schema.processes import run
@@ -54,6 +55,24 @@ def test_limits_are_back_when_migrate_has_ended(empty_database: Database) -> Non
     with empty_database.connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("7s",)
+
+
+@pytest.mark.parametrize(("allowed", "taken"), [("4", "1"), ("0", "0")])
+@pytest.mark.parametrize(
+    "setting", ["max_parallel_workers_per_gather", "max_parallel_maintenance_workers"]
+)
+def test_processors_are_left_to_the_site(
+    empty_database: Database, setting: str, allowed: str, taken: str
+) -> None:
+    with empty_database.connection.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{empty_database.alias}" SET {setting} = {allowed}')
+    empty_database.connection.close()
+    with empty_database.connection.cursor() as cursor:
+        with for_migrating(empty_database.connection):
+            cursor.execute(f"SHOW {setting}")
+            assert cursor.fetchone() == (taken,)
+        cursor.execute(f"SHOW {setting}")
+        assert cursor.fetchone() == (allowed,)
 
 
 def test_the_end_of_the_session_with_the_lock_is_said_in_plain_words(
