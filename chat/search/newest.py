@@ -122,6 +122,9 @@ class _Search:
     def start_with_latest(self) -> None:
         """Ask for the latest messages, and for all where no hit is among them."""
         rows = self.ask(statements.latest_hits(self.scope, self.missing))
+        if any(title is None for *_, title, _start in rows):
+            self.start_at_newest()  # and leave deleted threads out from there on
+            return
         self.found(rows)
         spans = rows[0][-1] if rows else None
         if spans is None:

@@ -67,11 +67,10 @@ NEXT_TO_EACH_OTHER = """(
     AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0
 )"""
 COLUMNS = "id, user_id, thread_id, role, created_at, content"
-# The user's threads that are not to be searched.
-HIDDEN = "SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL"
+DELETED = "SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL"
 ROW = f"""
     id, user_id, thread_id, role, created_at, substr(content, 1, {LENGTH}),
-    (SELECT title FROM threads WHERE id = thread_id)
+    (SELECT title FROM threads WHERE id = thread_id AND deleted_at IS NULL)
 """
 NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
 
@@ -131,6 +130,9 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     Where none is among them, it gives the newest of all: to ask twice, or for the moment of the
     newest message beforehand, would take as long as to find that nothing matches.
 
+    Those of deleted threads are among them, without a title: to leave them out takes as long again
+    as to find nothing.
+
     Each row: as of `newest_hits`, and how many spans after the epoch the newest message was written
     that may be found, NULL where all were looked at. The latest are those since the beginning of
     its span, or of the one before where that has not half gone by.
@@ -138,17 +140,15 @@ def latest_hits(scope: Scope, limit: int) -> Statement:
     statement = Statement("postgresql")
     # Each table is named as seldom as can be: planning takes longer than finding nothing.
     _add_newest_moment(statement, scope)
-    statement.add(f", hidden AS MATERIALIZED ({HIDDEN}),", scope.owner)
-    statement.add("latest AS MATERIALIZED (SELECT * FROM")
+    statement.add(", latest AS MATERIALIZED (SELECT * FROM")
     questions = [LATEST_QUESTION, QUESTION]
-    _add_indexed(statement, scope, questions, match.tsquery_words(scope.query), hidden=True)
-    statement.add(f"{NEWEST_FIRST} LIMIT %s)", limit)
-    statement.add(f"SELECT {ROW}, start FROM (SELECT *, (SELECT spans FROM newest) AS start")
+    _add_indexed(statement, scope, questions, match.tsquery_words(scope.query), deleted=True)
+    statement.add(f") SELECT {ROW}, start FROM (SELECT *, (SELECT spans FROM newest) AS start")
     statement.add("FROM latest UNION ALL (SELECT *, NULL FROM")
     questions = match.tsqueries(scope.query, scope.owner)
-    _add_indexed(statement, scope, [QUESTION] * len(questions), *questions, hidden=True)
-    statement.add(f"AND NOT EXISTS (SELECT FROM latest) {NEWEST_FIRST} LIMIT %s)", limit)
-    statement.add(f") AS hit {NEWEST_FIRST}")
+    _add_indexed(statement, scope, [QUESTION] * len(questions), *questions, deleted=True)
+    statement.add("AND NOT EXISTS (SELECT FROM latest))")
+    statement.add(f") AS hit {NEWEST_FIRST} LIMIT %s", limit)
     return statement
 
 
@@ -223,17 +223,14 @@ def _add_indexed(
     scope: Scope,
     questions: Sequence[str],
     *params: Any,
-    hidden: bool = False,
+    deleted: bool = False,
 ) -> None:
-    """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE.
-
-    `hidden` tells that the statement has the threads of that name that are not to be searched.
-    """
+    """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE."""
     asked = " AND ".join(f"{LEXEMES} @@ {question}" for question in questions)
     indexed = f"SELECT {COLUMNS} FROM chat_messages WHERE {asked} OFFSET 0"
     statement.add(f"({indexed}) AS found", *params)
     _add_place(statement, scope)
-    _add_filters(statement, scope, hidden=hidden)
+    _add_filters(statement, scope, deleted=deleted)
 
 
 def _add_in_turn(
@@ -274,13 +271,12 @@ def _add_place(statement: Statement, scope: Scope) -> None:
         statement.add("AND (created_at, id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id)
 
 
-def _add_filters(statement: Statement, scope: Scope, *, hidden: bool = False) -> None:
+def _add_filters(statement: Statement, scope: Scope, *, deleted: bool = False) -> None:
+    """Append conditions on the messages; `deleted` leaves those of deleted threads in."""
     query = scope.query
-    # Not an anti-join: planning one takes longer than finding a rare word.
-    if hidden:
-        statement.add("AND thread_id NOT IN (SELECT id FROM hidden)")
-    else:
-        statement.add(f"AND thread_id NOT IN ({HIDDEN})", scope.owner)
+    if not deleted:
+        # Not an anti-join: planning one takes longer than finding a rare word.
+        statement.add(f"AND thread_id NOT IN ({DELETED})", scope.owner)
     if query.roles:
         marks = ", ".join(["%s"] * len(query.roles))
         statement.add(f"AND role IN ({marks})", *sorted(query.roles))

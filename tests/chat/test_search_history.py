@@ -56,23 +56,33 @@ HISTORY = [
 
 
 @pytest.mark.parametrize("newest", ["2026-06-01", "2025-12-31T12:00", "1970-01-05", "1969-12-25"])
-def test_all_is_found_in_order_however_far_back(newest: str) -> None:
+@pytest.mark.parametrize("deleted", ["none", "some", "latest"])
+def test_all_is_found_in_order_however_far_back(newest: str, deleted: str) -> None:
     alice = make_user()
     threads = [make_thread(alice), make_thread(alice, "Other")]
+    gone = make_thread(alice, "Gone")
+    gone.deleted_at = datetime.datetime.now(datetime.UTC)
+    gone.save()
     moment = datetime.datetime.fromisoformat(newest).replace(tzinfo=datetime.UTC)
     messages = []
     for days, count, text in HISTORY:
         for n in range(count):
             moment -= datetime.timedelta(days=days if n == 0 or days < 50 else 1)
-            content = text.format(n=n)
             thread = threads[n % 2]
+            if (deleted == "some" and n % 5 == 3) or (deleted == "latest" and len(messages) < 300):
+                thread = gone
             messages.append(
                 ChatMessage(
-                    user=alice, thread=thread, role="user", content=content, created_at=moment
+                    user=alice,
+                    thread=thread,
+                    role="user",
+                    content=text.format(n=n),
+                    created_at=moment,
                 )
             )
     ChatMessage.objects.bulk_create(messages)
-    ordered = [message.content for message in ChatMessage.objects.for_user(alice)]
+    kept = ChatMessage.objects.for_user(alice).exclude(thread=gone)
+    ordered = [message.content for message in kept]
     for typed, pattern in [
         ("coffee", r"coffee"),
         ("coff", r"coffee"),
