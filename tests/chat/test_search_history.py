@@ -85,6 +85,7 @@ def test_all_is_found_in_order_however_far_back(newest: str, deleted: str) -> No
     ordered = [message.content for message in kept]
     for typed, pattern in [
         ("coffee", r"coffee"),
+        ("coffee ", r"coffee"),
         ("coff", r"coffee"),
         ("hero", r"heron"),
         ("heron ", r"heron"),
