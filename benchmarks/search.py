@@ -13,7 +13,7 @@ for the words in their order as well.
 import argparse
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import databases
@@ -58,17 +58,31 @@ def queries(samples: list[str]) -> dict[str, list[str]]:
     }
 
 
-def times(ask: Callable[[str], Any], typed: list[str], rounds: int) -> list[float]:
-    """Return how long each question took, in milliseconds, after one that is not counted."""
-    for query in typed:
-        ask(query)
-    taken = []
-    for _ in range(rounds):
+def times(ways: Sequence[Callable[[str], Any]], typed: list[str], rounds: int) -> list[list[float]]:
+    """Return how long each question took each way, in milliseconds, after one not counted.
+
+    The ways take turns, so that what the machine does meanwhile falls upon all of them.
+    """
+    taken: list[list[float]] = [[] for _ in ways]
+    for counted in [False] + [True] * rounds:
         for query in typed:
-            start = time.perf_counter()
-            ask(query)
-            taken.append((time.perf_counter() - start) * 1_000)
+            for ask, so_far in zip(ways, taken, strict=True):
+                start = time.perf_counter()
+                ask(query)
+                if counted:
+                    so_far.append((time.perf_counter() - start) * 1_000)
     return taken
+
+
+def figures(taken: Sequence[list[float]]) -> list[str]:
+    """Return the middle and the 95th percentile of what each way took."""
+    values = [databases.percentile(one, share) for one in taken for share in (0.5, 0.95)]
+    return [f"{value:.1f}" if value >= 1 else f"{value:.2f}" for value in values]
+
+
+def compared(ours: list[float], bare: list[float]) -> str:
+    """Return how many times as long ours took, in the middle."""
+    return f"{databases.median(ours) / databases.median(bare):.1f} ×"
 
 
 def written(alias: str, person: Any, samples: list[str]) -> float:
@@ -181,21 +195,17 @@ def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
         for query in typed:
             if [hit.message.pk for hit in newest(query)] != [row[0] for row in plain(query)][:30]:
                 raise SystemExit(f"{query} finds other messages than it should.")
-        taken = [
-            times(newest, typed, rounds),
-            times(plain, typed, rounds),
-            times(best, typed, max(1, rounds // 3)),
-            times(plain_best, typed, max(1, rounds // 3)),
-        ]
-        figures = [
-            f"{databases.percentile(values, p):.1f}" for values in taken for p in (0.5, 0.95)
-        ]
-        rows.append([kind, *figures, f"{databases.median(times(old, typed[:1], 1)):.0f}"])
+        row = [kind]
+        for ways, turns in (([newest, plain], rounds), ([best, plain_best], max(1, rounds // 3))):
+            taken = times(ways, typed, turns)
+            row += [*figures(taken), compared(*taken)]
+        ((old_way,),) = times([old], typed[:1], 1)
+        rows.append([*row, f"{old_way:.0f}"])
         print(f"  {rows[-1]}", flush=True)
-    names = [
-        f"{name} {p}" for name in ("newest", "bare", "best", "bare best") for p in ("p50", "p95")
-    ]
-    print(databases.table(["ms", *names, "old way"], rows), flush=True)
+    head = ["ms"]
+    for name in ("newest", "best"):
+        head += [f"{name} p50", "p95", "bare p50", "p95", f"{name} / bare"]
+    print(databases.table([*head, "old way"], rows), flush=True)
 
 
 def measure_sqlite(messages: int, rounds: int) -> None:
@@ -213,11 +223,8 @@ def measure_sqlite(messages: int, rounds: int) -> None:
     )
     rows = []
     for kind, typed in queries(samples).items():
-        taken = [times(asked("sqlite", person, best=way), typed, rounds) for way in (False, True)]
-        figures = [
-            f"{databases.percentile(values, p):.1f}" for values in taken for p in (0.5, 0.95)
-        ]
-        rows.append([kind, *figures])
+        ways = [asked("sqlite", person, best=best) for best in (False, True)]
+        rows.append([kind, *figures(times(ways, typed, rounds))])
     print(databases.table(["ms", "newest p50", "p95", "best p50", "p95"], rows), flush=True)
 
 

@@ -64,7 +64,7 @@ def test_all_is_found_in_order_however_far_back(newest: str, deleted: str) -> No
     gone.deleted_at = datetime.datetime.now(datetime.UTC)
     gone.save()
     moment = datetime.datetime.fromisoformat(newest).replace(tzinfo=datetime.UTC)
-    messages = []
+    messages: list[ChatMessage] = []
     for days, count, text in HISTORY:
         for n in range(count):
             moment -= datetime.timedelta(days=days if n == 0 or days < 50 else 1)
