@@ -83,6 +83,23 @@ def phrases(query: SearchQuery) -> list[Phrase]:
     ]
 
 
+def first_looks(query: SearchQuery) -> list[str]:
+    """Return regular expressions of PostgreSQL's, which the text of every hit matches.
+
+    Few other texts do, and to match one takes a tenth of what cutting its words does.
+    """
+    return [
+        f"(?:^|[^A-Za-z0-9])(?:{'|'.join(map(_unfolded, _beginnings(term.alternatives)))})"
+        for term in query.terms
+        if len(term.words) == 1 and not term.is_cjk
+    ]
+
+
+def _beginnings(words: Sequence[str]) -> list[str]:
+    """Return those that begin with no other one."""
+    return [word for word in words if not any(word.startswith(o) for o in words if o != word)]
+
+
 def _unfolded(word: str) -> str:
     """Return a pattern for what may have become a word: é has become e, the Kelvin sign k."""
     letters = re.findall(r"[\x00-\x7f]|[^\x00-\x7f]+", word)

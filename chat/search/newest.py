@@ -35,15 +35,12 @@ ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.
 MARGIN = 1.5
 # How many of the very latest messages tell, and how many hits among them tell of a common word.
-SAMPLE = 64
-COMMON = 2
-# How many tell where hundreds of hits are wanted: to walk pays only if nearly all are hits.
-SAMPLE_FOR_MANY = 16
-MANY = 100
+SAMPLE = 128
+COMMON = 4
 # What is looked at one by one, in messages and in bytes: it takes about as long as the index
 # takes to gather a common word's.
-MOST_WALKED = 500
-MOST_BYTES = 256_000
+MOST_WALKED = 1_500
+MOST_BYTES = 400_000
 
 Row = tuple[Any, ...]
 
@@ -149,7 +146,7 @@ class _Search:
     def start_walking(self) -> None:
         """Look at the latest messages one by one, while that is the quicker way."""
         walked, size = 0, 1
-        count = SAMPLE if self.missing < MANY else SAMPLE_FOR_MANY
+        count = SAMPLE
         while count:
             rows = self.ask(statements.walk(self.scope, count, self.missing))
             self.found([row for row in rows if row[7]])
@@ -170,8 +167,10 @@ class _Search:
                 break
             wanted = walked * self.missing / len(self.hits)
             count = min(math.ceil(wanted * MARGIN), most) if wanted <= most else 0
-        # One more, for the newest may only just have begun: to ask twice gathers everyone's twice.
-        self.spans = max(self.spans, self.expected() + 1)
+        # To ask twice gathers everyone's twice. So all at once where a phrase is seldom met, and
+        # else one span more, for the newest may only just have begun.
+        seldom = self.has_phrases and len(self.hits) < COMMON
+        self.spans = ALL if seldom else max(self.spans, self.expected() + 1)
 
     def go_back(self) -> None:
         """Ask the index for one stretch of time after the other."""

@@ -160,11 +160,12 @@ def walk(scope: Scope, count: int, limit: int) -> Statement:
     at most `limit` rows, and no message is looked at once there are as many.
     """
     statement = Statement("postgresql")
-    question = match.tsquery_words(scope.query)
-    statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, (")
-    statement.add(f"{LEXEMES} @@ {QUESTION}", question)
+    statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, (true")
+    for pattern in match.first_looks(scope.query):
+        statement.add("AND content ~ %s", pattern)
     _add_filters(statement, scope)
     _add_phrases(statement, scope.query)
+    statement.add(f"AND {LEXEMES} @@ {QUESTION}", match.tsquery_words(scope.query))
     statement.add(
         ") AS is_hit, row_number() OVER newest AS place, max(created_at) OVER newest AS start,"
         " sum(octet_length(content)) OVER newest AS bytes FROM (SELECT * FROM chat_messages"

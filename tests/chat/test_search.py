@@ -55,8 +55,8 @@ def test_a_word_longer_than_the_index_takes_is_no_error() -> None:
 
 
 @pytest.mark.postgresql
-def test_a_phrase_is_looked_for_in_every_way_its_letters_can_be_written() -> None:
-    """What is not matched by the pattern of a phrase is never looked at any closer."""
+def test_words_are_looked_for_in_every_way_their_letters_can_be_written() -> None:
+    """What a pattern does not match is never looked at any closer."""
     written: dict[str, list[str]] = {}
     for character in map(chr, range(sys.maxunicode)):
         folded = fold(character)
@@ -66,7 +66,11 @@ def test_a_phrase_is_looked_for_in_every_way_its_letters_can_be_written() -> Non
     assert sum(map(len, written.values())) > 500
     for letter, characters in written.items():
         (phrase,) = match.phrases(parse(f'"a{letter} {letter}b"'))
+        (word,) = match.first_looks(parse(f"{letter}x{letter}"))
         for character in characters:
+            for before in ("", " ", "-", "中"):
+                assert re.search(word, f"{before}{character}X{character}s")
+                assert re.search(word, f"{before}{letter}\u0301x{character}\u0327")
             assert re.search(phrase.pattern, f"A{character} – {character}B")
             assert re.search(phrase.pattern, f"a{letter}\u0301-{character}\u0327b")
 
