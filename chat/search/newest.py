@@ -30,7 +30,7 @@ FIRST_ID = uuid.UUID(int=0)
 MOST_AT_ONCE = 32
 MOST_IN_TURN = 64
 # How many a phrase's first question reads one after the other.
-FIRST_IN_TURN = 16
+FIRST_IN_TURN = 8
 ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.
 MARGIN = 1.5
