@@ -160,6 +160,7 @@ def walk(scope: Scope, count: int, limit: int) -> Statement:
     at most `limit` rows, and no message is looked at once there are as many.
     """
     statement = Statement("postgresql")
+    # What takes longest is looked at last.
     statement.add(f"SELECT {ROW}, is_hit, place, start, bytes FROM (SELECT *, (true")
     for pattern in match.first_looks(scope.query):
         statement.add("AND content ~ %s", pattern)
