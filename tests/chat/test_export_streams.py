@@ -148,6 +148,19 @@ def test_export_goes_on_while_its_account_is_deleted(name: str) -> None:
     assert sum("-" in line and len(line) > 2_000 for line in lines) == 400
 
 
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_messages_are_read_in_their_order_and_not_sorted_first() -> None:
+    """A million would take half a second to sort before the first byte is sent."""
+    alice = quick_user("alice")
+    fill(make_thread(alice), 400, 100)
+    what = Source(alice)
+    with what.snapshot():
+        plan = what.messages().values_list("thread__title", "content").explain()
+    assert "Index Scan" in plan
+    assert "Sort" not in plan
+
+
 def test_command_leaves_no_half_file_where_the_disk_is_full(tmp_path: Path) -> None:
     alice = quick_user("alice")
     fill(make_thread(alice), 10, 100_000)
