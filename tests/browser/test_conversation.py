@@ -29,6 +29,14 @@ def wait_until_done(page: Page) -> None:
     expect(page.locator("[data-stream]")).to_have_count(0, timeout=DONE)
 
 
+def open_edit(page: Page) -> Locator:
+    """Open the form that edits the last question; return its field once the page has filled it."""
+    page.locator(".entry.user").last.get_by_label("Edit").click()
+    field = page.locator("[data-edit] textarea")
+    expect(field).to_be_focused()
+    return field
+
+
 def test_from_sign_up_to_dark_mode_on_a_phone(page: Page) -> None:
     page.goto("/account/sign-up/")
     page.get_by_label("Name").fill("Alice Moreau")
@@ -152,8 +160,7 @@ def test_edit_and_resend_keeps_the_earlier_exchange(alice_page: Page) -> None:
     page = alice_page
     say(page, "First words=1")
     wait_until_done(page)
-    page.locator(".entry.user").last.get_by_label("Edit").click()
-    page.locator("[data-edit] textarea").fill("Second words=2")
+    open_edit(page).fill("Second words=2")
     page.get_by_role("button", name="Send again").click()
     expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
     wait_until_done(page)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from chat.models import ChatMessage, Reply
-from tests.browser.test_conversation import DONE, last_reply, say, wait_until_done
+from tests.browser.test_conversation import DONE, last_reply, open_edit, say, wait_until_done
 from tests.factories import PASSWORD
 from tests.site import Site, database_url
 from threads.models import Thread
@@ -175,8 +175,7 @@ def test_logged_out_person_finds_the_text_again(alice_page: Page) -> None:
     page = alice_page
     say(page, "Hello words=1")
     wait_until_done(page)
-    page.locator(".entry.user").get_by_label("Edit").click()
-    page.locator("[data-edit] textarea").fill("Said otherwise words=2")
+    open_edit(page).fill("Said otherwise words=2")
     page.get_by_label("Your message").last.fill("Not sent yet")
     second = page.context.new_page()
     second.goto(page.url)
@@ -200,11 +199,9 @@ def test_logged_out_person_finds_the_text_again(alice_page: Page) -> None:
     log_in(page)
     page.wait_for_url(place)
     expect(page.get_by_label("Your message").last).to_have_value("Not sent yet")
-    page.locator(".entry.user").get_by_label("Edit").click()
-    expect(page.locator("[data-edit] textarea")).to_have_value("Said otherwise words=2")
+    expect(open_edit(page)).to_have_value("Said otherwise words=2")
     page.get_by_role("button", name="Cancel").click()
-    page.locator(".entry.user").get_by_label("Edit").click()
-    expect(page.locator("[data-edit] textarea")).to_have_value("Hello words=1")
+    expect(open_edit(page)).to_have_value("Hello words=1")
 
 
 def test_too_long_a_message_is_refused_whole(alice_page: Page) -> None:
