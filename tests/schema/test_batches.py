@@ -137,9 +137,12 @@ def test_progress_says_how_long_it_takes() -> None:
     assert str(half) == "chat.0003 messages:  50%, 5,000 rows, 2,500/s, 1:23 left"
 
 
+# A shell's background jobs, and what they start, do not take Ctrl-C by themselves.
 SLOWLY = """
 import os
+import signal
 import django
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 from schema import batches, ranges
