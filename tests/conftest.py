@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -24,6 +25,10 @@ from tests.chat.provider_server import ProviderServer
 from tests.engine import VENDOR, url
 
 ROOT = Path(__file__).parent.parent
+
+# The machine may be busy: no test is about how long something takes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
