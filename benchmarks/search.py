@@ -81,14 +81,13 @@ def figures(taken: Sequence[list[float]]) -> list[str]:
     return [f"{value:.1f}" if value >= 1 else f"{value:.2f}" for value in values]
 
 
-def compared(ours: list[float], bare: list[float], queries: int) -> str:
+def compared(ours: list[float], bare: list[float], count: int) -> str:
     """Return how many times as long ours took, in the middle, and of the query where it is worst.
 
-    Both are the times of so many queries, asked one after the other in some rounds.
+    Both are the times of `count` queries, asked one after the other in some rounds.
     """
     worst = max(
-        databases.median(ours[n::queries]) / databases.median(bare[n::queries])
-        for n in range(queries)
+        databases.median(ours[n::count]) / databases.median(bare[n::count]) for n in range(count)
     )
     return f"{databases.median(ours) / databases.median(bare):.1f} ({worst:.1f})"
 

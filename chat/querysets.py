@@ -31,7 +31,7 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
     def _clone(self) -> Self:
         clone = super()._clone()  # type: ignore[misc]  # the stubs leave it out
         clone.owner = self.owner
-        return clone  # type: ignore[no-any-return]
+        return clone  # type: ignore[no-any-return]  # as above
 
     def for_user(self, user: User) -> Self:
         """Keep this user's messages, newest first."""

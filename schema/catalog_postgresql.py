@@ -57,7 +57,7 @@ CONSTRAINTS = f"""
     LEFT JOIN pg_class AS f ON f.oid = k.confrelid
     WHERE c.relnamespace = {HERE} AND k.contype IN ('p', 'u', 'c', 'f', 'x')
     ORDER BY k.oid
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 INDEXES = f"""
     SELECT c.relname, i.relname, x.indisunique, x.indisvalid AND x.indisready,
            pg_get_indexdef(x.indexrelid, 0, true)
@@ -69,14 +69,14 @@ INDEXES = f"""
         WHERE k.conindid = x.indexrelid AND k.contype IN ('p', 'u', 'x')
     )
     ORDER BY i.oid
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 TRIGGERS = f"""
     SELECT c.relname, g.tgname, pg_get_triggerdef(g.oid, true), g.tgenabled
     FROM pg_trigger AS g
     JOIN pg_class AS c ON c.oid = g.tgrelid
     WHERE c.relnamespace = {HERE} AND c.relkind IN ('r', 'p') AND NOT g.tgisinternal
     ORDER BY g.oid
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 # What an extension brought is the extension's.
 FUNCTIONS = f"""
     SELECT quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')',
@@ -93,7 +93,7 @@ FUNCTIONS = f"""
         WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
     )
     ORDER BY p.oid
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 
 KINDS = {
     "p": "primary key",

@@ -75,14 +75,14 @@ def _orphans(table: str, constraint: Constraint, there: re.Match[str]) -> DataCh
     )
     # What the foreign key itself would have done.
     if "ON DELETE SET NULL" in constraint.definition.upper():
-        mend = f"UPDATE {name} SET {column} = NULL WHERE {lost}"  # noqa: S608
+        mend = f"UPDATE {name} SET {column} = NULL WHERE {lost}"  # noqa: S608 - quoted
     else:
-        mend = f"DELETE FROM {name} WHERE {lost}"  # noqa: S608
+        mend = f"DELETE FROM {name} WHERE {lost}"  # noqa: S608 - quoted
     return DataCheck(
         name=f"rows of {table}.{constraint.columns[0]}",
         after=("", ""),
         expected=f"each refers to a row of {there['table']}",
-        offending=f"SELECT {column} FROM {name} WHERE {lost}",  # noqa: S608
+        offending=f"SELECT {column} FROM {name} WHERE {lost}",  # noqa: S608 - quoted
         mend=(mend,),
         table=table,
     )

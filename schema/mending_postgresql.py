@@ -166,7 +166,7 @@ class _Mender:
         statements = []
         if column.default is not None:
             statements.append(
-                f"UPDATE {quoted(table)} SET {name} = DEFAULT WHERE {name} IS NULL"  # noqa: S608
+                f"UPDATE {quoted(table)} SET {name} = DEFAULT WHERE {name} IS NULL"  # noqa: S608 - quoted
             )
         change = f"{alter} ALTER COLUMN {name} SET NOT NULL"
         if not self.online:
@@ -273,7 +273,7 @@ def _identity(table: str, column: Column, other: Column) -> list[str]:
     literal = quoted(table).replace("'", "''"), column.name.replace("'", "''")
     return [
         f"{alter} ADD GENERATED {column.identity} AS IDENTITY",
-        f"SELECT setval(pg_get_serial_sequence('{literal[0]}', '{literal[1]}'),"  # noqa: S608
+        f"SELECT setval(pg_get_serial_sequence('{literal[0]}', '{literal[1]}'),"  # noqa: S608 - quoted
         f" max({quoted(column.name)})) FROM {quoted(table)}",
     ]
 

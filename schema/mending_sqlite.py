@@ -83,7 +83,7 @@ def _same_sequence(expected: Table, name: str) -> list[str]:
     old, new = (text.replace("'", "''") for text in (name, f"new__{name}"))
     return [
         f"DELETE FROM sqlite_sequence WHERE name = '{new}'",  # noqa: S608 - a table's name
-        "INSERT INTO sqlite_sequence (name, seq)"  # noqa: S608
+        "INSERT INTO sqlite_sequence (name, seq)"  # noqa: S608 - quoted
         f" SELECT '{new}', seq FROM sqlite_sequence WHERE name = '{old}'",
     ]
 

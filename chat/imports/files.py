@@ -118,7 +118,8 @@ def zipped(file: IO[bytes]) -> Items:
             for member in chosen(packed.infolist()):
                 if member.flag_bits & 1:
                     raise RefusedError("The ZIP file is protected by a password.")
-                # The other methods unpack without bound in one step.
+                # The other methods unpack without bound in one step: refused below, as those are
+                # that zipfile does not know.
                 if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise NotImplementedError
                 with packed.open(member) as raw:

@@ -95,7 +95,7 @@ class _Search:
     def ask(self, statement: Statement) -> list[Row]:
         with self.connection.cursor() as cursor:
             cursor.execute(str(statement), statement.params)
-            return cursor.fetchall()  # type: ignore[no-any-return]
+            return cursor.fetchall()  # type: ignore[no-any-return]  # as the driver says
 
     def found(self, rows: list[Row]) -> None:
         self.hits += [row[:7] for row in rows[: self.missing]]

@@ -114,7 +114,7 @@ def test_message_said_while_a_reply_ends_comes_after_it(
     with pytest.raises(replies.InFlightError):
         conversation.answer_again(thread=reply.thread, voice="twin")
     with pytest.raises(replies.InFlightError):
-        conversation.edit_message(message=reply.question, text="Other", voice="twin")  # type: ignore[arg-type]
+        conversation.edit_message(message=reply.question, text="Other", voice="twin")  # type: ignore[arg-type]  # a question is there
     for message in ChatMessage.objects.all():
         with pytest.raises(replies.InFlightError):
             conversation.delete_message(message=message)

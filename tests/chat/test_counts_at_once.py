@@ -195,9 +195,7 @@ def step(user: User, what: str, where: int, number: int) -> None:
 
 
 @pytest.mark.django_db(transaction=False)
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=1, max_size=12))
 def test_counts_are_right_after_any_series_of_steps(
     db: None, steps: list[tuple[str, int, int]]

@@ -124,9 +124,7 @@ def test_what_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         take_in(alice, b'["' + b"x" * 5_000_000 + b'"]')
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_nothing_that_can_be_uploaded_is_an_error_or_comes_in_by_half(
     client: Client, data: Any

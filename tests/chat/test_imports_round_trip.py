@@ -36,9 +36,7 @@ states = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(["json", "zip"]))
 def test_round_trip_is_lossless_and_importing_twice_adds_nothing(data: Any, name: str) -> None:
     User.objects.all().delete()

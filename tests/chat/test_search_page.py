@@ -78,9 +78,7 @@ def test_filters_work_in_the_page(client: Client) -> None:
     assert "There are no more results." in page.content.decode()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     typed=st.one_of(
         st.text(max_size=60),

@@ -100,7 +100,6 @@ def test_any_combination_becomes_like_a_fresh_database(
 ) -> None:
     @settings(
         max_examples=int(os.environ.get("ADOPTION_EXAMPLES", "6")),
-        deadline=None,
         # To find a smaller example would take minutes, and these are small.
         phases=[Phase.explicit, Phase.generate],
         derandomize="ADOPTION_EXAMPLES" not in os.environ,
