@@ -109,11 +109,6 @@ def _unfolded(word: str) -> str:
     )
 
 
-def is_unfinished(query: SearchQuery) -> bool:
-    """Whether PostgreSQL's index has to gather all words that begin in some way, of everyone."""
-    return any(term.prefix or (term.is_cjk and len(term.words[0]) == 1) for term in query.terms)
-
-
 def _tsquery_term(term: Term) -> str:
     if term.is_cjk:
         run = term.words[0]

@@ -1,13 +1,16 @@
 """The newest hits, found by looking at no more messages than it takes.
 
-A word that stands everywhere fills a page from the latest messages; a word that stands nowhere
-is nowhere in the index. So the search goes back in time in stretches: each asks the index for
-some spans of about twelve days, as many as the hits so far let expect to be enough, and the
-last one for all that is left.
+A word that stands everywhere fills a page from the latest messages, so the search goes back in
+time in stretches: each asks the index for some spans of about twelve days, as many as the hits
+so far let expect to be enough, and the last one for all that is left. Words that are known to
+be rare are asked for all at once.
 
 A word that is still being typed is another thing on PostgreSQL: before it looks for the user's,
 its index gathers everyone's messages with any word that begins so. Where it begins common
 words, looking at the latest messages one by one is quicker, and the very latest tell.
+
+Nor does PostgreSQL's index know in which order words stand. Where a phrase's are common, one
+span is read after the other, and no more of them than hold enough hits.
 """
 
 import datetime
@@ -19,6 +22,7 @@ from typing import Any
 from django.db import connections
 
 from chat.search import match, statements
+from chat.search.frequencies import Frequencies, frequencies
 from chat.search.scope import Cursor, Scope
 from chat.search.statements import Statement
 
@@ -34,6 +38,12 @@ FIRST_IN_TURN = 8
 ALL = 1_000_000
 # Hits do not lie as evenly as the expectation has it.
 MARGIN = 1.5
+# All are asked for at once where not more messages than these hold a word that an unfinished one
+# begins, of everyone, and of the user's the rarest word, or of a phrase all words: each of those
+# takes looking at.
+MOST_GATHERED = 25_000
+MOST_WITH_RAREST = 1_000
+MOST_WITH_ALL = 2_000
 # How many of the very latest messages tell, and how many hits among them tell of a common word.
 SAMPLE = 128
 COMMON = 4
@@ -50,14 +60,7 @@ def newest_rows(scope: Scope, limit: int, using: str) -> list[Row]:
     search = _Search(scope, limit, using)
     if not scope.query.has_words:
         return search.ask(statements.newest_hits(scope, search.vendor, limit))
-    if search.is_unfinished:
-        search.start_walking()
-    elif search.vendor == "sqlite":
-        search.start_at_newest()
-    elif search.has_phrases:
-        search.start_span_by_span()
-    else:
-        search.start_with_latest()
+    search.start()
     search.go_back()
     return search.hits
 
@@ -74,21 +77,24 @@ class _Search:
     Attributes:
         scope: What is left to be searched: its cursor is how far the way has come.
         missing: How many hits are still to be found; 0 once all messages were looked at.
-        start: The moment of the newest message that could be found.
+        newest: The moment of the newest message that could be found.
         end: The moment the way has come to.
         top: The newest span that is not yet wholly looked at.
         spans: How many the next stretch takes in.
     """
 
     def __init__(self, scope: Scope, limit: int, using: str) -> None:
+        self.using = using
         self.connection = connections[using]
         self.vendor = self.connection.vendor
         self.has_phrases = self.vendor == "postgresql" and bool(match.phrases(scope.query))
-        self.is_unfinished = self.vendor == "postgresql" and match.is_unfinished(scope.query)
+        self.is_unfinished = self.vendor == "postgresql" and any(
+            term.is_unfinished for term in scope.query.terms
+        )
         self.scope = replace(scope)
         self.missing = limit
         self.hits: list[Row] = []
-        self.start = self.end = EPOCH
+        self.newest = self.end = EPOCH
         self.top = 0
         self.spans = ALL
 
@@ -101,10 +107,32 @@ class _Search:
         self.hits += [row[:7] for row in rows[: self.missing]]
         self.missing -= min(self.missing, len(rows))
 
-    def start_from(self, start: datetime.datetime) -> None:
+    def start(self) -> None:
+        """Look for the latest, unless all had better be asked for at once."""
+        known = frequencies(self.using)
+        if known and self.is_rare(known):
+            return
+        gathers_much = known is None or known.gathered(self.scope.query) > MOST_GATHERED
+        if self.is_unfinished and (self.has_phrases or gathers_much):
+            self.start_walking()
+            return
+        self.start_at_newest()
+        if self.has_phrases:
+            self.spans = FIRST_IN_TURN
+
+    def is_rare(self, known: Frequencies) -> bool:
+        """Whether the index has little to gather, to read and to leave to be looked at."""
+        query, owner = self.scope.query, self.scope.owner
+        if known.gathered(query) > MOST_GATHERED:
+            return False
+        if self.has_phrases:
+            return known.with_all(query, owner) <= MOST_WITH_ALL
+        return known.with_rarest(query, owner) <= MOST_WITH_RAREST
+
+    def start_from(self, newest: datetime.datetime) -> None:
         """Begin the way at a message's moment."""
-        self.start = self.end = start
-        self.top, into = divmod(start - EPOCH, SPAN)
+        self.newest = self.end = newest
+        self.top, into = divmod(newest - EPOCH, SPAN)
         # Of a span that has only just begun there would be little to tell from.
         self.spans = 1 if into > SPAN / 2 else 2
 
@@ -115,33 +143,6 @@ class _Search:
             self.start_from(moment(rows[0][0]))
         else:
             self.missing = 0
-
-    def start_with_latest(self) -> None:
-        """Ask for the latest messages, and for all where no hit is among them."""
-        rows = self.ask(statements.latest_hits(self.scope, self.missing))
-        if any(title is None for *_, title, _start in rows):
-            self.start_at_newest()  # and leave deleted threads out from there on
-            return
-        self.found(rows)
-        spans = rows[0][-1] if rows else None
-        if spans is None:
-            self.missing = 0
-        else:
-            self.start = EPOCH + spans * SPAN
-            self.come_to(EPOCH + math.floor(spans - 0.5) * SPAN)
-
-    def start_span_by_span(self) -> None:
-        """Read the latest spans one after the other, until there are enough hits."""
-        rows = self.ask(
-            statements.latest_hits_span_by_span(self.scope, self.missing, FIRST_IN_TURN)
-        )
-        self.found([row for row in rows if row[0]])
-        spans = next((row[7] for row in rows if not row[0]), None)
-        if spans is None:
-            self.missing = 0
-        else:
-            self.start = EPOCH + spans * SPAN
-            self.come_to(EPOCH + (math.floor(spans) + 1 - FIRST_IN_TURN) * SPAN)
 
     def start_walking(self) -> None:
         """Look at the latest messages one by one, while that is the quicker way."""
@@ -156,9 +157,9 @@ class _Search:
                 self.missing = 0
                 return
             last = rows[-1]
-            newest = self.start if walked else last[9]
+            newest = self.newest if walked else last[9]
             self.start_from(last[4])
-            self.start = newest
+            self.newest = newest
             self.scope.cursor = Cursor(last[4], last[0])
             walked += count
             size += int(last[10])
@@ -175,8 +176,8 @@ class _Search:
     def go_back(self) -> None:
         """Ask the index for one stretch of time after the other."""
         while self.missing:
-            # Where a phrase was found, its words are too common to be read all at once.
-            in_turn = self.has_phrases and self.hits and not self.is_unfinished
+            # A phrase's words are too common to be read all at once.
+            in_turn = self.has_phrases and not self.is_unfinished
             is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else MOST_AT_ONCE)
             stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
             if stretch and in_turn:
@@ -202,5 +203,5 @@ class _Search:
         """Return how many spans should hold the missing hits; 0 if nothing tells."""
         if not self.hits:
             return 0
-        looked = (self.start - self.end) / SPAN
+        looked = (self.newest - self.end) / SPAN
         return math.ceil(looked * self.missing / len(self.hits) * MARGIN)

@@ -51,6 +51,11 @@ class Term:
         """Whether this is a run of Chinese, Japanese or Korean characters."""
         return bool(text.IS_CJK.match(self.words[0]))
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the last word, or the only character, may be the beginning of a longer one."""
+        return self.prefix or (self.is_cjk and len(self.words[0]) == 1)
+
 
 @dataclass
 class SearchQuery:

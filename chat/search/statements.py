@@ -48,18 +48,6 @@ LEXEMES = "chat_search_lexemes(user_id, created_at, content)"
 # A question is asked as a subquery: PostgreSQL's planner would spend longer on estimating a
 # constant one than the index takes to answer it.
 QUESTION = "(SELECT %s::tsquery)"
-# The same for the latest messages: the span of the newest one, and the span before where that
-# has not half gone by.
-LATEST_QUESTION = """(
-    SELECT concat($$'@$$, owner, '+', floor(spans - 0.5)::bigint,
-                  $$'|'@$$, owner, '+', floor(spans)::bigint, $$'$$)::tsquery
-    FROM newest
-)"""
-# The latest spans one by one, the newest first.
-LATEST_QUESTIONS = """(
-    SELECT concat($$'@$$, owner, '+', floor(spans)::bigint - back, $$'$$)::tsquery
-    FROM newest, generate_series(0, %s - 1) AS back ORDER BY back
-)"""
 # The index does not know the order of words. Few texts pass the first look, which takes less
 # than half as long.
 NEXT_TO_EACH_OTHER = """(
@@ -104,51 +92,18 @@ def hits_span_by_span(scope: Scope, limit: int, spans: Sequence[int]) -> Stateme
     Rows as of `newest_hits`. Reading stops as soon as there are enough.
     """
     statement = Statement("postgresql")
-    questions = [match.tsquery_scope(scope.owner, [span]) for span in reversed(spans)]
-    statement.add(f"SELECT {ROW} FROM")
-    _add_in_turn(statement, scope, limit, "unnest(%s::tsquery[])", questions)
-    return statement
-
-
-def latest_hits_span_by_span(scope: Scope, limit: int, count: int) -> Statement:
-    """Return PostgreSQL's statement for the newest `limit` hits of the latest `count` spans.
-
-    Rows as of `newest_hits` with one more column, and one more row that only has this: how many
-    spans after the epoch the newest message was written that may be found. None if there is none.
-    """
-    statement = Statement("postgresql")
-    _add_newest_moment(statement, scope)
-    statement.add(f"(SELECT {ROW}, NULL::float8 FROM")
-    _add_in_turn(statement, scope, limit, LATEST_QUESTIONS, count)
-    statement.add(f") UNION ALL SELECT {', '.join(['NULL'] * 7)}, spans FROM newest")
-    return statement
-
-
-def latest_hits(scope: Scope, limit: int) -> Statement:
-    """Return PostgreSQL's statement for the newest `limit` hits among the latest messages.
-
-    Where none is among them, it gives the newest of all: to ask twice, or for the moment of the
-    newest message beforehand, would take as long as to find that nothing matches.
-
-    Those of deleted threads are among them, without a title: to leave them out takes as long again
-    as to find nothing.
-
-    Each row: as of `newest_hits`, and how many spans after the epoch the newest message was written
-    that may be found, NULL where all were looked at. The latest are those since the beginning of
-    its span, or of the one before where that has not half gone by.
-    """
-    statement = Statement("postgresql")
-    # Each table is named as seldom as can be: planning takes longer than finding nothing.
-    _add_newest_moment(statement, scope)
-    statement.add(", latest AS MATERIALIZED (SELECT * FROM")
-    questions = [LATEST_QUESTION, QUESTION]
-    _add_indexed(statement, scope, questions, match.tsquery_words(scope.query), deleted=True)
-    statement.add(f") SELECT {ROW}, start FROM (SELECT *, (SELECT spans FROM newest) AS start")
-    statement.add("FROM latest UNION ALL (SELECT *, NULL FROM")
-    questions = match.tsqueries(scope.query, scope.owner)
-    _add_indexed(statement, scope, [QUESTION] * len(questions), *questions, deleted=True)
-    statement.add("AND NOT EXISTS (SELECT FROM latest))")
-    statement.add(f") AS hit {NEWEST_FIRST} LIMIT %s", limit)
+    # What is found in each span is joined to it: LATERAL keeps the spans' order.
+    statement.add(
+        f"SELECT {ROW} FROM (SELECT found.* FROM unnest(%s::tsquery[]) AS asked (question)"
+        " CROSS JOIN LATERAL (SELECT * FROM",
+        [match.tsquery_scope(scope.owner, [span]) for span in reversed(spans)],
+    )
+    words = match.tsquery_words(scope.query)
+    others = [words] if words else []
+    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(others), *others)
+    statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
+    _add_phrases(statement, scope.query)
+    statement.add("LIMIT %s", limit)
     return statement
 
 
@@ -188,16 +143,6 @@ def matches(scope: Scope, vendor: str) -> Statement:
     return statement
 
 
-def _add_newest_moment(statement: Statement, scope: Scope) -> None:
-    """Append a WITH: whose the newest message is that may be found, and in which span it lies."""
-    # The first span holds all that is older.
-    moment = f"greatest(0, date_part('epoch', created_at)) / {match.SPAN}"
-    statement.add("WITH newest AS MATERIALIZED (")
-    statement.add(f"SELECT user_id AS owner, {moment} AS spans FROM chat_messages")
-    _add_place(statement, scope)
-    statement.add(f"{NEWEST_FIRST} LIMIT 1)")
-
-
 def _add_candidates(
     statement: Statement, scope: Scope, spans: Sequence[int] | None, columns: str = "found.*"
 ) -> None:
@@ -221,35 +166,14 @@ def _add_candidates(
 
 
 def _add_indexed(
-    statement: Statement,
-    scope: Scope,
-    questions: Sequence[str],
-    *params: Any,
-    deleted: bool = False,
+    statement: Statement, scope: Scope, questions: Sequence[str], *params: Any
 ) -> None:
     """Append what PostgreSQL's index finds of the scope, as `found`, ending in its WHERE."""
     asked = " AND ".join(f"{LEXEMES} @@ {question}" for question in questions)
     indexed = f"SELECT {COLUMNS} FROM chat_messages WHERE {asked} OFFSET 0"
     statement.add(f"({indexed}) AS found", *params)
     _add_place(statement, scope)
-    _add_filters(statement, scope, deleted=deleted)
-
-
-def _add_in_turn(
-    statement: Statement, scope: Scope, limit: int, questions: str, param: object
-) -> None:
-    """Append what the questions find, asked one after the other, until there is enough."""
-    # What each question finds is joined to it: LATERAL keeps the questions' order.
-    statement.add(
-        f"(SELECT found.* FROM {questions} AS asked (question) CROSS JOIN LATERAL (SELECT * FROM",
-        param,
-    )
-    words = match.tsquery_words(scope.query)
-    others = [words] if words else []
-    _add_indexed(statement, scope, ["question"] + [QUESTION] * len(others), *others)
-    statement.add(f"{NEWEST_FIRST} OFFSET 0) AS found OFFSET 0) AS candidate WHERE true")
-    _add_phrases(statement, scope.query)
-    statement.add("LIMIT %s", limit)
+    _add_filters(statement, scope)
 
 
 def _add_newest(statement: Statement, scope: Scope, limit: int) -> None:
@@ -273,12 +197,11 @@ def _add_place(statement: Statement, scope: Scope) -> None:
         statement.add("AND (created_at, id) < (%s, %s)", scope.cursor.created_at, scope.cursor.id)
 
 
-def _add_filters(statement: Statement, scope: Scope, *, deleted: bool = False) -> None:
-    """Append conditions on the messages; `deleted` leaves those of deleted threads in."""
+def _add_filters(statement: Statement, scope: Scope) -> None:
+    """Append conditions on the messages."""
     query = scope.query
-    if not deleted:
-        # Not an anti-join: planning one takes longer than finding a rare word.
-        statement.add(f"AND thread_id NOT IN ({DELETED})", scope.owner)
+    # Not an anti-join: planning one takes longer than finding a rare word.
+    statement.add(f"AND thread_id NOT IN ({DELETED})", scope.owner)
     if query.roles:
         marks = ", ".join(["%s"] * len(query.roles))
         statement.add(f"AND role IN ({marks})", *sorted(query.roles))

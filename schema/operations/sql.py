@@ -9,7 +9,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
 
 RERUNNABLE = re.compile(
-    r"\s*(CREATE OR REPLACE |(CREATE|DROP) \w+ IF (NOT )?EXISTS )", re.IGNORECASE
+    r"\s*(CREATE OR REPLACE |(CREATE|DROP) \w+ IF (NOT )?EXISTS |ANALYZE )", re.IGNORECASE
 )
 
 
@@ -70,10 +70,10 @@ class SQLByVendor(migrations.RunSQL):
 
 
 class RerunnableSQL(SQLByVendor):
-    """Statements that do nothing where they are done already.
+    """Statements that change nothing where they were run already.
 
-    Each says so itself (OR REPLACE, IF EXISTS, IF NOT EXISTS); this is checked when the
-    migration is read.
+    Each says so itself (OR REPLACE, IF EXISTS, IF NOT EXISTS), or is ANALYZE; this is checked
+    when the migration is read.
     """
 
     def __init__(

@@ -6,7 +6,9 @@ import re
 import pytest
 
 from chat.models import ChatMessage
+from chat.search import newest as newest_first
 from chat.search.finding import find
+from chat.search.frequencies import Frequencies
 from chat.search.text import fold
 from tests.factories import make_message, make_thread, make_user
 
@@ -55,9 +57,24 @@ HISTORY = [
 ]
 
 
+# What PostgreSQL may know of the words: however a search goes about, it finds the same.
+WORDS = ["coffee", "heron", "number", "only", "tea"]
+KNOWN = [
+    pytest.param(None, id="unknown"),
+    pytest.param(Frequencies(1e3, {"other": 0.01}), id="rare", marks=pytest.mark.postgresql),
+    pytest.param(
+        Frequencies(1e9, dict.fromkeys(WORDS, 0.5)), id="common", marks=pytest.mark.postgresql
+    ),
+]
+
+
+@pytest.mark.parametrize("known", KNOWN)
 @pytest.mark.parametrize("newest", ["2026-06-01", "2025-12-31T12:00", "1970-01-05", "1969-12-25"])
 @pytest.mark.parametrize("deleted", ["none", "some", "latest"])
-def test_all_is_found_in_order_however_far_back(newest: str, deleted: str) -> None:
+def test_all_is_found_in_order_however_far_back(
+    newest: str, deleted: str, known: Frequencies | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest_first, "frequencies", lambda using: known)
     alice = make_user()
     threads = [make_thread(alice), make_thread(alice, "Other")]
     gone = make_thread(alice, "Gone")

@@ -1,0 +1,121 @@
+"""What PostgreSQL knows of the words, and how a search goes about by it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from chat.models import ChatMessage
+from chat.search import frequencies, newest
+from chat.search.finding import find
+from chat.search.frequencies import Frequencies
+from chat.search.query import parse
+from tests.factories import make_message, make_thread, make_user
+from users.models import User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+
+Asked = Callable[[int], AbstractContextManager[Any]]
+
+
+@pytest.fixture(autouse=True)
+def nothing_read_yet() -> Iterator[None]:
+    frequencies._read.cache_clear()
+    yield
+    frequencies._read.cache_clear()
+
+
+@pytest.fixture
+def alice() -> User:
+    """Write three of four messages, all of them with coffee; one other user drinks tea."""
+    alice = make_user()
+    thread, other = make_thread(alice), make_thread(make_user("bob@example.com"))
+    for n in range(120):
+        text = "Coffee, coffee and 漢字 again" if n % 4 else "tea and cof"
+        make_message(thread if n % 4 else other, text)
+    return alice
+
+
+def analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE chat_messages")
+
+
+def known() -> Frequencies:
+    read = frequencies.frequencies("default")
+    assert read
+    return read
+
+
+def test_nothing_is_known_before_the_first_analyze(alice: User) -> None:
+    assert frequencies.frequencies("default") is None
+    assert len(find(alice, "coff").hits) == 30
+
+
+@pytest.mark.parametrize(
+    ("typed", "gathered", "with_rarest", "with_all"),
+    [
+        ("coffee ", 0, 90 * 3 / 4, 90 * 3 / 4),
+        ("coffee", 90, 90 * 3 / 4, 90 * 3 / 4),
+        ("cof", 120, 120 * 3 / 4, 120 * 3 / 4),
+        # Not among the known, so half as frequent as tea, beside its singular.
+        ("coffees ", 0, (15 + 90) * 3 / 4, (15 + 90) * 3 / 4),
+        ("coffee tea ", 0, 30 * 3 / 4, 90 * 3 / 4 / 4),
+        ('"coffee tea"', 0, 90 * 3 / 4 / 4, 90 * 3 / 4 / 4),
+        ("coffee.tea", 30, 90 * 3 / 4 / 4, 90 * 3 / 4 / 4),
+        ("漢字", 0, 90 * 3 / 4, 90 * 3 / 4),
+        ("漢", 90, 90 * 3 / 4, 90 * 3 / 4),
+        ("-tea", 0, 90, 90),
+    ],
+)
+def test_words_are_counted(
+    alice: User, typed: str, gathered: float, with_rarest: float, with_all: float
+) -> None:
+    analyze()
+    query = parse(typed)
+    assert known().gathered(query) == pytest.approx(gathered, rel=0.01)
+    assert known().with_rarest(query, alice.pk) == pytest.approx(with_rarest, rel=0.01)
+    assert known().with_all(query, alice.pk) == pytest.approx(with_all, rel=0.01)
+
+
+def test_what_is_not_known_is_rarer_than_what_is(alice: User) -> None:
+    analyze()
+    stranger = make_user("carol@example.com")
+    for owner, typed in [(alice, "heron "), (alice, "hero"), (stranger, "coffee ")]:
+        assert 0 < known().with_all(parse(typed), owner.pk) < 30
+    assert known().gathered(parse("hero")) == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "least"),
+    [("heron ", 1), ("hero", 1), ('"coffee heron"', 1), ("coffee ", 2), ("coff", 1)],
+)
+def test_a_rare_word_takes_one_question(
+    alice: User,
+    typed: str,
+    least: int,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Asked,
+) -> None:
+    monkeypatch.setattr(newest, "MOST_GATHERED", 80)
+    monkeypatch.setattr(newest, "MOST_WITH_RAREST", 40)
+    analyze()
+    known()
+    ChatMessage.objects.filter(content__startswith="tea").update(content="tea")
+    with django_assert_num_queries(least):
+        find(alice, typed)
+
+
+def test_what_was_read_is_relied_on_for_an_hour(
+    alice: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Asked
+) -> None:
+    analyze()
+    with django_assert_num_queries(1):
+        assert known() is known()
+    later = time.monotonic() + frequencies.VALID
+    monkeypatch.setattr("chat.search.frequencies.time.monotonic", lambda: later)
+    with django_assert_num_queries(1):
+        known()
