@@ -53,16 +53,17 @@ class Frequencies:
         beginnings = [term.words[-1] for term in query.terms if term.is_unfinished]
         return self.messages * sum(map(self._beginning, beginnings))
 
-    def with_rarest(self, query: SearchQuery, owner: uuid.UUID) -> float:
-        """Return how many messages of a user's hold the rarest of the words."""
-        return self._owned(owner) * min(map(self._term, query.terms), default=1)
-
-    def with_all(self, query: SearchQuery, owner: uuid.UUID) -> float:
-        """Return how many messages of a user's hold all words, as if none attracted another."""
-        return self._owned(owner) * math.prod(map(self._term, query.terms))
-
-    def _owned(self, owner: uuid.UUID) -> float:
+    def of(self, owner: uuid.UUID) -> float:
+        """Return how many messages are this user's."""
         return self.messages * self._share(f"@{owner}")
+
+    def with_rarest(self, query: SearchQuery) -> float:
+        """Return how many messages of everyone hold the rarest of the words."""
+        return self.messages * min(map(self._term, query.terms), default=1)
+
+    def with_all(self, query: SearchQuery) -> float:
+        """Return how many messages of everyone hold all words, as if none attracted another."""
+        return self.messages * math.prod(map(self._term, query.terms))
 
     def _term(self, term: Term) -> float:
         words = text.pairs(term.words[0]) if term.is_cjk else term.words

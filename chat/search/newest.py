@@ -110,8 +110,11 @@ class _Search:
     def start(self) -> None:
         """Look for the latest, unless all had better be asked for at once."""
         known = frequencies(self.using)
-        if known and self.is_rare(known):
-            return
+        if known:
+            owned = known.of(self.scope.owner)
+            self.scope.words_first = known.with_rarest(self.scope.query) < owned
+            if self.is_rare(known):
+                return
         gathers_much = known is None or known.gathered(self.scope.query) > MOST_GATHERED
         if self.is_unfinished and (self.has_phrases or gathers_much):
             self.start_walking()
@@ -122,12 +125,12 @@ class _Search:
 
     def is_rare(self, known: Frequencies) -> bool:
         """Whether the index has little to gather, to read and to leave to be looked at."""
-        query, owner = self.scope.query, self.scope.owner
+        query, share = self.scope.query, known.of(self.scope.owner) / known.messages
         if known.gathered(query) > MOST_GATHERED:
             return False
         if self.has_phrases:
-            return known.with_all(query, owner) <= MOST_WITH_ALL
-        return known.with_rarest(query, owner) <= MOST_WITH_RAREST
+            return known.with_all(query) * share <= MOST_WITH_ALL
+        return known.with_rarest(query) * share <= MOST_WITH_RAREST
 
     def start_from(self, newest: datetime.datetime) -> None:
         """Begin the way at a message's moment."""

@@ -21,9 +21,11 @@ class Scope:
 
     Attributes:
         threads: Keep these threads; None keeps all.
+        words_first: Whether PostgreSQL's index had better begin with the words than with the user.
     """
 
     owner: uuid.UUID
     query: SearchQuery
     threads: list[uuid.UUID] | None = None
     cursor: Cursor | None = None
+    words_first: bool = False

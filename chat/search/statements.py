@@ -150,7 +150,7 @@ def _add_candidates(
     query = scope.query
     statement.add(f"SELECT {columns} FROM")
     if query.has_words and statement.vendor == "postgresql":
-        questions = match.tsqueries(query, scope.owner, spans)
+        questions = match.tsqueries(scope, spans)
         _add_indexed(statement, scope, [QUESTION] * len(questions), *questions)
         return
     if query.has_words:
