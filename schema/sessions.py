@@ -42,11 +42,13 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
-    settings = dict.fromkeys(_limits(connection), "0") | {"backend_flush_after": WRITTEN_BACK}
-    for helpers in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
-        settings |= _at_most(connection, helpers, WORKERS)
-    with _holding(connection, settings):
-        yield
+    # The limits first: they would cut off the questions about the rest as well.
+    with _holding(connection, dict.fromkeys(_limits(connection), "0")):
+        settings = {"backend_flush_after": WRITTEN_BACK}
+        for helpers in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
+            settings |= _at_most(connection, helpers, WORKERS)
+        with _holding(connection, settings):
+            yield
 
 
 @contextmanager

@@ -14,10 +14,20 @@ from tests.schema.processes import run
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
 
+# Every function that is made takes longer than the limits below allow.
+SLOWLY = """
+    CREATE SCHEMA slowly;
+    CREATE FUNCTION slowly.wait() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_sleep(0.1);
+    END $$;
+    CREATE EVENT TRIGGER wait ON ddl_command_end WHEN TAG IN ('CREATE FUNCTION')
+        EXECUTE FUNCTION slowly.wait()
+"""
 LIMITS = [
-    "statement_timeout = '5ms'",
-    "idle_in_transaction_session_timeout = '5ms'",
-    "lock_timeout = '5ms'",
+    "statement_timeout = '50ms'",
+    "idle_in_transaction_session_timeout = '50ms'",
+    "lock_timeout = '50ms'",
 ]
 
 
@@ -31,7 +41,9 @@ def hasty(empty_database: Database) -> Iterator[str]:
         for limit in LIMITS:
             owner.execute(f'ALTER ROLE "{name}" SET {limit}'.encode())
         owner.execute(f'GRANT CREATE ON SCHEMA public TO "{name}"'.encode())
+        owner.execute(SLOWLY)
         yield empty_database.url.replace("postgres@", f"{name}@", 1)
+        owner.execute("DROP SCHEMA slowly CASCADE")
         owner.execute(f'REASSIGN OWNED BY "{name}" TO postgres'.encode())
         owner.execute(f'DROP OWNED BY "{name}"'.encode())
         owner.execute(f'DROP ROLE "{name}"'.encode())
@@ -41,9 +53,10 @@ def test_limits_for_the_sites_requests_do_not_cut_migrations_off(
     hasty: str, empty_database: Database
 ) -> None:
     status, _, err = run(hasty, "migrate", "--patience", "5")
-    assert (status, err) == (0, "")
+    assert err == ""
+    assert status == 0
     with psycopg.connect(hasty) as session:
-        assert session.execute("SHOW statement_timeout").fetchone() == ("5ms",)
+        assert session.execute("SHOW statement_timeout").fetchone() == ("50ms",)
     assert verify(empty_database.connection).differences == []
 
 
