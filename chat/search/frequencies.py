@@ -19,7 +19,7 @@ from chat.search.query import SearchQuery, Term
 # How long a process goes by what it has read, in seconds.
 VALID = 3_600
 STATISTICS = """
-    SELECT most_common_elems::text::text[], most_common_elem_freqs, reltuples
+    SELECT most_common_elems::text::text[], most_common_elem_freqs, greatest(reltuples, 0)
     FROM pg_stats, pg_class
     WHERE schemaname = ANY(current_schemas(false)) AND tablename = 'chat_messages_words_idx'
         AND most_common_elems IS NOT NULL AND pg_class.oid = 'chat_messages'::regclass
@@ -53,9 +53,9 @@ class Frequencies:
         beginnings = [term.words[-1] for term in query.terms if term.is_unfinished]
         return self.messages * sum(map(self._beginning, beginnings))
 
-    def of(self, owner: uuid.UUID) -> float:
-        """Return how many messages are this user's."""
-        return self.messages * self._share(f"@{owner}")
+    def share(self, owner: uuid.UUID) -> float:
+        """Return the share of the messages, 0 to 1, that are this user's."""
+        return self._share(f"@{owner}")
 
     def with_rarest(self, query: SearchQuery) -> float:
         """Return how many messages of everyone hold the rarest of the words."""

@@ -111,7 +111,7 @@ class _Search:
         """Look for the latest, unless all had better be asked for at once."""
         known = frequencies(self.using)
         if known:
-            owned = known.of(self.scope.owner)
+            owned = known.messages * known.share(self.scope.owner)
             self.scope.words_first = known.with_rarest(self.scope.query) < owned
             if self.is_rare(known):
                 return
@@ -125,7 +125,7 @@ class _Search:
 
     def is_rare(self, known: Frequencies) -> bool:
         """Whether the index has little to gather, to read and to leave to be looked at."""
-        query, share = self.scope.query, known.of(self.scope.owner) / known.messages
+        query, share = self.scope.query, known.share(self.scope.owner)
         if known.gathered(query) > MOST_GATHERED:
             return False
         if self.has_phrases:

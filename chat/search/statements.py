@@ -58,7 +58,7 @@ COLUMNS = "id, user_id, thread_id, role, created_at, content"
 DELETED = "SELECT id FROM threads WHERE user_id = %s AND deleted_at IS NOT NULL"
 ROW = f"""
     id, user_id, thread_id, role, created_at, substr(content, 1, {LENGTH}),
-    (SELECT title FROM threads WHERE id = thread_id AND deleted_at IS NULL)
+    (SELECT title FROM threads WHERE id = thread_id)
 """
 NEWEST_FIRST = "ORDER BY created_at DESC, id DESC"
 

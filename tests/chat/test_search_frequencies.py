@@ -85,8 +85,17 @@ def test_words_are_counted(
 
 def test_users_messages_are_counted(alice: User) -> None:
     analyze()
-    assert known().of(alice.pk) == pytest.approx(90, rel=0.01)
-    assert known().of(make_user("carol@example.com").pk) == pytest.approx(15, rel=0.01)
+    assert known().share(alice.pk) == pytest.approx(90 / 120, rel=0.01)
+    assert known().share(make_user("carol@example.com").pk) == pytest.approx(15 / 120, rel=0.01)
+
+
+def test_what_was_known_of_messages_that_are_gone_does_no_harm(alice: User) -> None:
+    analyze()
+    ChatMessage.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE pg_class SET reltuples = 0 WHERE relname = 'chat_messages'")
+    assert known().messages == 0
+    assert find(alice, "coff").hits == find(alice, '"coffee tea"').hits == []
 
 
 @pytest.mark.parametrize(
