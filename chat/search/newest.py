@@ -84,7 +84,6 @@ class _Search:
     """
 
     def __init__(self, scope: Scope, limit: int, using: str) -> None:
-        self.using = using
         self.connection = connections[using]
         self.vendor = self.connection.vendor
         self.has_phrases = self.vendor == "postgresql" and bool(match.phrases(scope.query))
@@ -109,7 +108,7 @@ class _Search:
 
     def start(self) -> None:
         """Look for the latest, unless all had better be asked for at once."""
-        known = frequencies(self.using)
+        known = frequencies(self.connection.alias)
         if known:
             owned = known.messages * known.share(self.scope.owner)
             self.scope.words_first = known.with_rarest(self.scope.query) < owned
