@@ -237,11 +237,14 @@ def _go(connection: BaseDatabaseWrapper, lane: Lane) -> None:
             size, wait = max(batch.size // 2, 1), min(wait * 2, LONGEST_WAIT)
             continue
         end = time.monotonic()
-        position, moved_at, wait = batch.end, end, SHORTEST_WAIT
+        position, wait = batch.end, SHORTEST_WAIT
         lane.clock.moved(batch.share, rows, lane.number)
         size = max(1, round(batch.size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
         _flush(connection)
         lane.stop.wait(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
+        if batch.ends_stretch:
+            _vacuum(connection, step)
+        moved_at = time.monotonic()
 
 
 def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:

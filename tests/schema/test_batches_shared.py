@@ -121,6 +121,36 @@ def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
 
 @pytest.mark.postgresql
 @pytest.mark.every_server
+def test_stretches_are_vacuumed_when_the_first_session_is_through(
+    messages_without_threads: Database, many_windows: None
+) -> None:
+    database, stretches = messages_without_threads, [0, 0]
+    for lane in range(2):
+        blocks = ranges.Blocks(database.connection, "chat_messages", lane=lane, lanes=2)
+        position: ranges.Position = None
+        while (batch := blocks.after(position, 64)) is not None:
+            position = batch.end
+            stretches[lane] += batch.ends_stretch
+    assert stretches[0] > 1
+    assert stretches[1] == 0
+    done_at: list[tuple[float, object]] = []
+    vacuums = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'chat_messages'"
+
+    def count(progress: Progress) -> None:
+        if threading.current_thread() is threading.main_thread():
+            done_at.append((progress.share, value(database, vacuums)))
+
+    token = listener.set(count)
+    try:
+        batches.run(database.connection, step(pending="content LIKE 'm%'"))
+    finally:
+        listener.reset(token)
+    assert value(database, vacuums) == stretches[0] + 1
+    assert any(counted == 1 for share, counted in done_at if share < 0.9)
+
+
+@pytest.mark.postgresql
+@pytest.mark.every_server
 def test_rows_take_turns_within_each_block(messages_without_threads: Database) -> None:
     """No round may need more room in a block than the one before left there."""
     turns = [ranges.in_turn("chat_messages.ctid", str(turn)) for turn in range(ranges.ROUNDS)]
