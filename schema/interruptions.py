@@ -8,7 +8,7 @@ from django.db.migrations.state import StateApps
 
 from schema.executor import Plan, RecordingExecutor
 from schema.expected import Key
-from schema.history import Direction, History, Outcome, Past
+from schema.history.runs import Direction, History, Outcome, Past
 from schema.survey import Side, Survey
 
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}

@@ -16,7 +16,7 @@ from django.db.migrations.state import ModelState, ProjectState
 
 from schema import exits, interruptions
 from schema.executor import FIRST, Plan, RecordingExecutor
-from schema.history import History, edited
+from schema.history.runs import History, edited
 from schema.models import MigrationRun
 from schema.reporting import Report
 from schema.running import Patience, Runner

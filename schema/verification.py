@@ -9,7 +9,7 @@ from schema.catalog import read_catalog
 from schema.data_checks import broken
 from schema.differences import Difference, differences
 from schema.expected import expected_catalog
-from schema.history import History, Outcome
+from schema.history.runs import History, Outcome
 
 
 @dataclass
