@@ -9,7 +9,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from schema import batches
+from schema.batches.run import run
 from schema.operations.recording import written_as
 from schema.scripts import batches_as_sql
 
@@ -86,11 +86,11 @@ class BatchedSQL(Operation):
         """Say what `migrate --plan` prints."""
         return f"Go through {self.table} in batches: {self.step}"
 
-    def _steps(self, app_label: str, connection: BaseDatabaseWrapper) -> list[batches.Step]:
+    def _steps(self, app_label: str, connection: BaseDatabaseWrapper) -> list[run.Step]:
         """Return the way there and the way back."""
         name = self.migration.rpartition(".")[2]
         return [
-            batches.Step(
+            run.Step(
                 app=app_label,
                 migration=name,
                 name=label,
@@ -108,8 +108,8 @@ class BatchedSQL(Operation):
     def _run(
         self,
         schema_editor: BaseDatabaseSchemaEditor,
-        step: batches.Step,
-        opposite: batches.Step,
+        step: run.Step,
+        opposite: run.Step,
         *,
         backwards: bool = False,
     ) -> None:
@@ -122,6 +122,6 @@ class BatchedSQL(Operation):
             return
         with written_as(schema_editor, script):
             if step.statements:
-                batches.run(connection, step)
+                run.run(connection, step)
             if not connection.in_atomic_block:
-                batches.forget(connection, opposite)
+                run.forget(connection, opposite)

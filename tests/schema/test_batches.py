@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from schema import batches
+from schema.batches.run import run
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
 from schema.progress import Clock, Progress, listener
@@ -84,7 +84,7 @@ def test_every_row_is_in_one_batch(
 ) -> None:
     exclaim = "UPDATE chat_messages SET content = content || '!' WHERE {batch} AND "
     once = step(statements=(exclaim + (pending or "TRUE"),), key=key, pending=pending)
-    assert batches.run(messages_without_threads.connection, once) == ROWS
+    assert run.run(messages_without_threads.connection, once) == ROWS
     exclaimed = "SELECT count(*) FROM chat_messages WHERE content LIKE "
     assert value(messages_without_threads, exclaimed + "'%!'") == ROWS
     assert value(messages_without_threads, exclaimed + "'%!!'") == 0
@@ -102,7 +102,7 @@ def test_batch_gives_way_to_whoever_holds_a_row(messages_without_threads: Databa
         timer = threading.Timer(0.3, holder.commit)
         timer.start()
         shouting = step(pending="content LIKE 'm%'")
-        assert batches.run(messages_without_threads.connection, shouting) == ROWS
+        assert run.run(messages_without_threads.connection, shouting) == ROWS
         timer.join()
     theirs = "SELECT count(*) FROM chat_messages WHERE content = 'MINE'"
     assert value(messages_without_threads, theirs) == 1
@@ -112,11 +112,11 @@ def test_batch_gives_way_to_whoever_holds_a_row(messages_without_threads: Databa
 def test_batch_that_never_gets_its_row_gives_up(
     messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(run, "PATIENCE_SECONDS", 0.1)
     with psycopg.connect(messages_without_threads.url) as holder:
         holder.execute("SELECT FROM chat_messages WHERE content = 'message 4999' FOR UPDATE")
         with pytest.raises(DatabaseError, match="lock timeout"):
-            batches.run(messages_without_threads.connection, step(pending="content LIKE 'm%'"))
+            run.run(messages_without_threads.connection, step(pending="content LIKE 'm%'"))
     record = BatchProgress.objects.using(messages_without_threads.alias).get(step="shout")
     done = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
     assert record.rows_done == value(messages_without_threads, done)

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from schema import batches, ranges
+from schema import ranges
+from schema.batches.run import run
 from schema.models import BatchProgress
 from schema.progress import Progress, listener
 from schema.sessions import for_migrating
@@ -18,7 +19,7 @@ from tests.schema.unthreaded import ROWS, Killed, step, value
 def many_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a table of ROWS be many windows, for two sessions to share, and a batch be short."""
     monkeypatch.setattr(ranges, "WINDOW", 4)
-    monkeypatch.setattr(batches, "TARGET_SECONDS", 0.0005)
+    monkeypatch.setattr(run, "TARGET_SECONDS", 0.0005)
 
 
 @pytest.mark.every_server
@@ -36,7 +37,7 @@ def test_two_sessions_share_the_table(
     )
     once = step(statements=(note, exclaim), pending="content NOT LIKE '%!'")
     with for_migrating(messages_without_threads.connection):
-        assert batches.run(messages_without_threads.connection, once) == ROWS
+        assert run.run(messages_without_threads.connection, once) == ROWS
     exclaimed = "SELECT count(*) FROM chat_messages WHERE content LIKE "
     assert value(messages_without_threads, exclaimed + "'%!'") == ROWS
     assert value(messages_without_threads, exclaimed + "'%!!'") == 0
@@ -64,7 +65,7 @@ def test_two_sessions_go_on_where_they_were_cut_off(
     token = listener.set(kill_the_second)
     try:
         with pytest.raises(Killed):
-            batches.run(messages_without_threads.connection, shouting)
+            run.run(messages_without_threads.connection, shouting)
     finally:
         listener.reset(token)
     assert len(threads) == 2
@@ -75,7 +76,7 @@ def test_two_sessions_go_on_where_they_were_cut_off(
     told: list[Progress] = []
     token = listener.set(told.append)
     try:
-        assert batches.run(messages_without_threads.connection, shouting) == ROWS
+        assert run.run(messages_without_threads.connection, shouting) == ROWS
     finally:
         listener.reset(token)
     assert told[0].share > 0.1
@@ -93,7 +94,7 @@ def test_one_session_does_all_where_there_is_no_second(
     elsewhere = make_conninfo(database.url, dbname="postgres")
     with psycopg.connect(elsewhere, autocommit=True) as operator:
         operator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-    assert batches.run(database.connection, step(pending="content LIKE 'm%'")) == ROWS
+    assert run.run(database.connection, step(pending="content LIKE 'm%'")) == ROWS
     shouted = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
     assert value(database, shouted) == ROWS
 
@@ -103,11 +104,11 @@ def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
     messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = messages_without_threads
-    monkeypatch.setattr(batches, "VACUUM_TIMEOUT_MS", 50)
+    monkeypatch.setattr(run, "VACUUM_TIMEOUT_MS", 50)
     vacuums = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'chat_messages'"
     with psycopg.connect(database.url) as other:
         other.execute("LOCK TABLE chat_messages IN SHARE UPDATE EXCLUSIVE MODE")
-        assert batches.run(database.connection, step(pending="content LIKE 'm%'")) == ROWS
+        assert run.run(database.connection, step(pending="content LIKE 'm%'")) == ROWS
         assert value(database, vacuums) == 0
         assert value(database, "SHOW lock_timeout") == "0"
     again = step(
@@ -115,7 +116,7 @@ def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
         name="whisper",
         pending="content LIKE 'M%'",
     )
-    assert batches.run(database.connection, again) >= ROWS
+    assert run.run(database.connection, again) >= ROWS
     assert value(database, vacuums) == 1
 
 
@@ -142,7 +143,7 @@ def test_stretches_are_vacuumed_when_the_first_session_is_through(
 
     token = listener.set(count)
     try:
-        batches.run(database.connection, step(pending="content LIKE 'm%'"))
+        run.run(database.connection, step(pending="content LIKE 'm%'"))
     finally:
         listener.reset(token)
     assert value(database, vacuums) == stretches[0] + 1

@@ -277,7 +277,7 @@ def _flush(connection: BaseDatabaseWrapper) -> None:
     """Wait for the log to be on disk, with no lock held: else the next to commit waits for it."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_logical_emit_message(true, 'schema.batches', '')")
+            cursor.execute("SELECT pg_logical_emit_message(true, 'schema.batches.run', '')")
 
 
 def _execute(connection: BaseDatabaseWrapper, step: Step, condition: str) -> int:
