@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from schema.admin import migrations
+from schema.admin.pages import migrations
 
 urlpatterns = [
     path("admin/migrations/", admin.site.admin_view(migrations), name="admin_migrations"),
