@@ -9,8 +9,8 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.batches.ranges import literal
 from schema.expected import Key
-from schema.ranges import literal
 from schema.recording import Recording, record
 
 LOCK_TIMEOUT = "5s"

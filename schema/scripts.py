@@ -4,8 +4,8 @@ import re
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.batches.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
 from schema.batches.run import LOCK_TIMEOUT_MS, REST, TARGET_SECONDS, Step, vacuum
-from schema.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
 
 BY_BLOCK = """
 DO $batches$

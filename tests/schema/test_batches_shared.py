@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from schema import ranges
+from schema.batches import ranges
 from schema.batches.run import run
 from schema.models import BatchProgress
 from schema.progress import Progress, listener
