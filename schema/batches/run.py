@@ -11,10 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, JSONField, Value
 from django.db.models.functions import Coalesce, Now
 
+from schema.batches.progress import Clock
 from schema.batches.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
 from schema.explaining import sqlstate
 from schema.models import BatchProgress
-from schema.progress import Clock
 from schema.sessions import for_migrating
 
 logger = logging.getLogger(__name__)

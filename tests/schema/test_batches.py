@@ -12,10 +12,10 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError
 
+from schema.batches.progress import Clock, Progress, listener
 from schema.batches.run import run
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
-from schema.progress import Clock, Progress, listener
 from tests.conftest import Database
 from tests.schema.unthreaded import ROWS, Killed, counts_are_right, step, value
 
