@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from chat.models import ChatMessage
 from personas.admin import link, link_to
-from schema.big_tables import BigTableAdmin, chosen
+from schema.admin.large_tables import BigTableAdmin, chosen
 from threads.admin import ThreadAdmin
 from threads.models import Thread
 from users.admin import UserAdmin

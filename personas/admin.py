@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from personas.models import Persona
-from schema.big_tables import BigTableAdmin, chosen
+from schema.admin.large_tables import BigTableAdmin, chosen
 from users.admin import UserAdmin
 from users.models import User
 

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from personas.admin import link, link_to, swatch
-from schema.big_tables import BigTableAdmin, Panel, chosen
+from schema.admin.large_tables import BigTableAdmin, Panel, chosen
 from threads.models import Thread
 from users.admin import UserAdmin
 from users.models import User

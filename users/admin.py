@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db import models
 from django.forms import Field
 
-from schema.big_tables import BigTableAdmin, Panel
+from schema.admin.large_tables import BigTableAdmin, Panel
 from users.models import User
 
 

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from schema.big_tables import BigTableAdmin
+from schema.admin.large_tables import BigTableAdmin
 from schema.models import BatchProgress, MigrationRun, QuarantinedRow
 from schema.quarantine import RowDoesNotFitError, put_back
 from schema.status import migration_status

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from chat.models import ChatMessage
 from personas.models import Persona
-from schema import big_tables
+from schema.admin import large_tables
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 from users.models import User
@@ -79,7 +79,7 @@ def test_no_list_counts_without_a_bound(operator: Client, page: str) -> None:
 def test_pages_stop_at_the_bound_and_say_so(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(big_tables, "BOUND", 2)
+    monkeypatch.setattr(large_tables, "BOUND", 2)
     message = life("alice")
     assert message.thread is not None
     for _ in range(2):
