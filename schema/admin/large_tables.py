@@ -14,7 +14,7 @@ from django.db import models, router, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from schema.deleting import what_goes
+from schema.admin.deletion import what_goes
 
 # Counting stops here, and so do the pages: the last of them is still a quick OFFSET, and
 # nobody turns a two hundredth page. Further rows are found by search, filter or date.
