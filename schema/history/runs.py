@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.utils import timezone
 
-from schema.checksums import migration_checksum
+from schema.history.checksums import migration_checksum
 from schema.models import MigrationRun
 from schema.summary import project_apps
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from schema.checksums import source_checksum
+from schema.history.checksums import source_checksum
 from schema.models import MigrationRun
 from tests.conftest import Database
 
