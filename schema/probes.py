@@ -6,7 +6,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 
-from schema.status import pending_migrations
+from schema.history.status import pending_migrations
 
 
 class Probes:

@@ -14,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from schema.admin.large_tables import BigTableAdmin
+from schema.history.status import migration_status
 from schema.models import BatchProgress, MigrationRun, QuarantinedRow
 from schema.quarantine import RowDoesNotFitError, put_back
-from schema.status import migration_status
 
 
 class ReadOnlyAdmin(BigTableAdmin):

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from schema.status import known_migrations, migration_status, pending_migrations
+from schema.history.status import known_migrations, migration_status, pending_migrations
 from tests.conftest import Database
 
 

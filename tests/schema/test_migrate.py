@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from schema.status import known_migrations
+from schema.history.status import known_migrations
 from tests.conftest import Database
 from tests.schema.processes import ROOT
 

@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from schema.catalog import Catalog, read_catalog
 from schema.differences import differences
-from schema.status import known_migrations
+from schema.history.status import known_migrations
 from schema.summary import project_apps
 from tests.conftest import Database
 

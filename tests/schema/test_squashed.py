@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from schema.catalog import read_catalog
 from schema.differences import differences
 from schema.exportsql import export
-from schema.status import migration_status, pending_migrations
+from schema.history.status import migration_status, pending_migrations
 from schema.verification import verify
 from tests.conftest import Database, new_database
 
