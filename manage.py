@@ -17,7 +17,7 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"Configuration error: {error}")
     except OperationalError:
-        from schema.connecting import unreachable
+        from schema.connection.connect import unreachable
 
         away = unreachable()
         if away is None or "--traceback" in sys.argv:

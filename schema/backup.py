@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
-from schema.connecting import database_file
+from schema.connection.connect import database_file
 from schema.reporting import Report, duration
 
 

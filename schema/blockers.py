@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
-from schema.connecting import server_parameters
+from schema.connection.connect import server_parameters
 
 LOOK_EVERY = 0.02
 """Seconds between two looks; a migration gives up waiting after 0.05 at the soonest."""

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from schema import exits
-from schema.connecting import cannot_connect, database_file
+from schema.connection.connect import cannot_connect, database_file
 from schema.reporting import Report
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0

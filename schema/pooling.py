@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.connecting import connect
+from schema.connection.connect import connect
 from schema.reporting import Report
 
 ROUNDS = 3

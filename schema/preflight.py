@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
 from schema.catalog import CatalogError, read_catalog
-from schema.connecting import database_file
+from schema.connection.connect import database_file
 from schema.differences import find
 from schema.executor import Plan, RecordingExecutor
 from schema.expected import expected_catalog

@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
 from schema.catalog import CatalogError
-from schema.connecting import connect
+from schema.connection.connect import connect
 from schema.explaining import first_line
 from schema.exportsql import export
 from schema.recording import NotSQLError

@@ -8,7 +8,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 
-from schema.connecting import connect
+from schema.connection.connect import connect
 from schema.explaining import first_line
 from schema.models import MigrationRun
 from schema.reporting import Report, duration

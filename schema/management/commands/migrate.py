@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
 from schema import exits
-from schema.connecting import connect, failed_between
+from schema.connection.connect import connect, failed_between
 from schema.lock import migration_lock
 from schema.migrating import Migrating
 from schema.pooling import direct_connection

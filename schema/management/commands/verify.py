@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from schema import exits
 from schema.catalog import CatalogError
-from schema.connecting import connect
+from schema.connection.connect import connect
 from schema.differences import script
 from schema.explaining import first_line, sqlstate
 from schema.reporting import Report
