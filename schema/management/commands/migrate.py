@@ -17,9 +17,9 @@ from django.utils.module_loading import module_has_submodule
 
 from schema import exits
 from schema.connection.connect import connect, failed_between
+from schema.connection.pooling import direct_connection
 from schema.lock import migration_lock
 from schema.migrating import Migrating
-from schema.pooling import direct_connection
 from schema.reporting import Report
 from schema.sessions import for_migrating
 
