@@ -16,8 +16,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
 from schema.catalog import Catalog, Constraint, quoted
+from schema.connection.session import lift_time_limits_here
 from schema.differences import Difference
-from schema.sessions import lift_time_limits_here
 
 EXAMPLES = 3
 """How many of the offending rows are named."""

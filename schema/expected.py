@@ -17,8 +17,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from schema.catalog import Catalog, CatalogError
+from schema.connection.session import lift_time_limits_here
 from schema.restored import RestoredForms
-from schema.sessions import lift_time_limits_here
 
 Key = tuple[str, str]
 """A migration's app label and name."""

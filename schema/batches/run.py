@@ -13,9 +13,9 @@ from django.db.models.functions import Coalesce, Now
 
 from schema.batches.progress import Clock
 from schema.batches.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
+from schema.connection.session import for_migrating
 from schema.explaining import sqlstate
 from schema.models import BatchProgress
-from schema.sessions import for_migrating
 
 logger = logging.getLogger(__name__)
 

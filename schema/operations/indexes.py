@@ -8,8 +8,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
 from django_pg_migration_tools.operations import SafeIndexOperationManager
 
+from schema.connection.session import for_gathering
 from schema.operations.recording import in_one_transaction, written_as
-from schema.sessions import for_gathering
 
 # An invalid index is what a build that was cut off leaves behind. It answers nothing, so
 # dropping it holds its table for an instant only.

@@ -9,8 +9,8 @@ from psycopg.conninfo import make_conninfo
 from schema.batches import ranges
 from schema.batches.progress import Progress, listener
 from schema.batches.run import run
+from schema.connection.session import for_migrating
 from schema.models import BatchProgress
-from schema.sessions import for_migrating
 from tests.conftest import Database
 from tests.schema.unthreaded import ROWS, Killed, step, value
 

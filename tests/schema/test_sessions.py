@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from schema.sessions import for_migrating
+from schema.connection.session import for_migrating
 from schema.verification import verify
 from tests.conftest import Database
 from tests.schema.processes import run

@@ -18,10 +18,10 @@ from django.utils.module_loading import module_has_submodule
 from schema import exits
 from schema.connection.connect import connect, failed_between
 from schema.connection.pooling import direct_connection
+from schema.connection.session import for_migrating
 from schema.lock import migration_lock
 from schema.migrating import Migrating
 from schema.reporting import Report
-from schema.sessions import for_migrating
 
 LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
 
