@@ -17,9 +17,9 @@ from django.utils.module_loading import module_has_submodule
 
 from schema import exits
 from schema.connection.connect import connect, failed_between
+from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
 from schema.connection.session import for_migrating
-from schema.lock import migration_lock
 from schema.migrating import Migrating
 from schema.reporting import Report
 
