@@ -12,7 +12,7 @@ from django.db.migrations.state import ProjectState
 
 from schema import exits
 from schema.batches.progress import Progress, listener
-from schema.blockers import Blocker, Watch
+from schema.connection.blockers import Blocker, Watch
 from schema.executor import Work
 from schema.explaining import first_line, remedy, waited_for_a_lock
 from schema.history.runs import History, Run
