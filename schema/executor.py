@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from schema.catalog import CatalogError
-from schema.explaining import waited_for_a_lock
+from schema.connection.errors import waited_for_a_lock
 from schema.models import MigrationRun
 from schema.survey import Side, Survey
 

@@ -13,8 +13,8 @@ from django.db.migrations.state import ProjectState
 from schema import exits
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
+from schema.connection.errors import first_line, remedy, waited_for_a_lock
 from schema.executor import Work
-from schema.explaining import first_line, remedy, waited_for_a_lock
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
 from schema.reporting import Report, duration

@@ -10,7 +10,7 @@ from django.db import Error, ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from schema.explaining import first_line, waited_for_a_lock
+from schema.connection.errors import first_line, waited_for_a_lock
 
 # Whoever waits for a strong lock makes everybody else wait behind it, so such a wait has to
 # end before anybody notices. Building an index and validating a constraint block nobody.

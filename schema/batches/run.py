@@ -13,8 +13,8 @@ from django.db.models.functions import Coalesce, Now
 
 from schema.batches.progress import Clock
 from schema.batches.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
+from schema.connection.errors import sqlstate
 from schema.connection.session import for_migrating
-from schema.explaining import sqlstate
 from schema.models import BatchProgress
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from django.db.utils import NotSupportedError
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo, PGconn, Ping
 
-from schema.explaining import first_line, remedy
+from schema.connection.errors import first_line, remedy
 from schema.reporting import Report
 
 PAUSE = 0.5

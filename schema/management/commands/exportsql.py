@@ -9,7 +9,7 @@ from django.db.migrations.exceptions import IrreversibleError
 
 from schema.catalog import CatalogError
 from schema.connection.connect import connect
-from schema.explaining import first_line
+from schema.connection.errors import first_line
 from schema.exportsql import export
 from schema.recording import NotSQLError
 from schema.reporting import Report

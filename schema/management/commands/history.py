@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 
 from schema.connection.connect import connect
-from schema.explaining import first_line
+from schema.connection.errors import first_line
 from schema.models import MigrationRun
 from schema.reporting import Report, duration
 

@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from schema import exits
 from schema.catalog import CatalogError
 from schema.connection.connect import connect
+from schema.connection.errors import first_line, sqlstate
 from schema.differences import script
-from schema.explaining import first_line, sqlstate
 from schema.reporting import Report
 from schema.verification import Verification, verify
 
