@@ -18,7 +18,7 @@ from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
 from schema.connection.connect import database_file
-from schema.reporting import Report, duration
+from schema.report import Report, duration
 
 
 @dataclass(frozen=True)

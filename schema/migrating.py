@@ -18,7 +18,7 @@ from schema import exits, interruptions
 from schema.executor import FIRST, Plan, RecordingExecutor
 from schema.history.runs import History, edited
 from schema.models import MigrationRun
-from schema.reporting import Report
+from schema.report import Report
 from schema.running import Patience, Runner
 from schema.summary import applied_in_order, say_summary
 from schema.survey import Side

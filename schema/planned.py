@@ -4,7 +4,7 @@ from django.core.management.commands import migrate
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from schema.reporting import Report
+from schema.report import Report
 from schema.targets import find_targets
 
 

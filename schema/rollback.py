@@ -13,7 +13,7 @@ from schema.catalog import Catalog, CatalogError, Column, quoted
 from schema.executor import Plan, RecordingExecutor
 from schema.expected import expected_steps
 from schema.interruptions import there
-from schema.reporting import Report
+from schema.report import Report
 
 
 @dataclass(frozen=True)

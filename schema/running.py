@@ -17,7 +17,7 @@ from schema.connection.errors import first_line, remedy, waited_for_a_lock
 from schema.executor import Work
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
-from schema.reporting import Report, duration
+from schema.report import Report, duration
 
 DOING = {
     MigrationRun.Direction.FORWARDS: ("applying", "applied"),

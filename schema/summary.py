@@ -9,7 +9,7 @@ from django.utils import timezone
 from schema.executor import RecordingExecutor
 from schema.expected import Key
 from schema.history.status import stood_for
-from schema.reporting import Report
+from schema.report import Report
 
 RULE = "-" * 60
 

@@ -11,7 +11,7 @@ from schema.adoption.needed import adoption_of
 from schema.adoption.survey import Survey
 from schema.adoption.taking_over import Adoption
 from schema.catalog import CatalogError
-from schema.reporting import Report
+from schema.report import Report
 
 
 def tell(connection: BaseDatabaseWrapper, report: Report) -> None:

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo, PGconn, Ping
 
 from schema.connection.errors import first_line, remedy
-from schema.reporting import Report
+from schema.report import Report
 
 PAUSE = 0.5
 """Seconds between two attempts to reach a server that is not there yet."""

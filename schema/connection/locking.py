@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from schema import exits
 from schema.connection.connect import cannot_connect, database_file
-from schema.reporting import Report
+from schema.report import Report
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two looks at the lock; they double."""

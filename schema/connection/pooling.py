@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.connection.connect import connect
-from schema.reporting import Report
+from schema.report import Report
 
 ROUNDS = 3
 """How often two sessions are asked which backend serves them."""

@@ -10,7 +10,7 @@ from django.core.management.base import OutputWrapper
 
 from schema.catalog import read_catalog
 from schema.connection.locking import migration_lock
-from schema.reporting import Report
+from schema.report import Report
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 from tests.schema.processes import start

@@ -12,7 +12,7 @@ from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.exportsql import export
 from schema.recording import NotSQLError
-from schema.reporting import Report
+from schema.report import Report
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.models import MigrationRun
-from schema.reporting import Report, duration
+from schema.report import Report, duration
 
 FIELDS = [
     "app",

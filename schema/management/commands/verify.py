@@ -14,7 +14,7 @@ from schema.catalog import CatalogError
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
 from schema.differences import script
-from schema.reporting import Report
+from schema.report import Report
 from schema.verification import Verification, verify
 
 WIDTH = 160
