@@ -14,7 +14,7 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema import exits, interruptions
+from schema import exit_codes, interruptions
 from schema.executor import FIRST, Plan, RecordingExecutor
 from schema.history.runs import History, edited
 from schema.models import MigrationRun
@@ -140,7 +140,7 @@ class Migrating:
             raise CommandError(
                 "Applied migrations were edited, and --strict was asked for.\nNothing was changed."
                 " Restore the files, and put the change into a new migration.",
-                returncode=exits.EDITED,
+                returncode=exit_codes.EDITED,
             )
 
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:

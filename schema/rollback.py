@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
-from schema import exits
+from schema import exit_codes
 from schema.catalog import Catalog, CatalogError, Column, quoted
 from schema.executor import Plan, RecordingExecutor
 from schema.expected import expected_steps
@@ -54,12 +54,12 @@ def agree_to_losses(
     if options["interactive"] and not report.as_json and sys.stdin.isatty():
         if input("Type yes to lose it: ").strip().lower() == "yes":
             return
-        raise CommandError("Nothing was changed.", returncode=exits.REFUSED)
+        raise CommandError("Nothing was changed.", returncode=exit_codes.REFUSED)
     shown = "" if not report.quiet else f"\n{text}"
     raise CommandError(
         "The rollback would lose data, and nobody is here to agree to that.\n"
         f"Nothing was changed. Add --accept-data-loss if that is meant.{shown}",
-        returncode=exits.REFUSED,
+        returncode=exit_codes.REFUSED,
     )
 
 

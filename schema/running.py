@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
-from schema import exits
+from schema import exit_codes
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
 from schema.connection.errors import first_line, remedy, waited_for_a_lock
@@ -238,5 +238,5 @@ class Runner:
         return CommandError(
             f"{migration} failed while {what}: {first_line(error)}\n"
             f"{left}; the migrations before it are done.\n{remedy(error)}",
-            returncode=exits.BUSY if busy else exits.FAILED,
+            returncode=exit_codes.BUSY if busy else exit_codes.FAILED,
         )

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from schema import exits
+from schema import exit_codes
 from schema.connection.connect import cannot_connect, database_file
 from schema.report import Report
 
@@ -128,7 +128,7 @@ def _wait(
                 f"Another migrate is still running ({describe() or 'holder unknown'}); waited"
                 f" {waited:.0f} s.\nNothing was changed by this one. Wait longer with"
                 " --lock-timeout, or see to the other process.",
-                returncode=exits.LOCKED,
+                returncode=exit_codes.LOCKED,
             )
         if waited >= remind_at:
             who = describe()

@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
-from schema import exits
+from schema import exit_codes
 from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
@@ -109,14 +109,14 @@ class Command(migrate.Command):
             raise
         except Error as error:
             failure = failed_between(connections[options["database"]], error)
-            self._say_failed(str(failure), exits.FAILED)
+            self._say_failed(str(failure), exit_codes.FAILED)
             raise failure from error
         except KeyboardInterrupt as error:
             text = f"Stopped from the keyboard.\n{LEFT} The next run goes on from there."
-            self._say_failed(text, exits.STOPPED)
-            raise CommandError(text, returncode=exits.STOPPED) from error
+            self._say_failed(text, exit_codes.STOPPED)
+            raise CommandError(text, returncode=exit_codes.STOPPED) from error
         except Exception as error:  # a fault: its traceback is for whoever mends it
-            self._say_failed(f"{type(error).__name__}: {error}", exits.FAILED)
+            self._say_failed(f"{type(error).__name__}: {error}", exit_codes.FAILED)
             raise
 
     def _say_failed(self, message: str, exit_status: int) -> None:
@@ -168,7 +168,7 @@ class Command(migrate.Command):
         connection = connections[options["database"]]
         names = options["app_label"], options["migration_name"]
         if say_planned(connection, self.report, *names) and options["check_unapplied"]:
-            raise SystemExit(exits.FAILED)
+            raise SystemExit(exit_codes.FAILED)
 
 
 def zero_or_more(text: str) -> float:

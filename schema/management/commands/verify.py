@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from schema import exits
+from schema import exit_codes
 from schema.catalog import CatalogError
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
@@ -74,12 +74,12 @@ class Command(BaseCommand):
         else:
             self._write(result, data=options["data"])
         if number := len(result.all_differences):
-            raise CommandError(_count(number, "difference"), returncode=exits.DIFFERENT)
+            raise CommandError(_count(number, "difference"), returncode=exit_codes.DIFFERENT)
 
     def _not_checked(self, text: str, options: dict[str, Any]) -> CommandError:
         if options["as_json"]:
             self.stdout.write(json.dumps({"status": "not checked", "error": text}, indent=2))
-        return CommandError(text, returncode=exits.NOT_CHECKED)
+        return CommandError(text, returncode=exit_codes.NOT_CHECKED)
 
     def _write(self, result: Verification, *, data: bool) -> None:
         printed: set[tuple[str, ...]] = set()
