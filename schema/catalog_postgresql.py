@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.catalog import (
+from schema.introspection.catalog import (
     Catalog,
     CatalogError,
     Column,

@@ -15,9 +15,9 @@ from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
-from schema.catalog import Catalog, Constraint, quoted
 from schema.connection.session import lift_time_limits_here
 from schema.differences import Difference
+from schema.introspection.catalog import Catalog, Constraint, quoted
 
 EXAMPLES = 3
 """How many of the offending rows are named."""

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schema.catalog import Catalog, Column, Constraint, Function, Index, Table, Trigger
+from schema.introspection.catalog import (
+    Catalog,
+    Column,
+    Constraint,
+    Function,
+    Index,
+    Table,
+    Trigger,
+)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
-from schema.catalog import CatalogError
 from schema.connection.errors import waited_for_a_lock
+from schema.introspection.catalog import CatalogError
 from schema.models import MigrationRun
 from schema.survey import Side, Survey
 

@@ -16,8 +16,8 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
-from schema.catalog import Catalog, CatalogError
 from schema.connection.session import lift_time_limits_here
+from schema.introspection.catalog import Catalog, CatalogError
 from schema.restored import RestoredForms
 
 Key = tuple[str, str]

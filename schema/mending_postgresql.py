@@ -6,8 +6,17 @@ import re
 from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
 
-from schema.catalog import Catalog, Column, Constraint, Function, Index, Table, Trigger, quoted
 from schema.differences import Difference, Finding
+from schema.introspection.catalog import (
+    Catalog,
+    Column,
+    Constraint,
+    Function,
+    Index,
+    Table,
+    Trigger,
+    quoted,
+)
 
 KEY = re.compile(
     r"(?P<kind>UNIQUE|PRIMARY KEY)(?P<nulls> NULLS NOT DISTINCT)?"

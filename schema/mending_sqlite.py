@@ -6,8 +6,8 @@ its manual describes (https://sqlite.org/lang_altertable.html, section 7).
 
 from __future__ import annotations
 
-from schema.catalog import Catalog, Column, Constraint, Index, Table, Trigger, quoted
 from schema.differences import Difference, Finding, pair_constraints
+from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, Trigger, quoted
 
 
 def mended(findings: list[Finding], expected: Catalog, found: Catalog) -> list[Difference]:

@@ -10,11 +10,11 @@ from textwrap import shorten
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
-from schema.catalog import CatalogError, read_catalog
 from schema.connection.connect import database_file
 from schema.differences import find
 from schema.executor import Plan, RecordingExecutor
 from schema.expected import expected_catalog
+from schema.introspection.catalog import CatalogError, read_catalog
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 SPARE = 16 * 2**20

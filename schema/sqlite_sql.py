@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from schema.catalog import Column, Constraint, Item
+from schema.introspection.catalog import Column, Constraint, Item
 
 TOKEN = re.compile(
     r"""

@@ -13,9 +13,9 @@ from dataclasses import replace
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
-from schema.catalog import Catalog, Table, read_catalog
 from schema.differences import Finding, differences, find, script
 from schema.expected import Key, Step, expected_steps
+from schema.introspection.catalog import Catalog, Table, read_catalog
 
 
 class Side(enum.Enum):

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from schema.catalog import read_catalog
 from schema.data_checks import broken
 from schema.differences import Difference, differences
 from schema.expected import expected_catalog
 from schema.history.runs import History, Outcome
+from schema.introspection.catalog import read_catalog
 
 
 @dataclass

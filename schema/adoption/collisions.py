@@ -8,8 +8,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.obstacles import KINDS, Obstacle
 from schema.adoption.recognising import Recognised, State
-from schema.catalog import Catalog, Constraint, quoted
 from schema.expected import Step
+from schema.introspection.catalog import Catalog, Constraint, quoted
 
 # PostgreSQL keeps the names of tables, indexes, views and sequences together.
 NAMES = """

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from schema.adoption.facts import Quarantine, Repair, Rule
 from schema.adoption.statements import Statements
 from schema.adoption.types import is_text
-from schema.catalog import Catalog, Column, Constraint, quoted
+from schema.introspection.catalog import Catalog, Column, Constraint, quoted
 from schema.models import QuarantinedRow
 
 # What a batch locks, writers wait for: it should take about this long, in seconds.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schema.catalog import Catalog, Column, Constraint, Index, Table, quoted
 from schema.differences import Finding, same
+from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, quoted
 from schema.mending_postgresql import mended
 
 Unit = tuple[str, ...]

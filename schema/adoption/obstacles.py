@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.catalog import quoted
+from schema.introspection.catalog import quoted
 
 OWNERS = """
     SELECT c.relname, c.relkind::text, pg_get_userbyid(c.relowner)::text, current_user::text,

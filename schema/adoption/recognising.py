@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schema.catalog import Catalog, Column, Table
 from schema.differences import ORDER, Finding, Thing, find
 from schema.expected import Step
+from schema.introspection.catalog import Catalog, Column, Table
 
 
 class State(StrEnum):

@@ -16,9 +16,9 @@ from schema.adoption.obstacles import Obstacle
 from schema.adoption.recognising import Recognised, State, recognise, things
 from schema.adoption.types import mistyped
 from schema.adoption.whole_numbers import Numbered, Place
-from schema.catalog import Catalog, Table, quoted
 from schema.differences import pair_constraints
 from schema.expected import Step
+from schema.introspection.catalog import Catalog, Table, quoted
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from schema.adoption import prose
 from schema.adoption.needed import adoption_of
 from schema.adoption.survey import Survey
 from schema.adoption.taking_over import Adoption
-from schema.catalog import CatalogError
+from schema.introspection.catalog import CatalogError
 from schema.report import Report
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.catalog import Column, Table, Trigger, quoted
+from schema.introspection.catalog import Column, Table, Trigger, quoted
 
 VARYING = re.compile(r"character varying\((\d+)\)\Z")
 TEXTUAL = re.compile(r"text|character( varying)?(\(\d+\))?")

@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.following import key_of
 from schema.adoption.types import View, is_text, put_back, views_over
-from schema.catalog import Catalog, Column, Constraint, Trigger, quoted
+from schema.introspection.catalog import Catalog, Column, Constraint, Trigger, quoted
 
 TYPES = {"smallint", "integer", "bigint"}
 Place = tuple[str, str]

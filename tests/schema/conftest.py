@@ -10,9 +10,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from schema.batches.progress import Progress, listener
-from schema.catalog import Catalog, read_catalog
 from schema.differences import Difference, differences, script
 from schema.expected import expected_catalog
+from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database
 from tests.schema.unthreaded import fill
 

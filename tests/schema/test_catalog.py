@@ -5,9 +5,9 @@ from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.catalog import read_catalog
 from schema.differences import differences
 from schema.expected import expected_catalog, expected_steps
+from schema.introspection.catalog import read_catalog
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from schema.catalog import read_catalog
 from schema.differences import script
+from schema.introspection.catalog import read_catalog
 from schema.sqlite_sql import normal, parse_table, tokens
 from tests.schema.conftest import Migrated
 from tests.schema.drift.sqlite import DRIFT, TABLE_DRIFT

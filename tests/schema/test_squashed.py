@@ -9,10 +9,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.catalog import read_catalog
 from schema.differences import differences
 from schema.exportsql import export
 from schema.history.status import migration_status, pending_migrations
+from schema.introspection.catalog import read_catalog
 from schema.verification import verify
 from tests.conftest import Database, new_database
 

@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
-from schema.catalog import CatalogError
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.exportsql import export
+from schema.introspection.catalog import CatalogError
 from schema.recording import NotSQLError
 from schema.report import Report
 

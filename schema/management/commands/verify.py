@@ -10,10 +10,10 @@ from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from schema import exit_codes
-from schema.catalog import CatalogError
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
 from schema.differences import script
+from schema.introspection.catalog import CatalogError
 from schema.report import Report
 from schema.verification import Verification, verify
 

@@ -12,9 +12,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from schema.adoption import taking_over
-from schema.catalog import Catalog, read_catalog
 from schema.differences import find
 from schema.expected import Key, Step, expected_catalog, expected_steps
+from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database
 from tests.schema.adoption import scripts
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import call_command
 
-from schema.catalog import Catalog
+from schema.introspection.catalog import Catalog
 from schema.models import MigrationRun, QuarantinedRow
 from tests.schema.adoption import people as p
 from tests.schema.adoption import scripts as s

@@ -17,7 +17,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoDbBlocker
 
-from schema.catalog import Catalog
+from schema.introspection.catalog import Catalog
 from tests.conftest import Database, new_database
 from tests.schema.adoption import people as p
 from tests.schema.adoption import scripts as s

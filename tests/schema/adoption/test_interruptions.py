@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 from django.core.management import call_command
 
-from schema.catalog import Catalog
+from schema.introspection.catalog import Catalog
 from tests.conftest import Database
 from tests.schema.adoption.accounting import Rows, all_rows, assert_all_accounted_for, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh

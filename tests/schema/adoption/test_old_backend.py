@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from schema.catalog import Catalog
+from schema.introspection.catalog import Catalog
 from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.old_backend import OldBackend

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from schema.catalog import Catalog
+from schema.introspection.catalog import Catalog
 from tests.schema.adoption import scripts as s
 from tests.schema.adoption.accounting import all_rows, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
