@@ -179,8 +179,8 @@ def read_catalog(connection: BaseDatabaseWrapper) -> Catalog:
     Raises:
         CatalogError: there is no schema to read.
     """
-    from schema import catalog_sqlite
     from schema.introspection import postgresql as catalog_postgresql  # which import this module
+    from schema.introspection import sqlite as catalog_sqlite
 
     if connection.vendor == "postgresql":
         return catalog_postgresql.read(connection)
