@@ -3,7 +3,7 @@
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.introspection.catalog import Catalog, Index, Table, Trigger
-from schema.sqlite_sql import normal_after, parse_table, tokens
+from schema.introspection.sqlite_ddl import normal_after, parse_table, tokens
 
 # The tables that a full-text index keeps its own data in (https://sqlite.org/fts5.html,
 # section 9.1); they come and go with it.

@@ -4,7 +4,7 @@ import pytest
 
 from schema.differences import script
 from schema.introspection.catalog import read_catalog
-from schema.sqlite_sql import normal, parse_table, tokens
+from schema.introspection.sqlite_ddl import normal, parse_table, tokens
 from tests.schema.conftest import Migrated
 from tests.schema.drift.sqlite import DRIFT, TABLE_DRIFT
 
