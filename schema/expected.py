@@ -17,8 +17,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from schema.connection.session import lift_time_limits_here
+from schema.introspection.canonical import RestoredForms
 from schema.introspection.catalog import Catalog, CatalogError
-from schema.restored import RestoredForms
 
 Key = tuple[str, str]
 """A migration's app label and name."""
