@@ -10,7 +10,7 @@ from pathlib import Path
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.ranges import literal
-from schema.expected import Key
+from schema.drift.expected import Key
 from schema.recording import Recording, record
 
 LOCK_TIMEOUT = "5s"

@@ -6,8 +6,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import StateApps
 
+from schema.drift.expected import Key
 from schema.executor import Plan, RecordingExecutor
-from schema.expected import Key
 from schema.history.runs import Direction, History, Outcome, Past
 from schema.survey import Side, Survey
 

@@ -9,8 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from schema import exit_codes
+from schema.drift.expected import expected_steps
 from schema.executor import Plan, RecordingExecutor
-from schema.expected import expected_steps
 from schema.interruptions import there
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted
 from schema.report import Report

@@ -6,8 +6,8 @@ from django.apps import apps
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from schema.drift.expected import Key
 from schema.executor import RecordingExecutor
-from schema.expected import Key
 from schema.history.status import stood_for
 from schema.report import Report
 

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from schema.differences import Finding, differences, find, script
-from schema.expected import Key, Step, expected_steps
+from schema.drift.expected import Key, Step, expected_steps
 from schema.introspection.catalog import Catalog, Table, read_catalog
 
 

@@ -7,7 +7,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from schema.data_checks import broken
 from schema.differences import Difference, differences
-from schema.expected import expected_catalog
+from schema.drift.expected import expected_catalog
 from schema.history.runs import History, Outcome
 from schema.introspection.catalog import read_catalog
 

@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.obstacles import KINDS, Obstacle
 from schema.adoption.recognising import Recognised, State
-from schema.expected import Step
+from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Constraint, quoted
 
 # PostgreSQL keeps the names of tables, indexes, views and sequences together.

@@ -16,7 +16,7 @@ from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, column_before
 from schema.adoption.types import held_by, inconvertible, mistyped
 from schema.adoption.whole_numbers import numbered
-from schema.expected import Step
+from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Constraint, quoted
 
 SHOWN = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schema.differences import ORDER, Finding, Thing, find
-from schema.expected import Step
+from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Column, Table
 
 

@@ -20,7 +20,7 @@ from schema.adoption.statements import Statements
 from schema.adoption.survey import Survey, survey
 from schema.adoption.types import mistyped, retyping
 from schema.adoption.whole_numbers import conversion, numbered
-from schema.expected import Step, expected_steps
+from schema.drift.expected import Step, expected_steps
 from schema.introspection.catalog import Catalog, Column, Table, quoted, read_catalog
 
 

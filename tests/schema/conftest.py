@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 
 from schema.batches.progress import Progress, listener
 from schema.differences import Difference, differences, script
-from schema.expected import expected_catalog
+from schema.drift.expected import expected_catalog
 from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database
 from tests.schema.unthreaded import fill

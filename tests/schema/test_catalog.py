@@ -6,7 +6,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from schema.differences import differences
-from schema.expected import expected_catalog, expected_steps
+from schema.drift.expected import expected_catalog, expected_steps
 from schema.introspection.catalog import read_catalog
 from tests.conftest import Database
 from tests.schema.conftest import Migrated

@@ -4,7 +4,7 @@ import pytest
 
 from schema.data_checks import broken
 from schema.differences import Difference
-from schema.expected import expected_catalog
+from schema.drift.expected import expected_catalog
 from tests.schema.conftest import Migrated
 
 ALICE = "00000000000040008000000000000001"

@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from schema.adoption import taking_over
 from schema.differences import find
-from schema.expected import Key, Step, expected_catalog, expected_steps
+from schema.drift.expected import Key, Step, expected_catalog, expected_steps
 from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database
 from tests.schema.adoption import scripts
