@@ -13,9 +13,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import waited_for_a_lock
+from schema.drift.migration_state import Side, Survey
 from schema.introspection.catalog import CatalogError
 from schema.models import MigrationRun
-from schema.survey import Side, Survey
 
 Direction = MigrationRun.Direction
 Work = Callable[[], ProjectState]

@@ -7,9 +7,9 @@ from django.db.migrations import Migration
 from django.db.migrations.state import StateApps
 
 from schema.drift.expected import Key
+from schema.drift.migration_state import Side, Survey
 from schema.executor import Plan, RecordingExecutor
 from schema.history.runs import Direction, History, Outcome, Past
-from schema.survey import Side, Survey
 
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}
 

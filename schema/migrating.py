@@ -15,13 +15,13 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
 from schema import exit_codes, interruptions
+from schema.drift.migration_state import Side
 from schema.executor import FIRST, Plan, RecordingExecutor
 from schema.history.runs import History, edited
 from schema.models import MigrationRun
 from schema.report import Report
 from schema.running import Patience, Runner
 from schema.summary import applied_in_order, say_summary
-from schema.survey import Side
 from schema.targets import Target, find_targets
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from schema.adoption.taking_over import Adoption
+from schema.drift.migration_state import Side
 from schema.executor import Direction, RecordingExecutor
 from schema.models import MigrationRun
 from schema.running import Runner
-from schema.survey import Side
 
 
 class AdoptingExecutor(RecordingExecutor):
