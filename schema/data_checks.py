@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
 from schema.connection.session import lift_time_limits_here
-from schema.differences import Difference
+from schema.drift.compare import Difference
 from schema.introspection.catalog import Catalog, Constraint, quoted
 
 EXAMPLES = 3

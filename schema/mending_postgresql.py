@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
 
-from schema.differences import Difference, Finding
+from schema.drift.compare import Difference, Finding
 from schema.introspection.catalog import (
     Catalog,
     Column,

@@ -6,7 +6,7 @@ its manual describes (https://sqlite.org/lang_altertable.html, section 7).
 
 from __future__ import annotations
 
-from schema.differences import Difference, Finding, pair_constraints
+from schema.drift.compare import Difference, Finding, pair_constraints
 from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, Trigger, quoted
 
 

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
 from schema.connection.connect import database_file
-from schema.differences import find
+from schema.drift.compare import find
 from schema.drift.expected import expected_catalog
 from schema.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError, read_catalog

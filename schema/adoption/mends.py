@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schema.differences import Finding, same
+from schema.drift.compare import Finding, same
 from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, quoted
 from schema.mending_postgresql import mended
 

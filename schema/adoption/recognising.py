@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schema.differences import ORDER, Finding, Thing, find
+from schema.drift.compare import ORDER, Finding, Thing, find
 from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Column, Table
 

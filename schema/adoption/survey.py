@@ -16,7 +16,7 @@ from schema.adoption.obstacles import Obstacle
 from schema.adoption.recognising import Recognised, State, recognise, things
 from schema.adoption.types import mistyped
 from schema.adoption.whole_numbers import Numbered, Place
-from schema.differences import pair_constraints
+from schema.drift.compare import pair_constraints
 from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Table, quoted
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
-from schema.differences import Finding, differences, find, script
+from schema.drift.compare import Finding, differences, find, script
 from schema.drift.expected import Key, Step, expected_steps
 from schema.introspection.catalog import Catalog, Table, read_catalog
 

@@ -10,7 +10,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from schema.batches.progress import Progress, listener
-from schema.differences import Difference, differences, script
+from schema.drift.compare import Difference, differences, script
 from schema.drift.expected import expected_catalog
 from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database

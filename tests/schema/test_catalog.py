@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.differences import differences
+from schema.drift.compare import differences
 from schema.drift.expected import expected_catalog, expected_steps
 from schema.introspection.catalog import read_catalog
 from tests.conftest import Database

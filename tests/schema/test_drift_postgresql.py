@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from schema.differences import Difference, differences, script
+from schema.drift.compare import Difference, differences, script
 from schema.introspection.catalog import read_catalog
 from tests.schema.conftest import Migrated
 from tests.schema.drift.postgresql_columns import COLUMNS

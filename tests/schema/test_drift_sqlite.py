@@ -2,7 +2,7 @@
 
 import pytest
 
-from schema.differences import script
+from schema.drift.compare import script
 from schema.introspection.catalog import read_catalog
 from schema.introspection.sqlite_ddl import normal, parse_table, tokens
 from tests.schema.conftest import Migrated

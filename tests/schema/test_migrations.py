@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from schema.differences import differences
+from schema.drift.compare import differences
 from schema.history.status import known_migrations
 from schema.introspection.catalog import Catalog, read_catalog
 from schema.summary import project_apps

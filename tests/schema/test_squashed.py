@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.differences import differences
+from schema.drift.compare import differences
 from schema.exportsql import export
 from schema.history.status import migration_status, pending_migrations
 from schema.introspection.catalog import read_catalog

@@ -3,7 +3,7 @@
 import pytest
 
 from schema.data_checks import broken
-from schema.differences import Difference
+from schema.drift.compare import Difference
 from schema.drift.expected import expected_catalog
 from tests.schema.conftest import Migrated
 

@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from schema import exit_codes
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
-from schema.differences import script
+from schema.drift.compare import script
 from schema.introspection.catalog import CatalogError
 from schema.report import Report
 from schema.verification import Verification, verify

@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from schema.adoption import taking_over
-from schema.differences import find
+from schema.drift.compare import find
 from schema.drift.expected import Key, Step, expected_catalog, expected_steps
 from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database
