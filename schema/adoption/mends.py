@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from schema.drift.compare import Finding, same
+from schema.drift.repair_postgresql import mended
 from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, quoted
-from schema.mending_postgresql import mended
 
 Unit = tuple[str, ...]
 

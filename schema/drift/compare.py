@@ -90,7 +90,8 @@ def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> li
         online: Whether PostgreSQL's mends spare live traffic, by CONCURRENTLY and the like.
             Such statements cannot run in a transaction; others can.
     """
-    from schema import mending_postgresql, mending_sqlite  # which import this module
+    from schema import mending_sqlite
+    from schema.drift import repair_postgresql  # which import this module
 
     findings = sorted(
         find(expected, found),
@@ -98,7 +99,7 @@ def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> li
     )
     if expected.vendor == "sqlite":
         return mending_sqlite.mended(findings, expected, found)
-    return mending_postgresql.mended(findings, expected, found, online=online)
+    return repair_postgresql.mended(findings, expected, found, online=online)
 
 
 def script(found: Iterable[Difference]) -> list[str]:
