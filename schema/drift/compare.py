@@ -90,15 +90,17 @@ def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> li
         online: Whether PostgreSQL's mends spare live traffic, by CONCURRENTLY and the like.
             Such statements cannot run in a transaction; others can.
     """
-    from schema import mending_sqlite
-    from schema.drift import repair_postgresql  # which import this module
+    from schema.drift import (
+        repair_postgresql,  # which import this module
+        repair_sqlite,
+    )
 
     findings = sorted(
         find(expected, found),
         key=lambda finding: (ORDER.index(finding.kind), finding.found is not None),
     )
     if expected.vendor == "sqlite":
-        return mending_sqlite.mended(findings, expected, found)
+        return repair_sqlite.mended(findings, expected, found)
     return repair_postgresql.mended(findings, expected, found, online=online)
 
 
