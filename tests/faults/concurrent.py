@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.db import connections
 
-from schema.verification import verify
+from schema.drift.verify import verify
 from tests.conftest import new_database
 from tests.schema.processes import start
 

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.verification import verify
+from schema.drift.verify import verify
 from tests import postgres
 from tests.conftest import Database
 from tests.schema.conftest import Migrated

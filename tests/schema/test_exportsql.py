@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
-from schema.verification import verify
+from schema.drift.verify import verify
 from tests import postgres
 from tests.conftest import Database
 from tests.engine import VENDOR

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from schema.connection.session import for_migrating
-from schema.verification import verify
+from schema.drift.verify import verify
 from tests.conftest import Database
 from tests.schema.processes import run
 

@@ -13,9 +13,9 @@ from schema import exit_codes
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
 from schema.drift.compare import script
+from schema.drift.verify import Verification, verify
 from schema.introspection.catalog import CatalogError
 from schema.report import Report
-from schema.verification import Verification, verify
 
 WIDTH = 160
 """Characters shown of what was expected and of what was found, about where they part."""

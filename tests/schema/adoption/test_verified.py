@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import call_command
 
-from schema.verification import verify
+from schema.drift.verify import verify
 from tests.schema.adoption.conftest import Make, run
 from tests.schema.adoption.states import STATES
 
