@@ -1,6 +1,6 @@
 """What `verify --data` looks for in messages, and in what threads say about them."""
 
-from schema.data_checks import DataCheck
+from schema.drift.data_checks import DataCheck
 
 TRUTH = (
     "SELECT thread_id, count(*) AS messages, max(created_at) AS latest"

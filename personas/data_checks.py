@@ -1,6 +1,6 @@
 """What `verify --data` looks for in personas."""
 
-from schema.data_checks import DataCheck
+from schema.drift.data_checks import DataCheck
 
 CHECKS = [
     DataCheck(

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from schema.data_checks import broken
 from schema.drift.compare import Difference, differences
+from schema.drift.data_checks import broken
 from schema.drift.expected import expected_catalog
 from schema.history.runs import History, Outcome
 from schema.introspection.catalog import read_catalog

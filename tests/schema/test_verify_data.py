@@ -2,8 +2,8 @@
 
 import pytest
 
-from schema.data_checks import broken
 from schema.drift.compare import Difference
+from schema.drift.data_checks import broken
 from schema.drift.expected import expected_catalog
 from tests.schema.conftest import Migrated
 
