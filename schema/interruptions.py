@@ -8,7 +8,7 @@ from django.db.migrations.state import StateApps
 
 from schema.drift.expected import Key
 from schema.drift.migration_state import Side, Survey
-from schema.executor import Plan, RecordingExecutor
+from schema.execution.executor import Plan, RecordingExecutor
 from schema.history.runs import Direction, History, Outcome, Past
 
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}

@@ -16,7 +16,7 @@ from django.db.migrations.state import ModelState, ProjectState
 
 from schema import exit_codes, interruptions
 from schema.drift.migration_state import Side
-from schema.executor import FIRST, Plan, RecordingExecutor
+from schema.execution.executor import FIRST, Plan, RecordingExecutor
 from schema.history.runs import History, edited
 from schema.models import MigrationRun
 from schema.report import Report

@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 from schema.connection.connect import database_file
 from schema.drift.compare import find
 from schema.drift.expected import expected_catalog
-from schema.executor import Plan, RecordingExecutor
+from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError, read_catalog
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}

@@ -15,7 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from schema.drift.expected import Key, scratch
-from schema.executor import FIRST
+from schema.execution.executor import FIRST
 
 # What the framework's own migrations do in Python, there and back, as SQL. Permissions of
 # proxy models are made anew by the next `migrate`.

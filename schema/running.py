@@ -14,7 +14,7 @@ from schema import exit_codes
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
 from schema.connection.errors import first_line, remedy, waited_for_a_lock
-from schema.executor import Work
+from schema.execution.executor import Work
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
 from schema.report import Report, duration

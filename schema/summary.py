@@ -7,7 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from schema.drift.expected import Key
-from schema.executor import RecordingExecutor
+from schema.execution.executor import RecordingExecutor
 from schema.history.status import stood_for
 from schema.report import Report
 

@@ -150,7 +150,7 @@ def test_stopped_from_the_keyboard_it_says_how_to_go_on(
     def stop(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("schema.executor.flush", stop)
+    monkeypatch.setattr("schema.execution.executor.flush", stop)
     with pytest.raises(CommandError, match="The next run goes on from there") as error:
         migrate(empty_database)
     assert error.value.returncode == 130

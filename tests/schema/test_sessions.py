@@ -101,7 +101,7 @@ def test_the_end_of_the_session_with_the_lock_is_said_in_plain_words(
             )
 
     with monkeypatch.context() as patch:
-        patch.setattr("schema.executor.flush", end_the_holder)
+        patch.setattr("schema.execution.executor.flush", end_the_holder)
         with pytest.raises(CommandError) as error:
             call_command("migrate", database=empty_database.alias, verbosity=0)
     first, second = str(error.value).splitlines()
@@ -123,7 +123,7 @@ def test_a_full_disk_is_named_though_nothing_can_be_looked_into(
     def cannot_look(*args: object) -> None:
         full(None)
 
-    monkeypatch.setattr("schema.executor.flush", full)
+    monkeypatch.setattr("schema.execution.executor.flush", full)
     monkeypatch.setattr("schema.drift.migration_state.Survey.side", cannot_look)
     with pytest.raises(CommandError) as error:
         call_command("migrate", "personas", database=empty_database.alias, verbosity=0)
