@@ -17,10 +17,10 @@ from django.db.migrations.state import ModelState, ProjectState
 from schema import exit_codes, interruptions
 from schema.drift.migration_state import Side
 from schema.execution.executor import FIRST, Plan, RecordingExecutor
+from schema.execution.retry import Patience, Runner
 from schema.history.runs import History, edited
 from schema.models import MigrationRun
 from schema.report import Report
-from schema.running import Patience, Runner
 from schema.summary import applied_in_order, say_summary
 from schema.targets import Target, find_targets
 

@@ -11,8 +11,8 @@ from django.db.migrations.state import ProjectState
 from schema.adoption.taking_over import Adoption
 from schema.drift.migration_state import Side
 from schema.execution.executor import Direction, RecordingExecutor
+from schema.execution.retry import Runner
 from schema.models import MigrationRun
-from schema.running import Runner
 
 
 class AdoptingExecutor(RecordingExecutor):
