@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.ranges import literal
 from schema.drift.expected import Key
-from schema.recording import Recording, record
+from schema.execution.recorded_sql import Recording, record
 
 LOCK_TIMEOUT = "5s"
 """A statement that waits for a lock holds up everybody behind it: not longer than this."""
