@@ -10,9 +10,9 @@ from django.db.migrations.exceptions import IrreversibleError
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.execution.recorded_sql import NotSQLError
-from schema.exportsql import export
 from schema.introspection.catalog import CatalogError
 from schema.report import Report
+from schema.sqlexport.export import export
 
 
 class Command(BaseCommand):
