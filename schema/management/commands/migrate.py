@@ -20,7 +20,7 @@ from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
 from schema.connection.session import for_migrating
-from schema.migrating import Migrating
+from schema.migrator.run import Migrating
 from schema.report import Report
 
 LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
