@@ -163,7 +163,7 @@ class Command(migrate.Command):
         Migrating(self, connections[options["database"]], self.holder, self.report, options).run()
 
     def _say_planned(self, options: dict[str, Any]) -> None:
-        from schema.planned import say_planned
+        from schema.migrator.plan import say_planned
 
         connection = connections[options["database"]]
         names = options["app_label"], options["migration_name"]
