@@ -4,8 +4,8 @@ from django.core.management.commands import migrate
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
+from schema.migrator.targets import find_targets
 from schema.report import Report
-from schema.targets import find_targets
 
 
 def say_planned(
