@@ -145,7 +145,7 @@ class Migrating:
 
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
         """Stop before the first change if something is in the way, or would be lost."""
-        from schema.preflight import find_problems
+        from schema.migrator.preflight import find_problems
         from schema.rollback import agree_to_losses
 
         problems = find_problems(executor, plan)
