@@ -11,8 +11,8 @@ from django.db.migrations import Migration
 from schema import exit_codes
 from schema.drift.expected import expected_steps
 from schema.execution.executor import Plan, RecordingExecutor
-from schema.interruptions import there
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted
+from schema.migrator.recovery import there
 from schema.report import Report
 
 

@@ -14,11 +14,12 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema import exit_codes, interruptions
+from schema import exit_codes
 from schema.drift.migration_state import Side
 from schema.execution.executor import FIRST, Plan, RecordingExecutor
 from schema.execution.retry import Patience, Runner
 from schema.history.runs import History, edited
+from schema.migrator import recovery
 from schema.migrator.targets import Target, find_targets
 from schema.models import MigrationRun
 from schema.report import Report
@@ -117,7 +118,7 @@ class Migrating:
         """See how earlier runs ended, and whether the files they ran are the same still."""
         past = self.history.past()
         applied = executor.loader.applied_migrations
-        for run in interruptions.settle(self.history, past, applied):
+        for run in recovery.settle(self.history, past, applied):
             self.report.say(
                 "interrupted",
                 f"An earlier run of {run.app}.{run.name} ({run.direction}) was interrupted:"
@@ -126,7 +127,7 @@ class Migrating:
                 migration=f"{run.app}.{run.name}",
                 direction=run.direction,
             )
-        self._half_done = interruptions.half_done(executor, past)
+        self._half_done = recovery.half_done(executor, past)
         nodes = executor.loader.graph.nodes
         changed = edited(past, [nodes[key] for key in applied if key in nodes])
         for migration in changed:
@@ -180,7 +181,7 @@ class Migrating:
         targets = find_targets(executor.loader, label, self.options["migration_name"])
         plan = self._plan_for(executor, targets)
         again = [
-            interruptions.resume(executor, migration, direction, plan)
+            recovery.resume(executor, migration, direction, plan)
             for migration, direction in self._half_done
         ]
         if not (plan and plan[0][1]) and not self.options["fake"]:
@@ -197,10 +198,10 @@ class Migrating:
 
     def _correct_records(self, executor: RecordingExecutor) -> bool:
         """Take away the records of migrations that another tool rolled back unrecorded."""
-        missing = interruptions.missing_names(self.connection, executor.applied_state().apps)
+        missing = recovery.missing_names(self.connection, executor.applied_state().apps)
         if not missing:
             return False
-        gone = interruptions.unrecorded_rollbacks(executor)
+        gone = recovery.unrecorded_rollbacks(executor)
         for migration in gone:
             self._say_found(migration, MigrationRun.Direction.BACKWARDS, Side.ABSENT)
             executor.record_as_unapplied(migration)
