@@ -147,7 +147,7 @@ class Migrating:
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
         """Stop before the first change if something is in the way, or would be lost."""
         from schema.migrator.preflight import find_problems
-        from schema.rollback import agree_to_losses
+        from schema.migrator.rollback import agree_to_losses
 
         problems = find_problems(executor, plan)
         if problems:
