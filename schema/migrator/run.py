@@ -71,7 +71,7 @@ class Migrating:
         if plan and not self.options["fake"]:
             self._check(executor, plan)
         if plan and self.options["backup"]:
-            from schema.backup import back_up
+            from schema.migrator.backup import back_up
 
             back_up(self.connection, Path(self.options["backup"]), self.report)
         doing = "Rolling back" if backwards else "Running"

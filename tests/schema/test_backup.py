@@ -136,7 +136,9 @@ def test_a_backup_that_breaks_off_leaves_nothing(
             def execute(self, *args: Any) -> sqlite3.Cursor:
                 raise sqlite3.OperationalError("database or disk is full")
 
-        monkeypatch.setattr("schema.backup.sqlite3.connect", lambda path: real(path, factory=Full))
+        monkeypatch.setattr(
+            "schema.migrator.backup.sqlite3.connect", lambda path: real(path, factory=Full)
+        )
         said = "database or disk is full"
     with pytest.raises(CommandError, match=f"The backup failed: {said}"):
         migrate(empty_database, backup=tmp_path / "kept")
@@ -157,7 +159,7 @@ def test_a_pg_dump_older_than_the_server_is_named(
 ) -> None:
     programs = program(tmp_path / "bin", "pg_dump", "echo 'pg_dump (PostgreSQL) 9.6.1'")
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setattr("schema.backup._programs", lambda connection: "")
+    monkeypatch.setattr("schema.migrator.backup._programs", lambda connection: "")
     with pytest.raises(CommandError, match="pg_dump is of PostgreSQL 9, the server is ") as error:
         migrate(empty_database, backup=tmp_path / "kept")
     assert "Install PostgreSQL's client programs of version " in str(error.value)
