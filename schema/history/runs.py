@@ -13,8 +13,8 @@ from django.db.migrations import Migration
 from django.utils import timezone
 
 from schema.history.checksums import migration_checksum
+from schema.migrator.summary import project_apps
 from schema.models import MigrationRun
-from schema.summary import project_apps
 
 TABLE = MigrationRun._meta.db_table
 Direction = MigrationRun.Direction

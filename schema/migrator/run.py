@@ -20,10 +20,10 @@ from schema.execution.executor import FIRST, Plan, RecordingExecutor
 from schema.execution.retry import Patience, Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
+from schema.migrator.summary import applied_in_order, say_summary
 from schema.migrator.targets import Target, find_targets
 from schema.models import MigrationRun
 from schema.report import Report
-from schema.summary import applied_in_order, say_summary
 
 if TYPE_CHECKING:
     from schema.adoption.taking_over import Adoption

@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from schema.drift.compare import differences
 from schema.history.status import known_migrations
 from schema.introspection.catalog import Catalog, read_catalog
-from schema.summary import project_apps
+from schema.migrator.summary import project_apps
 from tests.conftest import Database
 
 pytestmark = pytest.mark.every_server
