@@ -2,7 +2,7 @@
 
 from config.legacy.sql import NO_SUCH_USER, NO_TIME, SUCH_USER, times
 from config.legacy.steps import CHAT, LINK, THREADS
-from schema.adoption.facts import Quarantine, Repair
+from schema.adoption.spec import Quarantine, Repair
 
 # Of a user's threads called General the one with most messages is kept, so that the fewest
 # messages move; then the oldest.

@@ -3,7 +3,7 @@
 from config.legacy.conversations import CONVERSATIONS, LINKS, MESSAGES
 from config.legacy.people import ACCOUNTS, PERSONA_COLUMNS, TWINS
 from config.legacy.steps import BACKFILL, CHAT, INDEX, LINK, MULTI_PERSONA, PERSONAS, THREADS, USERS
-from schema.adoption.facts import Conflict, Facts, History
+from schema.adoption.spec import Conflict, Facts, History
 
 # Stuck after schema_v2.sql nothing has a thread, and the thread's index only costs.
 # Not whether there is any: what people write while this runs has a thread already.

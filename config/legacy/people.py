@@ -2,7 +2,7 @@
 
 from config.legacy.sql import NO_SUCH_USER, NO_TIME, times
 from config.legacy.steps import MULTI_PERSONA, PERSONAS, USERS
-from schema.adoption.facts import Quarantine, Repair
+from schema.adoption.spec import Quarantine, Repair
 
 # The oldest persona of a user, as the migration chooses it.
 BY_AGE = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.migrations.loader import MigrationLoader
 
-from schema.adoption.facts import Facts, Key
+from schema.adoption.spec import Facts, Key
 
 
 def anchors(loader: MigrationLoader, key: Key) -> list[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from schema.adoption.facts import Quarantine, Repair, Rule
+from schema.adoption.spec import Quarantine, Repair, Rule
 from schema.adoption.statements import Statements
 from schema.adoption.types import is_text
 from schema.introspection.catalog import Catalog, Column, Constraint, quoted

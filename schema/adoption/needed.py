@@ -10,7 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 
 from schema.adoption.anchors import anchors
-from schema.adoption.facts import Facts, Key
+from schema.adoption.spec import Facts, Key
 from schema.adoption.taking_over import Adoption
 from schema.models import MigrationRun
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.adoption.facts import Facts, Key, Repair, Rule
 from schema.adoption.following import has
 from schema.adoption.inspecting import Inspection
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.recognising import Recognised, State, recognise, things
+from schema.adoption.spec import Facts, Key, Repair, Rule
 from schema.adoption.types import mistyped
 from schema.adoption.whole_numbers import Numbered, Place
 from schema.drift.compare import pair_constraints

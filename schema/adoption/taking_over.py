@@ -12,10 +12,10 @@ from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption import mends
 from schema.adoption.anchors import tables
-from schema.adoption.facts import Facts, Key, Rule, When
 from schema.adoption.following import Followed, applies, before_its_type
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, recognise
+from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
 from schema.adoption.survey import Survey, survey
 from schema.adoption.types import mistyped, retyping
