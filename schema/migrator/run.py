@@ -102,8 +102,8 @@ class Migrating:
         executor = RecordingExecutor(self.connection, runner, self._say_found)
         if executor.loader.applied_migrations.keys() >= executor.loader.graph.nodes.keys():
             return executor  # and spare the run with nothing to do what an adoption needs
+        from schema.adoption.detect import adoption_of
         from schema.adoption.executing import AdoptingExecutor
-        from schema.adoption.needed import adoption_of
         from schema.adoption.telling import prepare
 
         self.adoption = adoption_of(self.connection, executor.loader, self.report.doing)
