@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 
-from schema.adoption.anchors import anchors
+from schema.adoption.markers import anchors
 from schema.adoption.spec import Facts, Key
 from schema.adoption.taking_over import Adoption
 from schema.models import MigrationRun

@@ -11,8 +11,8 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption import mends
-from schema.adoption.anchors import tables
 from schema.adoption.following import Followed, applies, before_its_type
+from schema.adoption.markers import tables
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, recognise
 from schema.adoption.spec import Facts, Key, Rule, When
