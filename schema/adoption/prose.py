@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schema.adoption.assess import Survey
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.recognising import Recognised, State
-from schema.adoption.survey import Survey
 
 SHOWN = 8
 """How many lacking things a step lists before it only counts them."""

@@ -11,13 +11,13 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption import mends
+from schema.adoption.assess import Survey, survey
 from schema.adoption.following import Followed, applies, before_its_type
 from schema.adoption.markers import tables
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.recognising import Recognised, State, recognise
 from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
-from schema.adoption.survey import Survey, survey
 from schema.adoption.types import mistyped, retyping
 from schema.adoption.whole_numbers import conversion, numbered
 from schema.drift.expected import Step, expected_steps

@@ -7,8 +7,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption import prose
+from schema.adoption.assess import Survey
 from schema.adoption.detect import adoption_of
-from schema.adoption.survey import Survey
 from schema.adoption.taking_over import Adoption
 from schema.introspection.catalog import CatalogError
 from schema.report import Report
