@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.adoption.match_step import Recognised, State
 from schema.adoption.obstacles import KINDS, Obstacle
-from schema.adoption.recognising import Recognised, State
 from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Constraint, quoted
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schema.adoption.assess import Survey
+from schema.adoption.match_step import Recognised, State
 from schema.adoption.obstacles import Obstacle
-from schema.adoption.recognising import Recognised, State
 
 SHOWN = 8
 """How many lacking things a step lists before it only counts them."""

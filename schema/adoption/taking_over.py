@@ -14,8 +14,8 @@ from schema.adoption import mends
 from schema.adoption.assess import Survey, survey
 from schema.adoption.following import Followed, applies, before_its_type
 from schema.adoption.markers import tables
+from schema.adoption.match_step import Recognised, State, recognise
 from schema.adoption.obstacles import Obstacle, rights, unreadable
-from schema.adoption.recognising import Recognised, State, recognise
 from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
 from schema.adoption.types import mistyped, retyping
