@@ -10,8 +10,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 
 from schema.adoption.markers import anchors
+from schema.adoption.plan import Adoption
 from schema.adoption.spec import Facts, Key
-from schema.adoption.taking_over import Adoption
 from schema.models import MigrationRun
 
 

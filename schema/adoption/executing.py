@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
-from schema.adoption.taking_over import Adoption
+from schema.adoption.plan import Adoption
 from schema.drift.migration_state import Side
 from schema.execution.executor import Direction, RecordingExecutor
 from schema.execution.retry import Runner

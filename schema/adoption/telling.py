@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 from schema.adoption import prose
 from schema.adoption.assess import Survey
 from schema.adoption.detect import adoption_of
-from schema.adoption.taking_over import Adoption
+from schema.adoption.plan import Adoption
 from schema.introspection.catalog import CatalogError
 from schema.report import Report
 

@@ -26,7 +26,7 @@ from schema.models import MigrationRun
 from schema.report import Report
 
 if TYPE_CHECKING:
-    from schema.adoption.taking_over import Adoption
+    from schema.adoption.plan import Adoption
 
 
 class Migrating:

@@ -11,7 +11,7 @@ from django.db.migrations import Migration
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
-from schema.adoption import taking_over
+from schema.adoption import plan as taking_over
 from schema.drift.compare import find
 from schema.drift.expected import Key, Step, expected_catalog, expected_steps
 from schema.introspection.catalog import Catalog, read_catalog
