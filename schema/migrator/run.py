@@ -103,7 +103,7 @@ class Migrating:
         if executor.loader.applied_migrations.keys() >= executor.loader.graph.nodes.keys():
             return executor  # and spare the run with nothing to do what an adoption needs
         from schema.adoption.detect import adoption_of
-        from schema.adoption.executing import AdoptingExecutor
+        from schema.adoption.execute import AdoptingExecutor
         from schema.adoption.telling import prepare
 
         self.adoption = adoption_of(self.connection, executor.loader, self.report.doing)
