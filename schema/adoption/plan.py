@@ -12,10 +12,10 @@ from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption import mends
 from schema.adoption.assess import Survey, survey
-from schema.adoption.following import Followed, applies, before_its_type
 from schema.adoption.markers import tables
 from schema.adoption.match_step import Recognised, State, recognise
 from schema.adoption.obstacles import Obstacle, rights, unreadable
+from schema.adoption.row_repairs import Followed, applies, before_its_type
 from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
 from schema.adoption.types import mistyped, retyping

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.adoption.following import key_of
+from schema.adoption.row_repairs import key_of
 from schema.adoption.types import View, is_text, put_back, views_over
 from schema.introspection.catalog import Catalog, Column, Constraint, Trigger, quoted
 
