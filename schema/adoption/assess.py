@@ -14,7 +14,7 @@ from schema.adoption.obstacles import Obstacle
 from schema.adoption.preconditions import Inspection
 from schema.adoption.row_repairs import has
 from schema.adoption.spec import Facts, Key, Repair, Rule
-from schema.adoption.types import mistyped
+from schema.adoption.type_changes import mistyped
 from schema.adoption.whole_numbers import Numbered, Place
 from schema.drift.compare import pair_constraints
 from schema.drift.expected import Step

@@ -18,7 +18,7 @@ from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.row_repairs import Followed, applies, before_its_type
 from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
-from schema.adoption.types import mistyped, retyping
+from schema.adoption.type_changes import mistyped, retyping
 from schema.adoption.whole_numbers import conversion, numbered
 from schema.drift.expected import Step, expected_steps
 from schema.introspection.catalog import Catalog, Column, Table, quoted, read_catalog

@@ -14,7 +14,7 @@ from schema.adoption.match_step import Recognised, State, column_before
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.row_repairs import applies, before_its_type, has, key_of, references
 from schema.adoption.spec import Facts, Quarantine, Rule
-from schema.adoption.types import held_by, inconvertible, mistyped
+from schema.adoption.type_changes import held_by, inconvertible, mistyped
 from schema.adoption.whole_numbers import numbered
 from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Constraint, quoted

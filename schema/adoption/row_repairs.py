@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 
 from schema.adoption.spec import Quarantine, Repair, Rule
 from schema.adoption.statements import Statements
-from schema.adoption.types import is_text
+from schema.adoption.type_changes import is_text
 from schema.introspection.catalog import Catalog, Column, Constraint, quoted
 from schema.models import QuarantinedRow
 

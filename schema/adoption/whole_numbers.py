@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.row_repairs import key_of
-from schema.adoption.types import View, is_text, put_back, views_over
+from schema.adoption.type_changes import View, is_text, put_back, views_over
 from schema.introspection.catalog import Catalog, Column, Constraint, Trigger, quoted
 
 TYPES = {"smallint", "integer", "bigint"}
