@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.adoption.key_conversion import Numbered, Place
 from schema.adoption.match_step import Recognised, State, recognise, things
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.preconditions import Inspection
 from schema.adoption.row_repairs import has
 from schema.adoption.spec import Facts, Key, Repair, Rule
 from schema.adoption.type_changes import mistyped
-from schema.adoption.whole_numbers import Numbered, Place
 from schema.drift.compare import pair_constraints
 from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Table, quoted

@@ -12,6 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption import mends
 from schema.adoption.assess import Survey, survey
+from schema.adoption.key_conversion import conversion, numbered
 from schema.adoption.markers import tables
 from schema.adoption.match_step import Recognised, State, recognise
 from schema.adoption.obstacles import Obstacle, rights, unreadable
@@ -19,7 +20,6 @@ from schema.adoption.row_repairs import Followed, applies, before_its_type
 from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
 from schema.adoption.type_changes import mistyped, retyping
-from schema.adoption.whole_numbers import conversion, numbered
 from schema.drift.expected import Step, expected_steps
 from schema.introspection.catalog import Catalog, Column, Table, quoted, read_catalog
 

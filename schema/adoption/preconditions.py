@@ -10,12 +10,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.template.defaultfilters import pluralize
 
 from schema.adoption import collisions
+from schema.adoption.key_conversion import numbered
 from schema.adoption.match_step import Recognised, State, column_before
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.row_repairs import applies, before_its_type, has, key_of, references
 from schema.adoption.spec import Facts, Quarantine, Rule
 from schema.adoption.type_changes import held_by, inconvertible, mistyped
-from schema.adoption.whole_numbers import numbered
 from schema.drift.expected import Step
 from schema.introspection.catalog import Catalog, Constraint, quoted
 
