@@ -9,7 +9,7 @@ from django.db import DataError, ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.template.defaultfilters import pluralize
 
-from schema.adoption import collisions
+from schema.adoption import name_conflicts
 from schema.adoption.key_conversion import numbered
 from schema.adoption.match_step import Recognised, State, column_before
 from schema.adoption.obstacles import Obstacle, rights, unreadable
@@ -52,14 +52,14 @@ class Inspection:
     def find(self) -> list[Obstacle]:
         """Return every obstacle."""
         return [
-            *collisions.taken_names(
+            *name_conflicts.taken_names(
                 self.connection, [*(one.step for one in self.all), *self.later], self.found
             ),
-            *collisions.later_columns(self.later, self.found),
-            *collisions.misdirected_links(self.all, self.found),
-            *collisions.lacking_tables(self.connection, self.all, self.found),
-            *collisions.lacking_columns(self.connection, self.all, self.found),
-            *collisions.unfillable_columns(self.all, self.found),
+            *name_conflicts.later_columns(self.later, self.found),
+            *name_conflicts.misdirected_links(self.all, self.found),
+            *name_conflicts.lacking_tables(self.connection, self.all, self.found),
+            *name_conflicts.lacking_columns(self.connection, self.all, self.found),
+            *name_conflicts.unfillable_columns(self.all, self.found),
             *self._whole_number_keys(),
             *self._conflicts(),
             *self._types(),
@@ -70,7 +70,7 @@ class Inspection:
 
     @cached_property
     def _from_other_schemas(self) -> list[tuple[str, str, str, str]]:
-        return collisions.links_from_other_schemas(self.connection, sorted(self.ours))
+        return name_conflicts.links_from_other_schemas(self.connection, sorted(self.ours))
 
     def rules(self) -> list[Rule]:
         """Return the rules that have a meaning here."""
