@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from schema.adoption import prose
+from schema.adoption import messages
 from schema.adoption.assess import Survey
 from schema.adoption.detect import adoption_of
 from schema.adoption.plan import Adoption
@@ -21,7 +21,7 @@ def tell(connection: BaseDatabaseWrapper, report: Report) -> None:
         survey = _looked(adoption)
         _say(survey, report)
         if survey.obstacles:
-            report.say("obstacles", prose.refusal(survey.obstacles))
+            report.say("obstacles", messages.refusal(survey.obstacles))
 
 
 def prepare(adoption: Adoption, report: Report) -> None:
@@ -33,18 +33,18 @@ def prepare(adoption: Adoption, report: Report) -> None:
     survey = _looked(adoption)
     _say(survey, report)
     if survey.obstacles:
-        raise CommandError(prose.refusal(survey.obstacles))
+        raise CommandError(messages.refusal(survey.obstacles))
 
 
 def conclude(adoption: Adoption, report: Report) -> None:
     """Say what was done to rows, by kind."""
     counts = adoption.followed.counts
-    report.say("adopted", "\n".join(prose.summary(counts)), repairs=dict(counts))
+    report.say("adopted", "\n".join(messages.summary(counts)), repairs=dict(counts))
 
 
 def _looked(adoption: Adoption) -> Survey:
     if obstacles := adoption.rights():
-        raise CommandError(prose.refusal(obstacles))
+        raise CommandError(messages.refusal(obstacles))
     try:
         return adoption.survey()
     except CatalogError as error:
@@ -52,4 +52,4 @@ def _looked(adoption: Adoption) -> Survey:
 
 
 def _say(survey: Survey, report: Report) -> None:
-    report.say("adoption", "\n".join(prose.found(survey)), **prose.facts(survey))
+    report.say("adoption", "\n".join(messages.found(survey)), **messages.facts(survey))
