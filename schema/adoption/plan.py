@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
-from schema.adoption import mends
+from schema.adoption import repairs
 from schema.adoption.assess import Survey, survey
 from schema.adoption.key_conversion import conversion, numbered
 from schema.adoption.markers import tables
@@ -116,10 +116,10 @@ class Adoption:
         if key not in self.pending or migration.atomic:
             return
         step = self.steps[key]
-        self._units(lambda one, _: mends.foreign_keys_unread(one.findings), step)
-        self._units(lambda _, found: mends.surplus_foreign_keys(step.after, found), step)
+        self._units(lambda one, _: repairs.foreign_keys_unread(one.findings), step)
+        self._units(lambda _, found: repairs.surplus_foreign_keys(step.after, found), step)
         self._units(
-            lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
+            lambda one, found: repairs.keys_and_indexes(one.findings, step.after, found), step
         )
         self._drop_superseded(key)
 
@@ -136,12 +136,12 @@ class Adoption:
         key = (migration.app_label, migration.name)
         step = self.steps[key]
         self._number_to_uuid()
-        self._units(lambda one, _: mends.columns(one.findings), step)
+        self._units(lambda one, _: repairs.columns(one.findings), step)
         self._follow(key, "mistyped")
         if self._is_rebuilt(step):
             self._follow(key, "twice", typed_only=step)
         self._retype(step)
-        self._units(lambda one, found: mends.primary_keys(one.findings, step.after, found), step)
+        self._units(lambda one, found: repairs.primary_keys(one.findings, step.after, found), step)
         self._units(self._new, step)
         self._follow(key, "twice")
         self._follow(key, "triggered")
@@ -150,14 +150,14 @@ class Adoption:
                 unit
                 for name, table in one.step.after.tables.items()
                 if name in found.tables
-                for unit in mends.not_null(_own(one.step, table), found.tables[name])
+                for unit in repairs.not_null(_own(one.step, table), found.tables[name])
             ],
             step,
         )
-        self._units(lambda one, _: mends.checks_and_foreign_keys(one.findings), step)
-        self._units(lambda _, found: mends.surplus_foreign_keys(step.after, found), step)
+        self._units(lambda one, _: repairs.checks_and_foreign_keys(one.findings), step)
+        self._units(lambda _, found: repairs.surplus_foreign_keys(step.after, found), step)
         self._units(
-            lambda one, found: mends.keys_and_indexes(one.findings, step.after, found), step
+            lambda one, found: repairs.keys_and_indexes(one.findings, step.after, found), step
         )
         self._drop_superseded(key)
         left = recognise(step, self._found())
@@ -177,7 +177,7 @@ class Adoption:
 
     def _units(
         self,
-        make: Callable[[Recognised, Catalog], Iterable[mends.Unit]],
+        make: Callable[[Recognised, Catalog], Iterable[repairs.Unit]],
         step: Step,
     ) -> None:
         found = self._found()
@@ -185,14 +185,14 @@ class Adoption:
             self.doing(" ".join(unit[0].split())[:120])
             self.statements.run(*unit)
 
-    def _new(self, recognised: Recognised, found: Catalog) -> list[mends.Unit]:
+    def _new(self, recognised: Recognised, found: Catalog) -> list[repairs.Unit]:
         """Return what makes the tables, functions and triggers that are not there."""
         new = [
             finding
             for finding in recognised.findings
             if finding.kind in {"function", "trigger"} or (isinstance(finding.expected, Table))
         ]
-        return list(mends.by_mender(new, recognised.step.after, found))
+        return list(repairs.by_mender(new, recognised.step.after, found))
 
     def _number_to_uuid(self) -> None:
         found = self._found()
@@ -205,7 +205,7 @@ class Adoption:
     def _is_rebuilt(self, step: Step) -> bool:
         """Whether a column is to get another type or a table a key: rows may stand in their way."""
         found = self._found()
-        return any(mends.primary_keys(recognise(step, found).findings, step.after, found)) or any(
+        return any(repairs.primary_keys(recognise(step, found).findings, step.after, found)) or any(
             mistyped(_own(step, table), found.tables[name])
             for name, table in step.after.tables.items()
             if name in found.tables
