@@ -1,7 +1,7 @@
 """What becomes of rows of users and personas. Rules of a step are followed from top to bottom."""
 
-from config.legacy.sql import NO_SUCH_USER, NO_TIME, times
-from config.legacy.steps import MULTI_PERSONA, PERSONAS, USERS
+from legacy.sql import NO_SUCH_USER, NO_TIME, times
+from legacy.steps import MULTI_PERSONA, PERSONAS, USERS
 from schema.adoption.spec import Quarantine, Repair
 
 # The oldest persona of a user, as the migration chooses it.

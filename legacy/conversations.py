@@ -1,7 +1,7 @@
 """What becomes of rows of messages and threads. Rules of a step are followed from top to bottom."""
 
-from config.legacy.sql import NO_SUCH_USER, NO_TIME, SUCH_USER, times
-from config.legacy.steps import CHAT, LINK, THREADS
+from legacy.sql import NO_SUCH_USER, NO_TIME, SUCH_USER, times
+from legacy.steps import CHAT, LINK, THREADS
 from schema.adoption.spec import Quarantine, Repair
 
 # Of a user's threads called General the one with most messages is kept, so that the fewest

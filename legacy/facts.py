@@ -1,8 +1,8 @@
 """What `schema.adoption` is told."""
 
-from config.legacy.conversations import CONVERSATIONS, LINKS, MESSAGES
-from config.legacy.people import ACCOUNTS, PERSONA_COLUMNS, TWINS
-from config.legacy.steps import BACKFILL, CHAT, INDEX, LINK, MULTI_PERSONA, PERSONAS, THREADS, USERS
+from legacy.conversations import CONVERSATIONS, LINKS, MESSAGES
+from legacy.people import ACCOUNTS, PERSONA_COLUMNS, TWINS
+from legacy.steps import BACKFILL, CHAT, INDEX, LINK, MULTI_PERSONA, PERSONAS, THREADS, USERS
 from schema.adoption.spec import Conflict, Facts, History
 
 # Stuck after schema_v2.sql nothing has a thread, and the thread's index only costs.
