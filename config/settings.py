@@ -124,7 +124,7 @@ EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localhost>"
 
 # What `migrate` knows of databases that were migrated by hand.
-SCHEMA_ADOPTION = "legacy.facts.FACTS"
+SCHEMA_ADOPTION = "legacy.spec.FACTS"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
