@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
 from config import lifespan  # noqa: E402 - Django has to be set up first
-from config.lanes import Lanes  # noqa: E402 - as above
+from config.executors import Lanes  # noqa: E402 - as above
 
 # What it warns of is WhiteNoise's files, which are read whole before they are sent.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
