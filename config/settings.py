@@ -69,7 +69,7 @@ TEMPLATES = [
                 "users.context.theme",
                 "threads.context.sidebar",
             ],
-            "builtins": ["config.look"],
+            "builtins": ["config.template_tags"],
         },
     },
 ]
