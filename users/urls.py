@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from users import entrance, views
+from users import auth_views, views
 
 app_name = "users"
 urlpatterns = [
@@ -12,10 +12,10 @@ urlpatterns = [
     path("email/", views.change_email, name="change_email"),
     path("delete/", views.delete, name="delete"),
     path("theme/", views.theme, name="theme"),
-    path("log-in/", entrance.LogIn.as_view(), name="log_in"),
+    path("log-in/", auth_views.LogIn.as_view(), name="log_in"),
     path("log-out/", LogoutView.as_view(), name="log_out"),
-    path("password/", entrance.ChangePassword.as_view(), name="change_password"),
-    path("reset/", entrance.Reset.as_view(), name="reset"),
-    path("reset/sent/", entrance.ResetSent.as_view(), name="reset_sent"),
-    path("reset/<uidb64>/<token>/", entrance.ResetConfirm.as_view(), name="reset_confirm"),
+    path("password/", auth_views.ChangePassword.as_view(), name="change_password"),
+    path("reset/", auth_views.Reset.as_view(), name="reset"),
+    path("reset/sent/", auth_views.ResetSent.as_view(), name="reset_sent"),
+    path("reset/<uidb64>/<token>/", auth_views.ResetConfirm.as_view(), name="reset_confirm"),
 ]
