@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from threads import entrance, views
+from threads import auth_views, views
 
 app_name = "threads"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("account/sign-up/", entrance.sign_up, name="sign_up"),
+    path("account/sign-up/", auth_views.sign_up, name="sign_up"),
     path("threads/", views.index, name="list"),
     path("threads/new/", views.create, name="create"),
     path("threads/<uuid:thread>/edit/", views.edit, name="edit"),
