@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from threads.joining import sign_up as join
+from threads.signup import sign_up as join
 from users import attempts, devices
 from users.forms import TAKEN, TOO_MANY, SignUpForm
 

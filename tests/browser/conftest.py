@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from tests.chat.provider_server import ProviderServer
 from tests.factories import PASSWORD
 from tests.site import Site, database_url
-from threads.joining import sign_up
+from threads.signup import sign_up
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [

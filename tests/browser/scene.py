@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from personas.models import Persona
 from tests.factories import PASSWORD, make_message, make_persona
-from threads.joining import sign_up
 from threads.models import Thread
+from threads.signup import sign_up
 
 EMAIL = "alice@example.com"
 PERSONAS = [

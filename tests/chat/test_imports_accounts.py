@@ -18,8 +18,8 @@ from chat.models import ChatMessage
 from personas.models import Persona
 from tests.chat.import_files import exported, neutral, quick_user, take_in
 from tests.factories import make_message, make_persona, make_thread
-from threads.joining import sign_up
 from threads.models import Thread
+from threads.signup import sign_up
 from users.models import User
 
 pytestmark = pytest.mark.django_db
