@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import engine, provider, replies, titles
+from chat import engine, replies, titles
+from chat.generation import provider
 from chat.models import ChatMessage, MessageVersion, Reply
 from threads.models import Thread
 

@@ -19,7 +19,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, close_old_connections
 
-from chat import offers, producing, provider, replies
+from chat import offers, producing, replies
+from chat.generation import provider
 from chat.live import Live
 from chat.models import Reply
 from chat.querysets import LOOK_AGAIN_SECONDS

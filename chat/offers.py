@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from chat import provider
+from chat.generation import provider
 
 FRESH_SECONDS = 300
 # Shorter, so that a server that was just started is soon found.

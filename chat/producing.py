@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error
 
-from chat import offers, prompts, provider, replies, titles
+from chat import offers, prompts, replies, titles
 from chat.characters import clean, whole
 from chat.failures import Failure
+from chat.generation import provider
+from chat.generation.provider import ProviderError
 from chat.live import Live
 from chat.models import Reply
-from chat.provider import ProviderError
 from chat.replies import End
 
 if TYPE_CHECKING:

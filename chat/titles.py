@@ -6,10 +6,10 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from chat import provider
 from chat.characters import clean
+from chat.generation import provider
+from chat.generation.provider import ProviderError
 from chat.models import ChatMessage, Reply
-from chat.provider import ProviderError
 from threads.models import Thread
 
 MOST_CHARACTERS = 60

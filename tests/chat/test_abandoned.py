@@ -10,10 +10,11 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from chat import conversation, engine, producing, provider, replies
+from chat import conversation, engine, producing, replies
+from chat.generation import provider
+from chat.generation.provider import Piece
 from chat.live import Live
 from chat.models import ChatMessage, Reply
-from chat.provider import Piece
 from chat.querysets import ABANDONED_AFTER
 from tests.factories import make_message, make_thread, make_user
 

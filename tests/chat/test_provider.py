@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from chat import characters, offers, provider, titles
+from chat import characters, offers, titles
 from chat.failures import REMEDIES, Failure
+from chat.generation import provider
+from chat.generation.provider import Piece, ProviderError
 from chat.offers import Offer
-from chat.provider import Piece, ProviderError
 from tests.chat.provider_server import MODELS, ProviderServer
 
 
