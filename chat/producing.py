@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error
 
-from chat import offers, prompts, replies, titles
+from chat import offers, replies, titles
 from chat.characters import clean, whole
 from chat.failures import Failure
+from chat.generation import prompt as prompts
 from chat.generation import provider
 from chat.generation.provider import ProviderError
 from chat.live import Live

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chat import prompts
+from chat.generation import prompt
 from chat.models import ChatMessage, Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
@@ -24,7 +24,7 @@ def test_history_is_told_in_order_and_the_replaced_answer_is_not() -> None:
     make_message(thread, "Three", role="twin")
     question = make_message(thread, "Four")
     answer = make_message(thread, "Five", role="assistant")
-    told = prompts.for_reply(make_reply(thread, question, answer=answer))
+    told = prompt.for_reply(make_reply(thread, question, answer=answer))
     assert [(message["role"], message.get("content")) for message in told[1:]] == [
         ("user", "One"),
         ("assistant", "Two"),
@@ -39,13 +39,13 @@ def test_history_is_trimmed_to_what_the_model_reads(settings: Any) -> None:
     for number in range(200):
         make_message(thread, f"{number} " + "word " * 20)
     question = make_message(thread, "The question")
-    told = prompts.for_reply(make_reply(thread, question))
+    told = prompt.for_reply(make_reply(thread, question))
     assert told[-1].get("content") == "The question"
     texts = [str(message.get("content")) for message in told]
-    assert sum(prompts.estimate_tokens(text) for text in texts) <= 750
+    assert sum(prompt.estimate_tokens(text) for text in texts) <= 750
     assert 10 < len(told) < 30
     assert texts[1].startswith(str(200 - len(texts[1:-1])))
-    half = prompts.for_reply(make_reply_again(thread, question), share=0.5)
+    half = prompt.for_reply(make_reply_again(thread, question), share=0.5)
     assert len(half) < len(told)
 
 
@@ -59,7 +59,7 @@ def test_question_goes_whole_even_if_it_is_too_long(settings: Any) -> None:
     thread = make_thread(make_user())
     make_message(thread, "Before")
     question = make_message(thread, "word " * 1000)
-    told = prompts.for_reply(make_reply(thread, question))
+    told = prompt.for_reply(make_reply(thread, question))
     assert [message.get("content") for message in told[1:]] == [question.content]
 
 
@@ -71,7 +71,7 @@ def test_twin_speaks_whatever_the_metadata_looks_like(metadata: Any) -> None:
     alice = make_user()
     persona = make_persona(alice, "Captain", description="A sailor")
     persona.metadata = metadata
-    told = prompts.twin(persona, "Alice")
+    told = prompt.twin(persona, "Alice")
     assert "You are Captain, the digital twin of Alice" in told
     assert "About you: A sailor" in told
     assert "None" not in told
@@ -79,5 +79,5 @@ def test_twin_speaks_whatever_the_metadata_looks_like(metadata: Any) -> None:
 
 def test_estimate_is_more_than_the_rule_of_thumb() -> None:
     english = "The quick brown fox jumps over the lazy dog, twice a day. " * 10
-    assert prompts.estimate_tokens(english) > len(english) / 4
-    assert prompts.estimate_tokens("今日はとても良い天気ですね。") >= 14
+    assert prompt.estimate_tokens(english) > len(english) / 4
+    assert prompt.estimate_tokens("今日はとても良い天気ですね。") >= 14
