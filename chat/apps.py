@@ -10,7 +10,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         """Have replies produced in the server's event loop, from its start to its end."""
-        from chat.engine import engine
+        from chat.generation.engine import engine
 
         lifespan.startup.append(engine.attach)
         lifespan.closing.append(engine.close)

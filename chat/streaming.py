@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from chat import markdown
 from chat.blocks import finished
-from chat.engine import engine
+from chat.generation.engine import engine
 from chat.live import Live
 from chat.models import Reply
 from chat.querysets import LOOK_AGAIN_SECONDS

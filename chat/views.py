@@ -24,9 +24,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from chat import conversation as verbs
 from chat import offers, pages, streaming
-from chat.engine import engine
 from chat.forms import MessageForm, ModelForm, VoiceForm, first_error
 from chat.generation import provider
+from chat.generation.engine import engine
 from chat.models import ChatMessage, Reply
 from chat.replies import InFlightError
 from schema.functions import uuid7

@@ -10,8 +10,8 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from chat import conversation, engine, producing, replies
-from chat.generation import provider
+from chat import conversation, producing, replies
+from chat.generation import engine, provider
 from chat.generation.provider import Piece
 from chat.live import Live
 from chat.models import ChatMessage, Reply
