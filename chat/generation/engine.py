@@ -19,7 +19,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, close_old_connections
 
-from chat import offers, producing, replies
+from chat import offers, replies
+from chat.generation import produce as producing
 from chat.generation import provider
 from chat.live import Live
 from chat.models import Reply

@@ -10,8 +10,8 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from chat import conversation, producing, replies
-from chat.generation import engine, provider
+from chat import conversation, replies
+from chat.generation import engine, produce, provider
 from chat.generation.provider import Piece
 from chat.live import Live
 from chat.models import ChatMessage, Reply
@@ -90,7 +90,7 @@ def in_thread(call: Any, *args: Any) -> Any:
 
 @pytest.mark.django_db(transaction=True)
 def test_end_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    monkeypatch.setattr(producing, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(produce, "LONGEST_PAUSE", 0.5)
     settings.OPENAI_MODEL = "small-model"
     reply = make_reply(text="", heartbeat_at=timezone.now(), model="small-model")
 
@@ -100,7 +100,7 @@ def test_end_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, settings: A
 
     monkeypatch.setattr(provider, "stream", stream)
     database = Away(3)
-    asyncio.run(producing.produce(Live(reply.pk), database))
+    asyncio.run(produce.produce(Live(reply.pk), database))
     assert database.left == 0
     reply.refresh_from_db()
     assert (reply.status, reply.answer and reply.answer.content) == ("complete", "All of it")
