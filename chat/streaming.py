@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from chat import markdown
 from chat.blocks import finished
 from chat.generation.engine import engine
-from chat.live import Live
+from chat.generation.in_flight import Live
 from chat.models import Reply
 from chat.querysets import LOOK_AGAIN_SECONDS
 from chat.replies import interrupt_suspects

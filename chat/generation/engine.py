@@ -22,7 +22,7 @@ from django.db import Error, close_old_connections
 from chat import offers, replies
 from chat.generation import produce as producing
 from chat.generation import provider
-from chat.live import Live
+from chat.generation.in_flight import Live
 from chat.models import Reply
 from chat.querysets import LOOK_AGAIN_SECONDS
 

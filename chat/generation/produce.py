@@ -16,8 +16,8 @@ from chat.characters import clean, whole
 from chat.failures import Failure
 from chat.generation import prompt as prompts
 from chat.generation import provider
+from chat.generation.in_flight import Live
 from chat.generation.provider import ProviderError
-from chat.live import Live
 from chat.models import Reply
 from chat.replies import End
 

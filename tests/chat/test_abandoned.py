@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from chat import conversation, replies
 from chat.generation import engine, produce, provider
+from chat.generation.in_flight import Live
 from chat.generation.provider import Piece
-from chat.live import Live
 from chat.models import ChatMessage, Reply
 from chat.querysets import ABANDONED_AFTER
 from tests.factories import make_message, make_thread, make_user
