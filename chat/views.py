@@ -23,9 +23,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chat import conversation as verbs
-from chat import offers, pages, streaming
+from chat import offers, pages
 from chat.forms import MessageForm, ModelForm, VoiceForm, first_error
 from chat.generation import provider
+from chat.generation import stream as streaming
 from chat.generation.engine import engine
 from chat.models import ChatMessage, Reply
 from chat.replies import InFlightError
