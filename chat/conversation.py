@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import replies, titles
-from chat.generation import engine, provider
+from chat import replies
+from chat.generation import engine, provider, titles
 from chat.models import ChatMessage, MessageVersion, Reply
 from threads.models import Thread
 

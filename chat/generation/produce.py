@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error
 
-from chat import offers, replies, titles
+from chat import offers, replies
 from chat.characters import clean, whole
 from chat.failures import Failure
 from chat.generation import prompt as prompts
-from chat.generation import provider
+from chat.generation import provider, titles
 from chat.generation.in_flight import Live
 from chat.generation.provider import ProviderError
 from chat.models import Reply

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chat import characters, offers, titles
+from chat import characters, offers
 from chat.failures import REMEDIES, Failure
-from chat.generation import provider
+from chat.generation import provider, titles
 from chat.generation.provider import Piece, ProviderError
 from chat.offers import Offer
 from tests.chat.provider_server import MODELS, ProviderServer
