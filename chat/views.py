@@ -23,9 +23,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chat import conversation as verbs
-from chat import offers, pages
+from chat import pages
 from chat.forms import MessageForm, ModelForm, VoiceForm, first_error
-from chat.generation import provider
+from chat.generation import model_catalog, provider
 from chat.generation import stream as streaming
 from chat.generation.engine import engine
 from chat.models import ChatMessage, Reply
@@ -132,7 +132,7 @@ async def models(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
         return await sync_to_async(_use_model)(request, found)
     context = {
         "thread": found,
-        "offers": await offers.listed(),
+        "offers": await model_catalog.listed(),
         "default_model": settings.OPENAI_MODEL,
     }
     return await sync_to_async(render)(request, "chat/_models.html", context)

@@ -19,9 +19,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, close_old_connections
 
-from chat import offers, replies
+from chat import replies
+from chat.generation import model_catalog, provider
 from chat.generation import produce as producing
-from chat.generation import provider
 from chat.generation.in_flight import Live
 from chat.models import Reply
 from chat.querysets import LOOK_AGAIN_SECONDS
@@ -84,7 +84,7 @@ class Engine:
         self.is_closing = False
         sys.setswitchinterval(SWITCH_SECONDS)
         await self.in_database(provider.prepare)
-        offers.refresh()
+        model_catalog.refresh()
         self._keep(self._sweep())
 
     def close(self) -> None:

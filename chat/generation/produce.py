@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error
 
-from chat import offers, replies
+from chat import replies
 from chat.characters import clean, whole
 from chat.failures import Failure
+from chat.generation import model_catalog, provider, titles
 from chat.generation import prompt as prompts
-from chat.generation import provider, titles
 from chat.generation.in_flight import Live
 from chat.generation.provider import ProviderError
 from chat.models import Reply
@@ -88,8 +88,8 @@ async def _save(live: Live, end: End, in_database: Callable[..., Awaitable[Any]]
 
 
 async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[Any]]) -> None:
-    offers.refresh()  # how much a model reads may be in the list
-    default = await offers.default_model()
+    model_catalog.refresh()  # how much a model reads may be in the list
+    default = await model_catalog.default_model()
     for share in SHARES:
         model, messages = await in_database(_prompt, live.reply_id, default, share)
         half = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from chat import offers
+from chat.generation import model_catalog
 from chat.models import ChatMessage, Reply
 from personas.voice import Voice
 
@@ -44,7 +44,7 @@ def for_reply(reply: Reply, *, share: float = 1.0) -> list[ChatCompletionMessage
         share: How much of the room for history to use; less after the model refused more.
     """
     system = instructions(reply)
-    room = offers.context_tokens(reply.model) * (1 - REPLY_SHARE) - estimate_tokens(system)
+    room = model_catalog.context_tokens(reply.model) * (1 - REPLY_SHARE) - estimate_tokens(system)
     kept = (
         newest_that_fit(reply.question, earlier(reply.question), room=int(room * share))
         if reply.question

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chat import characters, offers
+from chat import characters
 from chat.failures import REMEDIES, Failure
-from chat.generation import provider, titles
+from chat.generation import model_catalog, provider, titles
+from chat.generation.model_catalog import Offer
 from chat.generation.provider import Piece, ProviderError
-from chat.offers import Offer
 from tests.chat.provider_server import MODELS, ProviderServer
 
 
@@ -83,12 +83,12 @@ def test_text_is_cleaned_of_what_no_database_takes() -> None:
 
 def test_models_are_listed_and_remembered(provider: ProviderServer, settings: Any) -> None:
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-1"
-    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    assert [offer.name for offer in asyncio.run(model_catalog.listed())] == MODELS
     before = len(provider.keys)
-    assert asyncio.run(offers.default_model()) == "large-model"
+    assert asyncio.run(model_catalog.default_model()) == "large-model"
     assert len(provider.keys) == before
-    assert offers.context_tokens("large-model") == 32_000
-    assert offers.context_tokens("small-model") == settings.OPENAI_CONTEXT_TOKENS
+    assert model_catalog.context_tokens("large-model") == 32_000
+    assert model_catalog.context_tokens("small-model") == settings.OPENAI_CONTEXT_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -103,40 +103,40 @@ def test_models_are_listed_and_remembered(provider: ProviderServer, settings: An
     ],
 )
 def test_list_is_read_whatever_is_in_it(answer: object, found: list[Offer]) -> None:
-    assert offers.read(answer) == found
+    assert model_catalog.read(answer) == found
 
 
 def test_slow_list_is_waited_for_a_little_and_shown_once_it_is_there(
     provider: ProviderServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offers, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(model_catalog, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(provider, "list_wait", 1.0)
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-slow"
     begin = time.monotonic()
-    assert asyncio.run(offers.listed()) == []
+    assert asyncio.run(model_catalog.listed()) == []
     assert time.monotonic() - begin < 0.9
     before = len(provider.keys)
     time.sleep(1.5)
-    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    assert [offer.name for offer in asyncio.run(model_catalog.listed())] == MODELS
     assert len(provider.keys) <= before + 1
 
 
 def test_old_list_is_shown_while_the_new_one_is_on_its_way(
     provider: ProviderServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offers, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(model_catalog, "FRESH_SECONDS", 0)
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-old"
-    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    assert [offer.name for offer in asyncio.run(model_catalog.listed())] == MODELS
     monkeypatch.setattr(provider, "list_wait", 1.0)
     begin = time.monotonic()
-    assert [offer.name for offer in asyncio.run(offers.listed())] == MODELS
+    assert [offer.name for offer in asyncio.run(model_catalog.listed())] == MODELS
     assert time.monotonic() - begin < 0.9
 
 
 def test_server_that_is_away_offers_nothing(settings: Any) -> None:
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = "http://127.0.0.1:9/v1", ""
-    assert asyncio.run(offers.listed()) == []
-    assert asyncio.run(offers.default_model()) == ""
+    assert asyncio.run(model_catalog.listed()) == []
+    assert asyncio.run(model_catalog.default_model()) == ""
 
 
 @pytest.mark.parametrize(
