@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef
 from django.utils.safestring import SafeString
 
-from chat import markdown
 from chat.conversation import last_question
 from chat.models import ChatMessage, MessageVersion, Reply
 from chat.querysets import ChatMessageQuerySet
+from chat.rendering import markdown
 from personas.models import Persona
 from threads.models import Thread
 

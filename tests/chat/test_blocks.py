@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat import markdown
 from chat.blocks import finished
+from chat.rendering import markdown
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from chat import markdown
+from chat.rendering import markdown
 from tests.chat.attacks import ATTACKS
 
 
