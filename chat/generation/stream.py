@@ -14,12 +14,12 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from chat.blocks import finished
 from chat.generation.engine import engine
 from chat.generation.in_flight import Live
 from chat.models import Reply
 from chat.querysets import LOOK_AGAIN_SECONDS
 from chat.rendering import markdown
+from chat.rendering.blocks import finished
 from chat.replies import interrupt_suspects
 
 # Words are sent at once; those that come within this time of each other go together.

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.blocks import finished
 from chat.rendering import markdown
+from chat.rendering.blocks import finished
 
 
 @pytest.mark.parametrize(
