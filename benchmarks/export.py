@@ -40,8 +40,8 @@ def ways(person: Any) -> dict[str, Callable[[], Iterable[bytes]]]:
     """Return how to read the messages, each way by its name."""
     from django.db import connections
 
-    from chat.export.archive import FORMATS, export
-    from chat.export.source import Source
+    from chat.exports.archive import FORMATS, export
+    from chat.exports.source import Source
 
     def copied() -> Iterable[bytes]:
         connection = connections["postgresql"].connection

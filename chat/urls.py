@@ -3,7 +3,7 @@
 from django.urls import path
 
 from chat import views
-from chat.export import views as export
+from chat.exports import views as export
 from chat.imports import views as imports
 from chat.search import views as search
 

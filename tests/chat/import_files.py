@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from typing import Any
 
-from chat.export.archive import export
-from chat.export.source import Source
+from chat.exports.archive import export
+from chat.exports.source import Source
 from chat.imports.loading import import_file
 from chat.imports.report import Report
 from chat.models import ChatMessage

@@ -18,10 +18,10 @@ from django.db import connection, connections
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
-from chat.export.archive import FORMATS, export
-from chat.export.formats import cell
-from chat.export.relay import relay
-from chat.export.source import Source
+from chat.exports.archive import FORMATS, export
+from chat.exports.formats import cell
+from chat.exports.relay import relay
+from chat.exports.source import Source
 from chat.models import ChatMessage, MessageVersion, Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 

@@ -17,9 +17,9 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
 
-from chat.export import views
-from chat.export.archive import FORMATS, export
-from chat.export.source import Source
+from chat.exports import views
+from chat.exports.archive import FORMATS, export
+from chat.exports.source import Source
 from chat.models import ChatMessage
 from personas.models import Persona
 from tests.chat.import_files import quick_user, take_in

@@ -7,9 +7,9 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chat.export.archive import FORMATS, export
-from chat.export.formats import file_name, gathered
-from chat.export.source import Source
+from chat.exports.archive import FORMATS, export
+from chat.exports.formats import file_name, gathered
+from chat.exports.source import Source
 from users.models import User
 
 

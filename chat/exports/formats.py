@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django.utils.text import slugify
 
-from chat.export import source
-from chat.export.source import Source
+from chat.exports import source
+from chat.exports.source import Source
 from threads.models import Thread
 
 FORMAT, VERSION = "twinthread", 1

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
-from chat.export import formats, source
-from chat.export.formats import Format
-from chat.export.source import Source
+from chat.exports import formats, source
+from chat.exports.formats import Format
+from chat.exports.source import Source
 from personas.models import Persona
 from personas.voice import Voice
 

@@ -11,10 +11,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from chat.export.archive import FORMATS, export
-from chat.export.formats import file_name
-from chat.export.relay import relay
-from chat.export.source import Source
+from chat.exports.archive import FORMATS, export
+from chat.exports.formats import file_name
+from chat.exports.relay import relay
+from chat.exports.source import Source
 from threads.models import Thread
 from users.requests import PersonRequest
 
@@ -29,7 +29,7 @@ def page(request: PersonRequest) -> HttpResponse:
     threads = Thread.objects.for_user(request.user).filter(deleted_at=None)
     counts = threads.values_list("message_count", flat=True)
     context = {"formats": FORMATS, "thread_count": len(counts), "count": sum(counts)}
-    return render(request, "chat/export.html", context)
+    return render(request, "chat/exports.html", context)
 
 
 @require_safe
