@@ -121,13 +121,13 @@ def asked(alias: str, person: Any, *, best: bool) -> Callable[[str], Any]:
 
 def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Callable[[str], Any]:
     """Return a way to run one statement over the same index with a driver's cursor."""
-    from chat.search import match
+    from chat.search import conditions
     from chat.search.query import parse
 
     def ask(typed: str) -> Any:
         query = parse(typed)
         question = f"{match.tsquery_scope(person.pk)} & {match.tsquery_words(query)}"
-        phrases = [phrase.words for phrase in match.phrases(query)]
+        phrases = [phrase.words for phrase in conditions.phrases(query)]
         sql = statement.format(in_order=" ".join([IN_ORDER] * len(phrases)))
         params = [question, person.pk, *phrases, *([question] if ranked else [])]
         with connection.connection.cursor() as cursor:

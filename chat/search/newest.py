@@ -21,12 +21,12 @@ from typing import Any
 
 from django.db import connections
 
-from chat.search import match, statements
+from chat.search import conditions, statements
 from chat.search.frequencies import Frequencies, frequencies
 from chat.search.scope import Cursor, Scope
 from chat.search.statements import Statement
 
-SPAN = datetime.timedelta(seconds=match.SPAN)
+SPAN = datetime.timedelta(seconds=conditions.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
 # How many spans the index is asked for: together, which takes longer the more there are, and one
@@ -86,7 +86,7 @@ class _Search:
     def __init__(self, scope: Scope, limit: int, using: str) -> None:
         self.connection = connections[using]
         self.vendor = self.connection.vendor
-        self.has_phrases = self.vendor == "postgresql" and bool(match.phrases(scope.query))
+        self.has_phrases = self.vendor == "postgresql" and bool(conditions.phrases(scope.query))
         self.is_unfinished = self.vendor == "postgresql" and any(
             term.is_unfinished for term in scope.query.terms
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.search import match
+from chat.search import conditions as match
 from chat.search.query import SearchQuery
 from chat.search.scope import Scope
 from chat.search.text import LENGTH

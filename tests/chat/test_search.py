@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.models import ChatMessage
-from chat.search import marks, match
+from chat.search import conditions, marks
 from chat.search.finding import find, find_threads, read_cursor, write_cursor
 from chat.search.query import parse
 from chat.search.text import fold
@@ -65,8 +65,8 @@ def test_words_are_looked_for_in_every_way_their_letters_can_be_written() -> Non
     assert len(written) == 36
     assert sum(map(len, written.values())) > 500
     for letter, characters in written.items():
-        (phrase,) = match.phrases(parse(f'"a{letter} {letter}b"'))
-        (word,) = match.first_looks(parse(f"{letter}x{letter}"))
+        (phrase,) = conditions.phrases(parse(f'"a{letter} {letter}b"'))
+        (word,) = conditions.first_looks(parse(f"{letter}x{letter}"))
         for character in characters:
             for before in ("", " ", "-", "中"):
                 assert re.search(word, f"{before}{character}X{character}s")
@@ -142,7 +142,7 @@ def test_search_keeps_to_one_person_and_leaves_out_deleted_threads() -> None:
     assert found(alice, "-nothing") == ["secret plan"]
     assert find_threads(alice, parse("gone")) == []
     assert ChatMessage.objects.for_user(alice).search("secret").count() == 1
-    with pytest.raises(TypeError, match=r"for_user"):
+    with pytest.raises(TypeError, conditions=r"for_user"):
         ChatMessage.objects.all().search("secret")
 
 
