@@ -48,7 +48,7 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
         # They import the models, which import this module.
         from chat.search.finding import RANKED, find, scope_of
         from chat.search.query import parse
-        from chat.search.statements import matches
+        from chat.search.sql import matches
 
         if self.owner is None:
             raise TypeError("search() follows for_user().")

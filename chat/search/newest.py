@@ -21,10 +21,10 @@ from typing import Any
 
 from django.db import connections
 
-from chat.search import conditions, statements
+from chat.search import conditions, sql
 from chat.search.frequencies import Frequencies, frequencies
 from chat.search.scope import Cursor, Scope
-from chat.search.statements import Statement
+from chat.search.sql import Statement
 
 SPAN = datetime.timedelta(seconds=conditions.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -59,7 +59,7 @@ def newest_rows(scope: Scope, limit: int, using: str) -> list[Row]:
     """Return the newest `limit` hits, each as `statements.newest_hits` says."""
     search = _Search(scope, limit, using)
     if not scope.query.has_words:
-        return search.ask(statements.newest_hits(scope, search.vendor, limit))
+        return search.ask(sql.newest_hits(scope, search.vendor, limit))
     search.start()
     search.go_back()
     return search.hits
@@ -140,7 +140,7 @@ class _Search:
 
     def start_at_newest(self) -> None:
         """Begin the way at the newest message."""
-        rows = self.ask(statements.newest_moment(self.scope, self.vendor))
+        rows = self.ask(sql.newest_moment(self.scope, self.vendor))
         if rows:
             self.start_from(moment(rows[0][0]))
         else:
@@ -151,7 +151,7 @@ class _Search:
         walked, size = 0, 1
         count = SAMPLE
         while count:
-            rows = self.ask(statements.walk(self.scope, count, self.missing))
+            rows = self.ask(sql.walk(self.scope, count, self.missing))
             self.found([row for row in rows if row[7]])
             if not self.missing:
                 return
@@ -183,9 +183,9 @@ class _Search:
             is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else MOST_AT_ONCE)
             stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
             if stretch and in_turn:
-                statement = statements.hits_span_by_span(self.scope, self.missing, stretch)
+                statement = sql.hits_span_by_span(self.scope, self.missing, stretch)
             else:
-                statement = statements.newest_hits(self.scope, self.vendor, self.missing, stretch)
+                statement = sql.newest_hits(self.scope, self.vendor, self.missing, stretch)
             self.found(self.ask(statement))
             if is_last:
                 return
