@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from chat.models import ChatMessage
 from chat.search import marks
-from chat.search.newest import EPOCH, moment, newest_rows
+from chat.search.pagination import EPOCH, moment, newest_rows
 from chat.search.query import SearchQuery, parse
 from chat.search.scope import Cursor, Scope
 from chat.search.text import fold

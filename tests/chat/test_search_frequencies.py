@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from chat.models import ChatMessage
-from chat.search import frequencies, newest
+from chat.search import frequencies, pagination
 from chat.search.finding import find
 from chat.search.frequencies import Frequencies
 from chat.search.query import parse
@@ -109,8 +109,8 @@ def test_a_rare_word_takes_one_question(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: Asked,
 ) -> None:
-    monkeypatch.setattr(newest, "MOST_GATHERED", 80)
-    monkeypatch.setattr(newest, "MOST_WITH_RAREST", 40)
+    monkeypatch.setattr(pagination, "MOST_GATHERED", 80)
+    monkeypatch.setattr(pagination, "MOST_WITH_RAREST", 40)
     analyze()
     known()
     with django_assert_num_queries(questions):

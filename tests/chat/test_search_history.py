@@ -6,7 +6,7 @@ import re
 import pytest
 
 from chat.models import ChatMessage
-from chat.search import newest as newest_first
+from chat.search import pagination as newest_first
 from chat.search.finding import find
 from chat.search.frequencies import Frequencies
 from chat.search.text import fold
