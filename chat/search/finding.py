@@ -16,7 +16,7 @@ from django.db import connections
 from django.utils.safestring import SafeString
 
 from chat.models import ChatMessage
-from chat.search import marks
+from chat.search import highlight
 from chat.search.pagination import EPOCH, moment, newest_rows
 from chat.search.query import SearchQuery, parse
 from chat.search.scope import Cursor, Scope
@@ -50,7 +50,7 @@ class Hit:
     @property
     def snippet(self) -> SafeString:
         """Return the words around the first place that matched, marked, as HTML."""
-        return marks.snippet(self.query, self.said)
+        return highlight.snippet(self.query, self.said)
 
 
 @dataclass
@@ -94,7 +94,7 @@ def find(
         has_phrase = any(len(term.words) > 1 for term in query.terms)
         rows = newest_rows(scope, RANKED_PHRASE if has_phrase else RANKED, using)
         # Stable: of two that are as good, the newer comes first.
-        rows.sort(key=lambda row: -marks.score(query, row[5]))
+        rows.sort(key=lambda row: -highlight.score(query, row[5]))
         results.next = str(start + size) if len(rows) > start + size else ""
         results.hits = [_hit(row, query, using) for row in rows[start : start + size]]
         return results
@@ -123,7 +123,7 @@ def find_threads(user: User, query: SearchQuery, using: str = "default") -> list
     found: list[Thread] = []
     threads = Thread.objects.using(using).for_user(user).recent().filter(deleted_at=None)
     for thread in threads.only("id", "user_id", "title", "description")[:TITLES]:
-        if marks.holds(query, f"{thread.title}\n{thread.description}"):
+        if highlight.holds(query, f"{thread.title}\n{thread.description}"):
             found.append(thread)
             if len(found) == THREADS_SHOWN:
                 break

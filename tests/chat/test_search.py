@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.models import ChatMessage
-from chat.search import conditions, marks
+from chat.search import conditions, highlight
 from chat.search.finding import find, find_threads, read_cursor, write_cursor
 from chat.search.query import parse
 from chat.search.text import fold
@@ -79,14 +79,14 @@ def test_snippet_marks_what_the_table_finds() -> None:
     unmarked = [
         (text, query)
         for text, query, expected in TABLE
-        if expected and parse(query).terms and "<mark>" not in marks.snippet(parse(query), text)
+        if expected and parse(query).terms and "<mark>" not in highlight.snippet(parse(query), text)
     ]
     assert unmarked == []
 
 
 def test_snippet_is_cut_around_the_first_hit_and_escaped() -> None:
     said = "word " * 100 + "<b>Café & bar</b>" + " word" * 100
-    shown = marks.snippet(parse("cafe"), said)
+    shown = highlight.snippet(parse("cafe"), said)
     assert "&lt;b&gt;<mark>Café</mark> &amp; bar&lt;/b&gt;" in shown
     assert shown.startswith("… word ")
     assert shown.endswith(" …")
@@ -183,7 +183,7 @@ def test_filters_work_as_text() -> None:
     | st.text("éİΣσςßйé한ᄒ\u1161\u11ab\u0301\u0306 a", max_size=12)
 )
 def test_marks_fold_a_text_as_the_index_does(said: str) -> None:
-    folded, origin = marks._folded(said)
+    folded, origin = highlight._folded(said)
     assert folded == fold(said).replace("ς", "σ")
     assert origin is None or len(origin) == len(folded) + 1
 
@@ -194,8 +194,8 @@ def test_snippet_marks_what_is_written_in_parts() -> None:
         ("и\u0306од", "йод"),
         ("ΟΔΟΣ", "οδος"),
     ]:
-        assert marks.snippet(parse(typed), said) == f"<mark>{said}</mark>"
-        assert marks.holds(parse(typed), said)
+        assert highlight.snippet(parse(typed), said) == f"<mark>{said}</mark>"
+        assert highlight.holds(parse(typed), said)
 
 
 def test_best_first_prefers_short_texts_and_repeated_words() -> None:
