@@ -22,9 +22,9 @@ from typing import Any
 from django.db import connections
 
 from chat.search import conditions, sql
-from chat.search.frequencies import Frequencies, frequencies
 from chat.search.scope import Cursor, Scope
 from chat.search.sql import Statement
+from chat.search.statistics import Frequencies, frequencies
 
 SPAN = datetime.timedelta(seconds=conditions.SPAN)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

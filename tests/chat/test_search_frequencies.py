@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 
 from chat.models import ChatMessage
-from chat.search import frequencies, pagination
+from chat.search import pagination, statistics
 from chat.search.finding import find
-from chat.search.frequencies import Frequencies
 from chat.search.query import parse
+from chat.search.statistics import Frequencies
 from tests.factories import make_message, make_thread, make_user
 from users.models import User
 
@@ -23,9 +23,9 @@ Asked = Callable[[int], AbstractContextManager[Any]]
 
 @pytest.fixture(autouse=True)
 def nothing_read_yet() -> Iterator[None]:
-    frequencies._read.cache_clear()
+    statistics._read.cache_clear()
     yield
-    frequencies._read.cache_clear()
+    statistics._read.cache_clear()
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def analyze() -> None:
 
 
 def known() -> Frequencies:
-    read = frequencies.frequencies("default")
+    read = statistics.frequencies("default")
     assert read
     return read
 
 
 def test_nothing_is_known_before_the_first_analyze(alice: User) -> None:
-    assert frequencies.frequencies("default") is None
+    assert statistics.frequencies("default") is None
     assert len(find(alice, "coff").hits) == 30
 
 
@@ -123,7 +123,7 @@ def test_what_was_read_is_relied_on_for_an_hour(
     analyze()
     with django_assert_num_queries(1):
         assert known() is known()
-    later = time.monotonic() + frequencies.VALID
-    monkeypatch.setattr("chat.search.frequencies.time.monotonic", lambda: later)
+    later = time.monotonic() + statistics.VALID
+    monkeypatch.setattr("chat.search.statistics.time.monotonic", lambda: later)
     with django_assert_num_queries(1):
         known()
