@@ -114,7 +114,7 @@ def written(alias: str, person: Any, samples: list[str]) -> float:
 
 def asked(alias: str, person: Any, *, best: bool) -> Callable[[str], Any]:
     """Return the product's own way to ask."""
-    from chat.search.finding import find
+    from chat.search.results import find
 
     return lambda typed: find(person, typed, best=best, using=alias).hits
 

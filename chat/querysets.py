@@ -43,11 +43,11 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
         """Keep what matches, as typed into the search field: words, "phrases", -excluded.
 
         Newest first, all of it; or, with `best`, the newest few hundred hits, best first.
-        Follows for_user(). A page of results is quicker with `chat.search.finding.find`.
+        Follows for_user(). A page of results is quicker with `chat.search.results.find`.
         """
         # They import the models, which import this module.
-        from chat.search.finding import RANKED, find, scope_of
         from chat.search.query import parse
+        from chat.search.results import RANKED, find, scope_of
         from chat.search.sql import matches
 
         if self.owner is None:

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from chat.search.finding import find, find_threads
 from chat.search.forms import SearchForm
+from chat.search.results import find, find_threads
 from users.requests import PersonRequest
 
 

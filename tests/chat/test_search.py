@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from chat.models import ChatMessage
 from chat.search import conditions, highlight
-from chat.search.finding import find, find_threads, read_cursor, write_cursor
 from chat.search.query import parse
+from chat.search.results import find, find_threads, read_cursor, write_cursor
 from chat.search.text import fold
 from tests.chat.search_table import TABLE
 from tests.factories import make_message, make_persona, make_thread, make_user

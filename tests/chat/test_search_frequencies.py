@@ -10,8 +10,8 @@ from django.db import connection
 
 from chat.models import ChatMessage
 from chat.search import pagination, statistics
-from chat.search.finding import find
 from chat.search.query import parse
+from chat.search.results import find
 from chat.search.statistics import Frequencies
 from tests.factories import make_message, make_thread, make_user
 from users.models import User

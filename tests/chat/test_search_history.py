@@ -7,7 +7,7 @@ import pytest
 
 from chat.models import ChatMessage
 from chat.search import pagination as newest_first
-from chat.search.finding import find
+from chat.search.results import find
 from chat.search.statistics import Frequencies
 from chat.search.text import fold
 from tests.factories import make_message, make_thread, make_user

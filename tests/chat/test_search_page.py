@@ -9,7 +9,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chat.search.finding import Results, find
+from chat.search.results import Results, find
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
