@@ -126,7 +126,7 @@ def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Calla
 
     def ask(typed: str) -> Any:
         query = parse(typed)
-        question = f"{match.tsquery_scope(person.pk)} & {match.tsquery_words(query)}"
+        question = f"{conditions.tsquery_scope(person.pk)} & {conditions.tsquery_words(query)}"
         phrases = [phrase.words for phrase in conditions.phrases(query)]
         sql = statement.format(in_order=" ".join([IN_ORDER] * len(phrases)))
         params = [question, person.pk, *phrases, *([question] if ranked else [])]

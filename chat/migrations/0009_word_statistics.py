@@ -1,6 +1,6 @@
 """Have PostgreSQL note which words of the search index are common, while people write.
 
-By that a search knows how to go about (`chat.search.statistics`). Autovacuum keeps it up to
+By that a search knows how to go about (`chat.search.frequencies`). Autovacuum keeps it up to
 date from here on, but first comes by once a tenth of the messages have changed.
 """
 

@@ -9,8 +9,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from schema.batches import run
 from schema.batches.as_sql import batches_as_sql
-from schema.batches.run import run
 from schema.operations.recording import written_as
 
 

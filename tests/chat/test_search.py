@@ -142,7 +142,7 @@ def test_search_keeps_to_one_person_and_leaves_out_deleted_threads() -> None:
     assert found(alice, "-nothing") == ["secret plan"]
     assert find_threads(alice, parse("gone")) == []
     assert ChatMessage.objects.for_user(alice).search("secret").count() == 1
-    with pytest.raises(TypeError, conditions=r"for_user"):
+    with pytest.raises(TypeError, match=r"for_user"):
         ChatMessage.objects.all().search("secret")
 
 

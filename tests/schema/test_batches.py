@@ -12,8 +12,8 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError
 
+from schema.batches import run
 from schema.batches.progress import Clock, Progress, listener
-from schema.batches.run import run
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
 from tests.conftest import Database
@@ -145,8 +145,8 @@ import django
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
-from schema import batches, ranges
-batches.REST, batches.TARGET_SECONDS, ranges.WINDOW = 200, 0.001, 4
+from schema.batches import ranges, run
+run.REST, run.TARGET_SECONDS, ranges.WINDOW = 200, 0.001, 4
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "migrate", "chat", "0004"])
 """

@@ -6,9 +6,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from schema.batches import ranges
+from schema.batches import ranges, run
 from schema.batches.progress import Progress, listener
-from schema.batches.run import run
 from schema.connection.session import for_migrating
 from schema.models import BatchProgress
 from tests.conftest import Database

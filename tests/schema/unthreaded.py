@@ -4,7 +4,7 @@ import uuid
 
 from django.core.management import call_command
 
-from schema.batches.run import run
+from schema.batches import run
 from tests.conftest import Database
 
 ROWS = 5000
