@@ -1,29 +1,29 @@
-"""Where a text that is still being written can be rendered already."""
+"""Find the part of an incomplete text that can be rendered already."""
 
 from __future__ import annotations
 
 import re
 
-# What may belong to the block before it, although a blank line is between them: an item of
-# the same list, what is indented, a quotation. Such a blank line ends nothing yet.
-GOES_ON = re.compile(r"[ \t]|[-*+][ \t]|\d{1,9}[.)][ \t]|>")
-# What may still become one of these when its next characters are there.
-UNDECIDED = re.compile(r"([-*+]|\d{1,9}[.)]?)?$")
+# A line that may continue the block before the blank line: a list item, an indented line, or a
+# quotation.
+CONTINUATION = re.compile(r"[ \t]|[-*+][ \t]|\d{1,9}[.)][ \t]|>")
+# An incomplete line that may become a continuation once more characters arrive.
+INCOMPLETE = re.compile(r"([-*+]|\d{1,9}[.)]?)?$")
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 def finished(text: str, start: int = 0) -> int:
-    """Return where the last unfinished block begins, at `start` or after it.
+    """Return the position at which the last, unfinished block begins.
 
     Args:
-        text: Markdown, as far as it is there.
-        start: Where a block begins; what is before it is not looked at.
+        text: Markdown of which the end has not arrived yet.
+        start: The beginning of a block. Earlier text is ignored.
     """
     end = place = start
     fence = ""
     was_blank = False
-    # Not splitlines(): Markdown's lines end with nothing but "\n".
+    # splitlines() also splits at characters that do not end a line in Markdown.
     for line in LINE.findall(text, start):
         bare = line.rstrip("\n")
         if mark := FENCE.match(line):
@@ -35,8 +35,8 @@ def finished(text: str, start: int = 0) -> int:
             elif kind.startswith(fence) and not line.strip(" \n" + fence[0]):
                 fence = ""
         elif not fence and was_blank and bare.strip():
-            is_undecided = not line.endswith("\n") and UNDECIDED.match(bare)
-            if not GOES_ON.match(line) and not is_undecided:
+            is_incomplete = not line.endswith("\n") and INCOMPLETE.match(bare)
+            if not CONTINUATION.match(line) and not is_incomplete:
                 end = place
         was_blank = not bare.strip() and not fence
         place += len(line)

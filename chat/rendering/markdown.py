@@ -1,9 +1,10 @@
-"""Messages as HTML: what a model wrote is not to be trusted, nor is what was pasted.
+"""Render messages as HTML.
 
-Three gates, one after the other: the parser takes no HTML in, the sanitizer lets only the
-tags below out, and the page's Content-Security-Policy runs and fetches nothing foreign.
-Images are left out altogether: fetching one tells its server what it likes, and a model can
-be talked into writing an address that carries the conversation away.
+Neither what a model writes nor what a person pastes is trusted. There are three barriers: the
+parser accepts no HTML, the sanitizer removes every tag and attribute not listed below, and the
+page's Content-Security-Policy blocks foreign scripts and requests. Images are never shown:
+loading one tells its server who reads the message, and a model can be tricked into writing an
+address that contains parts of the conversation.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ import nh3
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+
+from chat.rendering.highlighting import highlight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,19 +32,16 @@ TAGS = {
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "span": {"class"}, "div": {"class"}}
 SCHEMES = {"http", "https", "mailto"}
-# Beyond these a message is shown as plain text: rendering takes milliseconds for what people
-# and models write, and may take a second at most for what they should not have written.
-MOST_CHARACTERS = 40_000
-MOST_HIGHLIGHTED = 20_000
-# The parser leaves out what it does not descend to, so well before that a message is shown as
-# it was written. A list in a list is two levels.
-MOST_NESTING = 20
+# A longer message is shown as plain text, because rendering it may take more than a second.
+MAX_CHARACTERS = 40_000
+# The parser drops what is nested deeper than PARSED_NESTING, so a message that is nested deeper
+# than MAX_NESTING is shown as plain text. A list inside a list adds two levels.
+MAX_NESTING = 20
 PARSED_NESTING = 24
-# Of the messages up to so many characters, so many are remembered: some 30 MB at most.
-MOST_REMEMBERED = 5_000
-REMEMBERED = 1_000
+# HTML is cached for so many messages of at most so many characters: 30 MB at most.
+MAX_CACHED_CHARACTERS = 5_000
+CACHE_SIZE = 1_000
 
-_formatter = HtmlFormatter[str](nowrap=True)
 _sanitizer = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
@@ -58,19 +54,19 @@ _sanitizer = nh3.Cleaner(
 
 def render(text: str) -> SafeString:
     """Return `text` as HTML that is safe to put on a page."""
-    return _remembered(text) if len(text) <= MOST_REMEMBERED else _render(text)
+    return _cached(text) if len(text) <= MAX_CACHED_CHARACTERS else _render(text)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _remembered(text: str) -> SafeString:
+@lru_cache(maxsize=CACHE_SIZE)
+def _cached(text: str) -> SafeString:
     return _render(text)
 
 
 def _render(text: str) -> SafeString:
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         env: dict[str, Any] = {}
         tokens = _parser.parse(text, env)
-        if all(token.level < MOST_NESTING for token in tokens):
+        if all(token.level < MAX_NESTING for token in tokens):
             html = _parser.renderer.render(tokens, _parser.options, env)
             return mark_safe(_sanitizer.clean(html))  # noqa: S308 - sanitized
     return mark_safe(f'<div class="plain">{escape(text)}</div>')  # noqa: S308 - escaped
@@ -79,25 +75,25 @@ def _render(text: str) -> SafeString:
 def _code_block(
     self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
-    """Return a fenced block with its language's name and, if it is known, its colours."""
+    """Render a code block, with its language above it if the language is known."""
     token = tokens[index]
-    name = token.info.split()[0] if token.info.strip() else ""
-    code = escape(token.content)
-    if len(token.content) <= MOST_HIGHLIGHTED:
-        try:
-            code = highlight(token.content, get_lexer_by_name(name), _formatter)
-        except ClassNotFound:
-            name = ""
-    label = f'<div class="language">{escape(name)}</div>' if name else ""
+    language = token.info.split()[0] if token.info.strip() else ""
+    highlighted = None
+    try:
+        highlighted = highlight(token.content, language)
+    except LookupError:
+        language = ""
+    code = escape(token.content) if highlighted is None else highlighted
+    label = f'<div class="language">{escape(language)}</div>' if language else ""
     return f'<div class="code">{label}<pre><code>{code}</code></pre></div>\n'
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    """Return an image's description, with a link where there was the image."""
+    """Render an image as a link to it, labelled with its description."""
     token = tokens[index]
     source = escape(str(token.attrGet("src") or ""))
-    words = self.renderInlineAsText(token.children, options, env) if token.children else ""
-    return f'<a href="{source}">{escape(words) or "image"}</a>'
+    label = self.renderInlineAsText(token.children, options, env) if token.children else ""
+    return f'<a href="{source}">{escape(label) or "image"}</a>'
 
 
 def _make_parser() -> MarkdownIt:
