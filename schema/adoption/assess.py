@@ -10,7 +10,7 @@ from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.key_conversion import Numbered, Place
-from schema.adoption.match_step import Recognised, State, recognise, things
+from schema.adoption.match_step import Recognised, recognise, things
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.preconditions import Inspection
 from schema.adoption.row_repairs import has
@@ -18,6 +18,7 @@ from schema.adoption.spec import Facts, Key, Repair, Rule
 from schema.adoption.type_changes import mistyped
 from schema.drift.compare import pair_constraints
 from schema.drift.expected import Step
+from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Table, quoted
 
 
@@ -135,7 +136,7 @@ def _claims(
             keys = facts.files[file]
             begun = [states[key] for key in keys if key in states]
             # What is recorded as applied already needs no claim to be true.
-            true = not begun or begun[0] in {State.COMPLETE, State.PARTIAL}
+            true = not begun or begun[0] in {MigrationState.APPLIED, MigrationState.PARTIAL}
             lacking = [one for one in facts.columns.get(file, ()) if not has(found, one)]
             known.append(Claim(file, _as_utc(moment), keys, true, lacking))
     return known, unknown
@@ -173,7 +174,7 @@ def _repairs(
 
 def _conversions(steps: list[Recognised], found: Catalog, numbers: Numbered) -> Iterator[str]:
     for one in steps:
-        if one.state is not State.PARTIAL:
+        if one.state is not MigrationState.PARTIAL:
             continue
         own = {(table, getattr(thing, "name", "")) for table, thing in things(one.step)}
         for name, table in one.step.after.tables.items():

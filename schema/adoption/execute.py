@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from schema.adoption.plan import Adoption
-from schema.drift.migration_state import Side
+from schema.drift.migration_state import MigrationState
 from schema.execution.executor import Direction, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.models import MigrationRun
@@ -22,7 +22,7 @@ class AdoptingExecutor(RecordingExecutor):
         self,
         connection: BaseDatabaseWrapper,
         runner: Runner,
-        found: Callable[[Migration, MigrationRun.Direction, Side], None],
+        found: Callable[[Migration, MigrationRun.Direction, MigrationState], None],
         adoption: Adoption,
     ) -> None:
         """Make an executor that asks `adoption` about each migration first."""

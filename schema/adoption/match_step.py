@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from schema.drift.compare import ORDER, Finding, Thing, find
 from schema.drift.expected import Step
+from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Column, Table
-
-
-class State(StrEnum):
-    """How much of a step is there."""
-
-    COMPLETE = "complete"
-    PARTIAL = "partial"
-    ABSENT = "absent"
-    DATA = "changes rows only"
 
 
 @dataclass(frozen=True)
@@ -25,7 +16,7 @@ class Recognised:
     """A step, and what keeps it from being complete."""
 
     step: Step
-    state: State
+    state: MigrationState
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -43,18 +34,18 @@ def recognise(step: Step, found: Catalog) -> Recognised:
     """Return how much of what `step` adds or changes is in `found`."""
     own = list(things(step))
     if not own:
-        return Recognised(step, State.DATA)
+        return Recognised(step, MigrationState.DATA_ONLY)
     findings = [
         finding
         for finding in find(step.after, found)
         if _of(step.before, finding.table, finding.expected) != finding.expected
     ]
     if not findings:
-        return Recognised(step, State.COMPLETE)
+        return Recognised(step, MigrationState.APPLIED)
     findings.sort(key=lambda one: (ORDER.index(one.kind), one.found is not None))
     if not any(anchor_is_there(table, thing, found) for table, thing in _anchors(step, own)):
-        return Recognised(step, State.ABSENT, findings)
-    return Recognised(step, State.PARTIAL, findings)
+        return Recognised(step, MigrationState.ABSENT, findings)
+    return Recognised(step, MigrationState.PARTIAL, findings)
 
 
 def things(step: Step) -> Iterator[tuple[str | None, Thing]]:

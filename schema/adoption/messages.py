@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schema.adoption.assess import Survey
-from schema.adoption.match_step import Recognised, State
+from schema.adoption.match_step import Recognised
 from schema.adoption.obstacles import Obstacle
+from schema.drift.migration_state import MigrationState
 
 SHOWN = 8
 """How many lacking things a step lists before it only counts them."""
@@ -102,11 +103,11 @@ def summary(counts: Mapping[str, int]) -> list[str]:
 
 def _step(step: Recognised) -> Iterator[str]:
     name = ".".join(step.key)
-    if step.state is State.COMPLETE:
+    if step.state is MigrationState.APPLIED:
         yield f"  {name}: complete; it is recorded as it is"
-    elif step.state is State.ABSENT:
+    elif step.state is MigrationState.ABSENT:
         yield f"  {name}: absent; it is run"
-    elif step.state is State.DATA:
+    elif step.state is MigrationState.DATA_ONLY:
         yield f"  {name}: changes rows only; it is run"
     else:
         lacking = step.lacking()

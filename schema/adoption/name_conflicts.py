@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.adoption.match_step import Recognised, State
+from schema.adoption.match_step import Recognised
 from schema.adoption.obstacles import KINDS, Obstacle
 from schema.drift.expected import Step
+from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Constraint, quoted
 
 # PostgreSQL keeps the names of tables, indexes, views and sequences together.
@@ -153,7 +154,7 @@ def lacking_columns(
 ) -> Iterator[Obstacle]:
     """Yield the missing columns for which nothing could be put into the rows there are."""
     for one in steps:
-        if one.state is not State.PARTIAL:
+        if one.state is not MigrationState.PARTIAL:
             continue
         for name, table in one.step.after.tables.items():
             there = found.tables.get(name)

@@ -14,13 +14,14 @@ from schema.adoption import repairs
 from schema.adoption.assess import Survey, survey
 from schema.adoption.key_conversion import conversion, numbered
 from schema.adoption.markers import tables
-from schema.adoption.match_step import Recognised, State, recognise
+from schema.adoption.match_step import Recognised, recognise
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.row_repairs import Followed, applies, before_its_type
 from schema.adoption.spec import Facts, Key, Rule, When
 from schema.adoption.statements import Statements
 from schema.adoption.type_changes import mistyped, retyping
 from schema.drift.expected import Step, expected_steps
+from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Column, Table, quoted, read_catalog
 
 
@@ -90,7 +91,7 @@ class Adoption:
         states = {one.key: one.state for one in result.steps}
         for claim in result.claims or []:
             for key in claim.steps:
-                begun = states.get(key) in {State.PARTIAL, State.COMPLETE}
+                begun = states.get(key) in {MigrationState.PARTIAL, MigrationState.APPLIED}
                 if claim.true and claim.moment and begun:
                     self.moments.setdefault(key, claim.moment)
         return result
@@ -104,7 +105,7 @@ class Adoption:
         if key not in self.pending:
             return False
         state = recognise(self.steps[key], self._found()).state
-        return migration.atomic and state in {State.PARTIAL, State.COMPLETE}
+        return migration.atomic and state in {MigrationState.PARTIAL, MigrationState.APPLIED}
 
     def make_way(self, migration: Migration) -> None:
         """Prepare for a migration that is not atomic and so can run over its own work.
@@ -161,7 +162,7 @@ class Adoption:
         )
         self._drop_superseded(key)
         left = recognise(step, self._found())
-        if left.state is not State.COMPLETE:
+        if left.state is not MigrationState.APPLIED:
             raise AdoptionError(
                 f"{migration} could not be completed; these still differ: "
                 + ", ".join(left.lacking())

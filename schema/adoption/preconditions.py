@@ -11,12 +11,13 @@ from django.template.defaultfilters import pluralize
 
 from schema.adoption import name_conflicts
 from schema.adoption.key_conversion import numbered
-from schema.adoption.match_step import Recognised, State, column_before
+from schema.adoption.match_step import Recognised, column_before
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.row_repairs import applies, before_its_type, has, key_of, references
 from schema.adoption.spec import Facts, Quarantine, Rule
 from schema.adoption.type_changes import held_by, inconvertible, mistyped
 from schema.drift.expected import Step
+from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Constraint, quoted
 
 SHOWN = 5
@@ -41,7 +42,9 @@ class Inspection:
         self.connection = connection
         self.facts = facts
         self.found = found
-        self.steps = [one for one in steps if one.state in {State.PARTIAL, State.COMPLETE}]
+        self.steps = [
+            one for one in steps if one.state in {MigrationState.PARTIAL, MigrationState.APPLIED}
+        ]
         self.all = steps
         self.later = later
         self.numbers = numbered(steps[-1].step.after, found, facts.doubtful_links())

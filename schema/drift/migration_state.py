@@ -1,14 +1,14 @@
-"""Which side of a migration the database is on, found out from the schema itself.
+"""Detect from the schema how much of a migration is in a database.
 
-Asked where the records and the schema contradict each other: another tool was killed
-between its changes and its record, or somebody ran a part of the SQL by hand.
+This is needed where the records and the schema contradict each other: another tool was killed
+between a change and its record, or somebody ran part of the SQL by hand.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from enum import StrEnum
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
@@ -18,17 +18,17 @@ from schema.drift.expected import Key, Step, expected_steps
 from schema.introspection.catalog import Catalog, Table, read_catalog
 
 
-class Side(enum.Enum):
-    """How much of a migration the schema shows."""
+class MigrationState(StrEnum):
+    """How much of a migration is in the database."""
 
-    ABSENT = "absent"
+    APPLIED = "applied"
     PARTIAL = "partial"
-    COMPLETE = "complete"
-    NO_TRACE = "no trace"
-    """It changes data only."""
+    ABSENT = "absent"
+    DATA_ONLY = "changes rows only"
+    """It leaves no trace in the schema."""
 
 
-class Survey:
+class StateDetector:
     """Compares the live schema with both sides of each migration of a plan.
 
     The plan is built once, in a scratch place, when it is first asked about.
@@ -37,7 +37,7 @@ class Survey:
     def __init__(
         self, connection: BaseDatabaseWrapper, plan: Sequence[Migration], applied: Collection[Key]
     ) -> None:
-        """Prepare to survey `plan`, given forwards, on top of `applied`."""
+        """Prepare to inspect `plan`, given forwards, on top of `applied`."""
         self.connection = connection
         self.plan = list(plan)
         self.applied = set(applied)
@@ -50,21 +50,21 @@ class Survey:
             self._steps = expected_steps(self.connection, self.plan, self.applied)
         return self._steps
 
-    def side(self, migration: Migration) -> Side:
-        """Return which side of `migration` the live schema is on."""
-        return self.sides([migration])[migration]
+    def state(self, migration: Migration) -> MigrationState:
+        """Return how much of `migration` is in the live schema."""
+        return self.states([migration])[migration]
 
-    def sides(self, migrations: Collection[Migration]) -> dict[Migration, Side]:
-        """Return for each of the migrations which side of it the live schema is on."""
+    def states(self, migrations: Collection[Migration]) -> dict[Migration, MigrationState]:
+        """Return how much of each migration is in the live schema."""
         live = read_catalog(self.connection)
         return {
-            step.migration: side_of(step, live, [later.after for later in self.steps[place + 1 :]])
+            step.migration: state_of(step, live, [later.after for later in self.steps[place + 1 :]])
             for place, step in enumerate(self.steps)
             if step.migration in migrations
         }
 
-    def operations(self, migration: Migration) -> Survey:
-        """Return a survey of the migration's operations, each as a migration of its own."""
+    def operations(self, migration: Migration) -> StateDetector:
+        """Return a detector for the migration's operations, each as a migration of its own."""
         place = self.plan.index(migration)
         before = {(earlier.app_label, earlier.name) for earlier in self.plan[:place]}
         single = []
@@ -73,11 +73,11 @@ class Survey:
             part = type("Migration", (Migration,), body)
             name = f"{migration.name}, operation {number + 1}"
             single.append(part(name, migration.app_label))
-        survey = Survey(self.connection, single, self.applied | before)
-        survey._steps = [*survey.steps, *self.steps[place + 1 :]]
-        return survey
+        detector = StateDetector(self.connection, single, self.applied | before)
+        detector._steps = [*detector.steps, *self.steps[place + 1 :]]
+        return detector
 
-    def mends(self, migration: Migration) -> list[str]:
+    def repairs(self, migration: Migration) -> list[str]:
         """Return the statements that complete `migration`, to be run in its transaction."""
         step = next(step for step in self.steps if step.migration == migration)
         changed = {_key(finding) for finding in find(step.after, step.before)}
@@ -90,8 +90,8 @@ class Survey:
         )
 
 
-def side_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Side:
-    """Return which side of `step` the `live` schema is on.
+def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> MigrationState:
+    """Return how much of `step` is in the `live` schema.
 
     What `later` steps changed once more counts as done in their form too.
     """
@@ -129,10 +129,10 @@ def side_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Side:
             done += gone
             left += not gone
     if not done and not left:
-        return Side.NO_TRACE
+        return MigrationState.DATA_ONLY
     if not left:
-        return Side.COMPLETE
-    return Side.PARTIAL if done else Side.ABSENT
+        return MigrationState.APPLIED
+    return MigrationState.PARTIAL if done else MigrationState.ABSENT
 
 
 def _key(finding: Finding) -> str:

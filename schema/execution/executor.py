@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import waited_for_a_lock
-from schema.drift.migration_state import Side, Survey
+from schema.drift.migration_state import MigrationState, StateDetector
 from schema.introspection.catalog import CatalogError
 from schema.models import MigrationRun
 
@@ -32,7 +32,9 @@ def run_once(
     return work()
 
 
-def say_nothing(migration: Migration, direction: MigrationRun.Direction, side: Side) -> None:
+def say_nothing(
+    migration: Migration, direction: MigrationRun.Direction, migration_state: MigrationState
+) -> None:
     """Take no notice."""
 
 
@@ -47,7 +49,7 @@ class RecordingExecutor(MigrationExecutor):
         self,
         connection: BaseDatabaseWrapper,
         run: Callable[..., ProjectState] = run_once,
-        found: Callable[[Migration, MigrationRun.Direction, Side], None] = say_nothing,
+        found: Callable[[Migration, MigrationRun.Direction, MigrationState], None] = say_nothing,
     ) -> None:
         """Make an executor that passes each migration through `run`.
 
@@ -59,7 +61,7 @@ class RecordingExecutor(MigrationExecutor):
         super().__init__(connection)
         self.run = run
         self.found = found
-        self._survey: Survey | None = None
+        self._detector: StateDetector | None = None
         self._state: tuple[frozenset[tuple[str, str]], ProjectState] | None = None
 
     def migration_plan(
@@ -124,13 +126,13 @@ class RecordingExecutor(MigrationExecutor):
         self, state: ProjectState, migration: Migration, error: DatabaseError
     ) -> ProjectState:
         """See whether `migration` failed because it was there already; then complete it."""
-        survey = self._contradiction(migration, error)
-        side = self._side(migration, survey)
-        if side not in {Side.PARTIAL, Side.COMPLETE}:
+        detector = self._contradiction(migration, error)
+        migration_state = self._state_of(migration, detector)
+        if migration_state not in {MigrationState.PARTIAL, MigrationState.APPLIED}:
             raise error
-        self.found(migration, Direction.FORWARDS, side)
-        if side is Side.PARTIAL:
-            return self._complete(state, migration, survey)
+        self.found(migration, Direction.FORWARDS, migration_state)
+        if migration_state is MigrationState.PARTIAL:
+            return self._complete(state, migration, detector)
         self.record_as_applied(migration)
         return migration.mutate_state(state)
 
@@ -141,22 +143,22 @@ class RecordingExecutor(MigrationExecutor):
 
         One that is gone in part is completed first: there is a way back from complete.
         """
-        survey = self._contradiction(migration, error)
-        side = survey.side(migration)
-        if side not in {Side.PARTIAL, Side.ABSENT}:
+        detector = self._contradiction(migration, error)
+        migration_state = detector.state(migration)
+        if migration_state not in {MigrationState.PARTIAL, MigrationState.ABSENT}:
             raise error
-        self.found(migration, Direction.BACKWARDS, side)
-        if side is Side.ABSENT:
+        self.found(migration, Direction.BACKWARDS, migration_state)
+        if migration_state is MigrationState.ABSENT:
             self.record_as_unapplied(migration)
             return state
-        self._complete(state, migration, survey)
+        self._complete(state, migration, detector)
         return self._unapply(state, migration)
 
-    def _contradiction(self, migration: Migration, error: DatabaseError) -> Survey:
-        """Return a survey that can tell about `migration`, or raise `error` again."""
+    def _contradiction(self, migration: Migration, error: DatabaseError) -> StateDetector:
+        """Return a detector that can tell about `migration`, or raise `error` again."""
         if waited_for_a_lock(error) or not self.connection.is_usable():
             raise error
-        if self._survey is None or migration not in self._survey.plan:
+        if self._detector is None or migration not in self._detector.plan:
             applied = set(self.recorder.applied_migrations())
             whole = self.migration_plan(self.loader.graph.leaf_nodes(), clean_start=True)
             plan = [one for one, _ in whole if (one.app_label, one.name) not in applied]
@@ -165,39 +167,41 @@ class RecordingExecutor(MigrationExecutor):
                 later = set(self.loader.graph.backwards_plan(key)) & applied
                 plan = [one for one, _ in whole if (one.app_label, one.name) in later]
                 applied -= later
-            self._survey = Survey(self.connection, plan, applied)
+            self._detector = StateDetector(self.connection, plan, applied)
         try:
-            self._survey.side(migration)
+            self._detector.state(migration)
         except (CatalogError, DatabaseError):
             raise error from error.__cause__  # the first failure tells more
-        return self._survey
+        return self._detector
 
-    def _side(self, migration: Migration, survey: Survey) -> Side:
-        """Return the side of `migration`, which is not complete where that cannot be known.
+    def _state_of(self, migration: Migration, detector: StateDetector) -> MigrationState:
+        """Return how much of `migration` is there, PARTIAL where that cannot be known.
 
         A data step leaves no trace in the schema. Without a transaction around it and what
         does, that one is done says nothing of the other: such steps can be repeated.
         """
-        side = survey.side(migration)
-        if side is Side.COMPLETE and not migration.atomic:
-            operations = survey.operations(migration)
-            if Side.NO_TRACE in operations.sides(operations.plan).values():
-                return Side.PARTIAL
-        return side
+        migration_state = detector.state(migration)
+        if migration_state is MigrationState.APPLIED and not migration.atomic:
+            operations = detector.operations(migration)
+            if MigrationState.DATA_ONLY in operations.states(operations.plan).values():
+                return MigrationState.PARTIAL
+        return migration_state
 
-    def _complete(self, state: ProjectState, migration: Migration, survey: Survey) -> ProjectState:
+    def _complete(
+        self, state: ProjectState, migration: Migration, detector: StateDetector
+    ) -> ProjectState:
         """Do what is missing of `migration`, operation by operation, and record it."""
-        operations = survey.operations(migration)
+        operations = detector.operations(migration)
         state = state.clone()
         with self.connection.schema_editor(atomic=migration.atomic) as editor:
             for part in operations.plan:
                 operation, before = part.operations[0], state.clone()
                 operation.state_forwards(migration.app_label, state)
-                side = operations.side(part)
-                if side is Side.PARTIAL:
-                    for statement in operations.mends(part):
+                migration_state = operations.state(part)
+                if migration_state is MigrationState.PARTIAL:
+                    for statement in operations.repairs(part):
                         editor.execute(statement, params=None)
-                elif side is not Side.COMPLETE:
+                elif migration_state is not MigrationState.APPLIED:
                     operation.database_forwards(migration.app_label, editor, before, state)
                     flush(editor)
             if (migration.app_label, migration.name) not in self.recorder.applied_migrations():

@@ -7,7 +7,7 @@ from django.db.migrations import Migration
 from django.db.migrations.state import StateApps
 
 from schema.drift.expected import Key
-from schema.drift.migration_state import Side, Survey
+from schema.drift.migration_state import MigrationState, StateDetector
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.history.runs import Direction, History, Outcome, Past
 
@@ -121,7 +121,7 @@ def unrecorded_rollbacks(executor: RecordingExecutor) -> list[Migration]:
     whole = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
     applied = executor.loader.applied_migrations
     plan = [one for one, _ in whole if (one.app_label, one.name) in applied]
-    sides = Survey(executor.connection, plan, []).sides(plan)
+    states = StateDetector(executor.connection, plan, []).states(plan)
     gone: list[Migration] = []
     for migration in reversed(plan):
         key = (migration.app_label, migration.name)
@@ -129,6 +129,6 @@ def unrecorded_rollbacks(executor: RecordingExecutor) -> list[Migration]:
             other for other in executor.loader.graph.backwards_plan(key) if other in applied
         } - {key}
         known_gone = {(one.app_label, one.name) for one in gone}
-        if sides[migration] is Side.ABSENT and dependents <= known_gone:
+        if states[migration] is MigrationState.ABSENT and dependents <= known_gone:
             gone.append(migration)
     return gone

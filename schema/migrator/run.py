@@ -15,7 +15,7 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
 from schema import exit_codes
-from schema.drift.migration_state import Side
+from schema.drift.migration_state import MigrationState
 from schema.execution.executor import FIRST, Plan, RecordingExecutor
 from schema.execution.retry import Patience, Runner
 from schema.history.runs import History, edited
@@ -159,19 +159,22 @@ class Migrating:
             agree_to_losses(executor, plan, self.report, self.options)
 
     def _say_found(
-        self, migration: Migration, direction: MigrationRun.Direction, side: Side
+        self,
+        migration: Migration,
+        direction: MigrationRun.Direction,
+        migration_state: MigrationState,
     ) -> None:
         text = {
-            Side.COMPLETE: "is there already, but was not recorded: recording it",
-            Side.ABSENT: "is gone already, but its record is not: removing the record",
-            Side.PARTIAL: "is there in part: completing it",
-        }[side]
+            MigrationState.APPLIED: "is there already, but was not recorded: recording it",
+            MigrationState.ABSENT: "is gone already, but its record is not: removing the record",
+            MigrationState.PARTIAL: "is there in part: completing it",
+        }[migration_state]
         self.report.say(
             "found",
             f"  {migration} {text}.",
             migration=str(migration),
             direction=str(direction),
-            side=side.value,
+            state=migration_state.value,
         )
 
     def _plan(self, executor: RecordingExecutor) -> tuple[list[Target], Plan]:
@@ -203,7 +206,7 @@ class Migrating:
             return False
         gone = recovery.unrecorded_rollbacks(executor)
         for migration in gone:
-            self._say_found(migration, MigrationRun.Direction.BACKWARDS, Side.ABSENT)
+            self._say_found(migration, MigrationRun.Direction.BACKWARDS, MigrationState.ABSENT)
             executor.record_as_unapplied(migration)
             executor.loader.applied_migrations.pop((migration.app_label, migration.name))
         if not gone:
