@@ -14,7 +14,7 @@ from schema.drift.compare import Difference, differences, script
 from schema.drift.expected import expected_catalog
 from schema.introspection.catalog import Catalog, read_catalog
 from tests.conftest import Database, new_database
-from tests.schema.unthreaded import fill
+from tests.schema.batches.unthreaded import fill
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from schema.batches.progress import Clock, Progress, listener
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
 from tests.conftest import Database
-from tests.schema.unthreaded import ROWS, Killed, counts_are_right, step, value
+from tests.schema.batches.unthreaded import ROWS, Killed, counts_are_right, step, value
 
 
 @pytest.mark.every_server

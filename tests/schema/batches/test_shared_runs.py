@@ -11,7 +11,7 @@ from schema.batches.progress import Progress, listener
 from schema.connection.session import for_migrating
 from schema.models import BatchProgress
 from tests.conftest import Database
-from tests.schema.unthreaded import ROWS, Killed, step, value
+from tests.schema.batches.unthreaded import ROWS, Killed, step, value
 
 
 @pytest.fixture
