@@ -11,7 +11,7 @@ from tests.chat.attacks import ATTACKS, RUN
 from tests.chat.provider_server import ProviderServer
 from tests.factories import PASSWORD
 
-pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_streaming.py
+pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_stream.py
 DONE = 20_000  # milliseconds
 
 

@@ -18,7 +18,7 @@ from tests import postgres
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 def verify(database: Database, **options: Any) -> tuple[int, str]:
