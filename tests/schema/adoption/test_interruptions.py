@@ -15,7 +15,7 @@ from schema.introspection.catalog import Catalog
 from tests.conftest import Database
 from tests.schema.adoption.accounting import Rows, all_rows, assert_all_accounted_for, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
-from tests.schema.adoption.interrupting import (
+from tests.schema.adoption.interruptions import (
     migrate_until_backend_is_terminated,
     migrate_until_killed,
 )
