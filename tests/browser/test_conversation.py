@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from chat.models import ChatMessage, Reply
-from tests.chat.attacks import ATTACKS, RUN
 from tests.chat.provider_server import ProviderServer
+from tests.chat.rendering.attacks import ATTACKS, RUN
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_stream.py

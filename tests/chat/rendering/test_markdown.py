@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from chat.rendering import markdown
-from tests.chat.attacks import ATTACKS
+from tests.chat.rendering.attacks import ATTACKS
 
 
 class Found(HTMLParser):
