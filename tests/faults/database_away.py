@@ -12,8 +12,8 @@ import pytest
 
 from chat.models import Reply
 from chat.querysets import ABANDONED_AFTER
+from tests.chat.generation.test_stream import say, wait_for
 from tests.chat.provider_server import ProviderServer
-from tests.chat.test_streaming import say, wait_for
 from tests.factories import make_thread, make_user
 from tests.relay import Relay
 from tests.site import Site, database_url

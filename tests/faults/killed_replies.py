@@ -1,7 +1,7 @@
 """Kill the worker with kill -9 while replies stream, and look at what is left.
 
 `python -m tests.faults.killed_replies [--replies 50] [--rounds 5]` runs it at full size on a
-PostgreSQL server of its own; tests/chat/test_killed.py runs a few replies once.
+PostgreSQL server of its own; tests/chat/generation/test_kills.py runs a few replies once.
 """
 
 from __future__ import annotations

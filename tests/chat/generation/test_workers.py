@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chat.models import Reply
+from tests.chat.generation.test_stream import say, wait_for
 from tests.chat.provider_server import ProviderServer
-from tests.chat.test_streaming import say, wait_for
 from tests.factories import make_thread, make_user
 from tests.site import Site, database_url
 

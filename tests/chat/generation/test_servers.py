@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.chat.generation.test_stream import heard, say
 from tests.chat.provider_server import ProviderServer
-from tests.chat.test_streaming import heard, say
 from tests.factories import make_thread, make_user
 from tests.site import Site
 

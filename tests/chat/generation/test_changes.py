@@ -7,8 +7,8 @@ import pytest
 
 from chat.models import ChatMessage, Reply
 from personas.models import Persona
+from tests.chat.generation.test_stream import heard, say, wait_for
 from tests.chat.provider_server import ProviderServer
-from tests.chat.test_streaming import heard, say, wait_for
 from tests.factories import PASSWORD, make_persona, make_thread, make_user
 from tests.site import Site, Visitor
 from threads.models import Thread
