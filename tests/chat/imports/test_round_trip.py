@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
-from tests.chat.import_files import everything, exported, neutral, quick_user, take_in
+from tests.chat.imports.files import everything, exported, neutral, quick_user, take_in
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User

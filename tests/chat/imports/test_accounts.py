@@ -16,7 +16,7 @@ from chat.imports import uploads
 from chat.imports.loading import preview
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.import_files import exported, neutral, quick_user, take_in
+from tests.chat.imports.files import exported, neutral, quick_user, take_in
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from threads.signup import sign_up

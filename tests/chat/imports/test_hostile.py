@@ -16,8 +16,8 @@ from chat.imports.loading import preview
 from chat.imports.reading import RefusedError
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
-from tests.chat.import_files import CHATGPT, as_bytes, changed, everything, exported, take_in
-from tests.chat.import_files import quick_user as quick
+from tests.chat.imports.files import CHATGPT, as_bytes, changed, everything, exported, take_in
+from tests.chat.imports.files import quick_user as quick
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User

@@ -11,7 +11,7 @@ from django.test import Client
 
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.import_files import (
+from tests.chat.imports.files import (
     CARD,
     CHATGPT,
     OPENWEBUI,

@@ -16,7 +16,7 @@ from chat.imports.loading import preview
 from chat.imports.reading import RefusedError
 from chat.imports.report import Report
 from chat.models import MessageVersion, Reply
-from tests.chat.import_files import (
+from tests.chat.imports.files import (
     CARD,
     CHATGPT,
     OPENWEBUI,

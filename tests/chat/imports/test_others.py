@@ -10,7 +10,7 @@ import pytest
 from chat.imports.reading import RefusedError
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.import_files import CARD, as_bytes, png, quick_user, take_in, zipped
+from tests.chat.imports.files import CARD, as_bytes, png, quick_user, take_in, zipped
 from threads.models import Thread
 
 pytestmark = pytest.mark.django_db

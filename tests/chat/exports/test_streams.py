@@ -22,7 +22,7 @@ from chat.exports.archive import FORMATS, export
 from chat.exports.source import Source
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.import_files import quick_user, take_in
+from tests.chat.imports.files import quick_user, take_in
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User
