@@ -1,7 +1,7 @@
 """Words as the search index has them.
 
 The same rules stand in SQL, for PostgreSQL in chat.0008_search_words and for SQLite in
-chat.0006_search_document; tests/chat/search_table.py holds the three to one meaning.
+chat.0006_search_document; tests/chat/search/cases.py holds the three to one meaning.
 """
 
 import re

@@ -16,7 +16,7 @@ from chat.search import conditions, highlight
 from chat.search.query import parse
 from chat.search.results import find, find_threads, read_cursor, write_cursor
 from chat.search.text import fold
-from tests.chat.search_table import TABLE
+from tests.chat.search.cases import TABLE
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
