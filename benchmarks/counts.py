@@ -150,8 +150,10 @@ class Writer:
 
         query = self.rows.order_by("id")
         if self.way == "count on read":
-            query = query.annotate(n=Count("messages"), last=Max("messages__created_at"))
-        list(query[:THREADS])
+            counted = query.annotate(n=Count("messages"), last=Max("messages__created_at"))
+            list(counted[:THREADS])
+        else:
+            list(query[:THREADS])
 
 
 def two_writers(writer: Writer) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self, TypeVar
 
 from django.db import models
 
-if TYPE_CHECKING:
-    from personas.models import Persona  # noqa: F401 - named in a text below
-    from users.models import User
+from users.models import User
+
+# Stands for Persona: personas.models imports this module, so it cannot be imported here.
+M = TypeVar("M", bound=models.Model)
 
 
-class PersonaQuerySet(models.QuerySet["Persona"]):
+class PersonaQuerySet(models.QuerySet[M]):
     """The language personas are asked for in."""
 
     def for_user(self, user: User) -> Self:

@@ -55,7 +55,7 @@ def page(user: User, *, shelf: Shelf, words: str = "", after: str = "") -> Page:
     return Page(threads[:PAGE], place_of(threads[PAGE - 1]) if more else "")
 
 
-def on_shelf(user: User, shelf: Shelf) -> ThreadQuerySet:
+def on_shelf(user: User, shelf: Shelf) -> ThreadQuerySet[Thread]:
     """Return the user's threads that are kept there."""
     if shelf == Shelf.DELETED:
         return Thread.objects.deleted_by(user)

@@ -75,7 +75,7 @@ def restore(*, thread: Thread) -> None:
     thread.save(update_fields=["deleted_at"])
 
 
-def purge(threads: ThreadQuerySet, older_than: timedelta = KEPT_FOR) -> int:
+def purge(threads: ThreadQuerySet[Thread], older_than: timedelta = KEPT_FOR) -> int:
     """Delete for good those of `threads` that were deleted so long ago; return how many.
 
     The foreign keys take the messages along, so none of them passes through Python.

@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Self
+from typing import Self, TypeVar
 from uuid import UUID
 
 from django.db import models
 from django.db.models.functions import Coalesce
 
-if TYPE_CHECKING:
-    from threads.models import Thread  # noqa: F401 - named in a text below
-    from users.models import User
+from users.models import User
+
+# Stands for Thread: threads.models imports this module, so it cannot be imported here.
+M = TypeVar("M", bound=models.Model)
 
 
-class ThreadQuerySet(models.QuerySet["Thread"]):
+class ThreadQuerySet(models.QuerySet[M]):
     """The language threads are asked for in."""
 
     def for_user(self, user: User) -> Self:
