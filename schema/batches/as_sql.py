@@ -5,7 +5,8 @@ import re
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
-from schema.batches.run import LOCK_TIMEOUT_MS, REST, TARGET_SECONDS, Step, vacuum
+from schema.batches.run import REST, TARGET_SECONDS, Step, vacuum
+from schema.connection.retry import DEFAULT
 
 BY_BLOCK = """
 DO $batches$
@@ -138,7 +139,7 @@ def batches_as_sql(
             window=WINDOW,
             rounds=ROUNDS,
             moving=MOVING,
-            lock_timeout=LOCK_TIMEOUT_MS,
+            lock_timeout=literal(DEFAULT.lock_timeout_setting),
             target=TARGET_SECONDS,
             rest=REST,
             statements="\n".join(

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,8 +13,9 @@ from django.db.models.functions import Coalesce, Now
 
 from schema.batches.progress import Clock
 from schema.batches.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
-from schema.connection.errors import sqlstate
-from schema.connection.session import for_migrating
+from schema.connection.errors import waited_for_a_lock
+from schema.connection.retry import Retries, RetryPolicy, milliseconds, retry_policy
+from schema.connection.session import for_migrating, session_settings
 from schema.models import BatchProgress
 
 logger = logging.getLogger(__name__)
@@ -26,19 +27,11 @@ REST = 0.1
 LANES = 2
 """How many sessions go through a PostgreSQL table at once: one alone keeps waiting, by turns for
 the server's processor and for its disk."""
-LOCK_TIMEOUT_MS = 100
-"""Well below deadlock_timeout (1 s by default): the batch gives way, never the others."""
-VACUUM_TIMEOUT_MS = 10_000
-"""How long a vacuum may wait, which keeps nobody from reading or writing: an autovacuum in its way
-yields after deadlock_timeout."""
-SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
-"""Seconds to wait before a batch is tried again; doubled each time."""
-PATIENCE_SECONDS = 600
-"""How long one batch is tried again before the step gives up."""
-
-# lock_not_available, deadlock_detected, serialization_failure, query_canceled
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html)
-GIVE_WAY = {"55P03", "40P01", "40001", "57014"}
+REPORTED_ATTEMPT = 5
+"""The first failed attempt at a batch to be reported: live traffic causes many short conflicts."""
+VACUUM_TIMEOUT = 10.0
+"""Seconds for which a VACUUM may wait: it keeps nobody from reading or writing meanwhile, and an
+autovacuum in its way yields after deadlock_timeout."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +90,7 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
     together; where a run was cut off, the next one goes on.
 
     Raises:
-        DatabaseError: a batch failed, or could not get its locks for PATIENCE_SECONDS.
+        DatabaseError: a batch failed, or could not get its locks while patience lasted.
     """
     if connection.in_atomic_block:
         return _execute(connection, step, "TRUE")
@@ -136,17 +129,14 @@ def _vacuum(connection: BaseDatabaseWrapper, step: Step) -> None:
 
     The autovacuum that the batches woke up yields after a moment, and is not begun again soon.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = {VACUUM_TIMEOUT_MS}")
-        try:
+    limit = {"lock_timeout": milliseconds(VACUUM_TIMEOUT)}
+    try:
+        with session_settings(connection, limit), connection.cursor() as cursor:
             cursor.execute(vacuum(connection, step))
-        except DatabaseError as error:
-            if sqlstate(error) not in GIVE_WAY:
-                raise
-            logger.debug("%s goes on without a vacuum: %s", step, error)
-        finally:
-            if connection.is_usable():
-                cursor.execute("RESET lock_timeout")
+    except DatabaseError as error:
+        if not waited_for_a_lock(error):
+            raise
+        logger.debug("%s goes on without a vacuum: %s", step, error)
 
 
 def forget(connection: BaseDatabaseWrapper, step: Step) -> None:
@@ -165,6 +155,7 @@ class Lane:
     ranges: Ranges
     position: Position
     clock: Clock
+    policy: RetryPolicy
     stop: threading.Event
     """Set once one of the lanes cannot go on."""
 
@@ -178,13 +169,13 @@ def _pass(
 ) -> None:
     """Go through the table once, from `position`: of several lanes, each has its own."""
     clock.pass_begins()
-    cut, stop = step.ranges(connection), threading.Event()
+    cut, policy, stop = step.ranges(connection), _batch_policy(), threading.Event()
     known = position if isinstance(position, list) else [position]
     positions = known if len(known) == len(cut) else [None] * len(cut)
     if len(cut) > 1:
         BatchProgress.objects.using(connection.alias).filter(pk=record).update(position=positions)
     lanes = [
-        Lane(step, record, number, ranges, positions[number], clock, stop)
+        Lane(step, record, number, ranges, positions[number], clock, policy, stop)
         for number, ranges in enumerate(cut)
     ]
     first, *others = lanes
@@ -199,6 +190,17 @@ def _pass(
             raise
     for lane in alone:
         _go(connection, lane)
+
+
+def _batch_policy() -> RetryPolicy:
+    """Return the run's policy with short pauses, which reports only conflicts that last."""
+    policy = retry_policy.get()
+
+    def on_conflict(attempt: int, pause: float) -> None:
+        if attempt >= REPORTED_ATTEMPT:
+            policy.on_conflict(attempt, pause)
+
+    return replace(policy, first_pause=0.05, longest_pause=2.0, on_conflict=on_conflict)
 
 
 def _go_apart(connection: BaseDatabaseWrapper, lane: Lane) -> bool:
@@ -224,27 +226,25 @@ def _go_apart(connection: BaseDatabaseWrapper, lane: Lane) -> bool:
 def _go(connection: BaseDatabaseWrapper, lane: Lane) -> None:
     """Go through `lane` from its position, unless another one stops."""
     step, position, size = lane.step, lane.position, lane.ranges.first_size
-    moved_at, wait = time.monotonic(), SHORTEST_WAIT
+    retries = Retries(lane.policy)
     while not lane.stop.is_set() and (batch := lane.ranges.after(position, size)) is not None:
         begin = time.monotonic()
         try:
             rows = _commit(connection, lane, batch)
         except DatabaseError as error:
-            if sqlstate(error) not in GIVE_WAY or begin - moved_at > PATIENCE_SECONDS:
-                raise
-            logger.debug("%s waits %.2f s: %s", step, wait, error)
-            lane.stop.wait(wait)
-            size, wait = max(batch.size // 2, 1), min(wait * 2, LONGEST_WAIT)
+            pause = retries.pause_after(error)
+            logger.debug("%s waits %.2f s: %s", step, pause, error)
+            lane.stop.wait(pause)
+            size = max(batch.size // 2, 1)
             continue
         end = time.monotonic()
-        position, wait = batch.end, SHORTEST_WAIT
+        position, retries = batch.end, Retries(lane.policy)
         lane.clock.moved(batch.share, rows, lane.number)
         size = max(1, round(batch.size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
         _flush(connection)
         lane.stop.wait(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
         if batch.ends_stretch:
             _vacuum(connection, step)
-        moved_at = time.monotonic()
 
 
 def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:
@@ -254,7 +254,7 @@ def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:
             with connection.cursor() as cursor:
                 # A crash of the server may lose the last batches, but with their positions.
                 cursor.execute("SET LOCAL synchronous_commit = off")
-                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+                cursor.execute(f"SET LOCAL lock_timeout = '{lane.policy.lock_timeout_setting}'")
         rows = _execute(connection, lane.step, batch.condition)
         BatchProgress.objects.using(connection.alias).filter(pk=lane.record).update(
             position=_moved(lane, batch.end),

@@ -6,7 +6,9 @@ import psycopg
 from django.db import Error, OperationalError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED = "55P03", "57014", "40P01"
+LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
+DEADLOCK_DETECTED, SERIALIZATION_FAILURE = "40P01", "40001"
+LOCK_CONFLICTS = {LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED, SERIALIZATION_FAILURE}
 
 REMEDIES = {
     "42501": "The role lacks a right: grant it, or migrate as the owner of the tables.",
@@ -69,10 +71,7 @@ def lost_connection(error: BaseException) -> bool:
 
 def waited_for_a_lock(error: BaseException) -> bool:
     """Whether `error` says that others were in the way, so that it is worth another try."""
-    return (
-        sqlstate(error) in {LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED}
-        or sqlite_code(error) == sqlite3.SQLITE_BUSY
-    )
+    return sqlstate(error) in LOCK_CONFLICTS or sqlite_code(error) == sqlite3.SQLITE_BUSY
 
 
 def remedy(error: BaseException) -> str:

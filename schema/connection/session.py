@@ -1,6 +1,6 @@
 """Sessions that migrate: they may take their time, and leave disk and processors to the site."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -33,6 +33,29 @@ least with which PostgreSQL lets one help.
 
 
 @contextmanager
+def session_settings(
+    connection: BaseDatabaseWrapper, settings: Mapping[str, str]
+) -> Iterator[None]:
+    """Give the session other settings, and restore the previous values at the end.
+
+    `RESET` would restore the role's defaults and so undo what an enclosing block has set. A
+    session that is lost or whose transaction has failed is left alone: the settings end with it.
+    Does nothing on SQLite.
+    """
+    if connection.vendor != "postgresql" or not settings:
+        yield
+        return
+    previous = _change(connection, settings)
+    try:
+        yield
+    except BaseException:
+        if connection.is_usable():
+            _set(connection, previous, local=False)
+        raise
+    _set(connection, previous, local=False)
+
+
+@contextmanager
 def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Lift the session's time limits, and hold what it writes and its processes in, meanwhile.
 
@@ -43,18 +66,18 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
         return
     # The limits first: they would cut off the questions about the rest as well.
-    with _holding(connection, dict.fromkeys(_limits(connection), "0")):
+    with session_settings(connection, dict.fromkeys(_limits(connection), "0")):
         settings = {"backend_flush_after": WRITTEN_BACK}
         for helpers in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
             settings |= _at_most(connection, helpers, WORKERS)
-        with _holding(connection, settings):
+        with session_settings(connection, settings):
             yield
 
 
 @contextmanager
 def for_gathering(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Hold the memory in that a GIN index is built with meanwhile."""
-    with _holding(connection, _at_most(connection, "maintenance_work_mem", GATHERED)):
+    with session_settings(connection, _at_most(connection, "maintenance_work_mem", GATHERED)):
         yield
 
 
@@ -71,22 +94,20 @@ def _at_most(connection: BaseDatabaseWrapper, name: str, most: int) -> dict[str,
         return {name: str(most)} if cursor.fetchone()[0] > most else {}
 
 
-@contextmanager
-def _holding(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
-    """Let the session have `settings` meanwhile."""
-    if not settings:
-        yield
-        return
-    _set(connection, settings, local=False)
-    try:
-        yield
-    finally:
-        if connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("; ".join(f"RESET {name}" for name in settings))
+def _change(connection: BaseDatabaseWrapper, settings: Mapping[str, str]) -> dict[str, str]:
+    """Set the session's `settings`; return the values before, in the same round trip."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH previous AS MATERIALIZED ("
+            " SELECT name, value, current_setting(name) AS old"
+            " FROM unnest(%s::text[], %s::text[]) AS setting (name, value))"
+            " SELECT name, old, set_config(name, value, false) FROM previous",
+            [list(settings), list(settings.values())],
+        )
+        return {name: old for name, old, _ in cursor.fetchall()}
 
 
-def _set(connection: BaseDatabaseWrapper, settings: dict[str, str], *, local: bool) -> None:
+def _set(connection: BaseDatabaseWrapper, settings: Mapping[str, str], *, local: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT " + ", ".join(["set_config(%s, %s, %s)"] * len(settings)),

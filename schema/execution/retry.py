@@ -1,8 +1,7 @@
 """Runs each migration: with its history, its line of progress, its clock and its patience."""
 
-import random
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 
 from django.core.management.base import CommandError
 from django.db import Error, transaction
@@ -14,6 +13,8 @@ from schema import exit_codes
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
 from schema.connection.errors import first_line, remedy, waited_for_a_lock
+from schema.connection.retry import RetryPolicy, retry, retry_policy
+from schema.connection.session import session_settings
 from schema.execution.executor import Work
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
@@ -25,8 +26,6 @@ DOING = {
 }
 ADOPTING = ("adopting", "adopted")
 FAKING = ("faking", "faked")
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between two attempts; they double, and a random part lets live traffic through."""
 PROGRESS_EVERY = 1.0
 """Seconds between two events of a data step."""
 AUTOVACUUM_YIELDS_AFTER = 0.2
@@ -39,19 +38,6 @@ VACUUMED = """
 """
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long to queue for a lock, and for how long to try again.
-
-    A statement that queues for a table's lock makes everybody behind it queue too, so
-    `lock_timeout` (seconds) is the longest stall the site sees. There is no last attempt
-    without it: after `total` seconds the migration gives up.
-    """
-
-    lock_timeout: float = 0.05
-    total: float = 300
-
-
 class Runner:
     """Runs one migration after the other for the executor."""
 
@@ -60,12 +46,12 @@ class Runner:
         connection: BaseDatabaseWrapper,
         history: History,
         report: Report,
-        patience: Patience,
+        policy: RetryPolicy,
     ) -> None:
         self.connection = connection
         self.history = history
         self.report = report
-        self.patience = patience
+        self.policy = policy
         self._told_at = 0.0
 
     def __call__(
@@ -105,7 +91,6 @@ class Runner:
             ) from error
         finally:
             listener.reset(token)
-            self._restore_session()
         seconds = time.monotonic() - begin
         self.history.end(run, outcome)
         self.report.say(
@@ -120,34 +105,35 @@ class Runner:
 
     def _try(self, migration: Migration, work: Work) -> ProjectState:
         """Do `work` until no lock is in the way, or patience ends."""
+        attempts = 1
 
         def tell(blockers: list[Blocker], waited: float) -> None:
-            self._say_waiting(migration, blockers, f"for {waited:.0f} s now", attempt)
+            self._say_waiting(migration, blockers, f"for {waited:.0f} s now", attempts)
 
-        attempt = 1
-        deadline: float | None = None
-        with Watch(self.connection, tell) as watch:
-            while True:
-                self._prepare_session()
-                watch.forget()
-                try:
-                    return work()
-                except Error as error:
-                    if not waited_for_a_lock(error):
-                        raise
-                    now = time.monotonic()
-                    deadline = deadline or now + self.patience.total
-                    if now >= deadline:
-                        raise
-                    pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
-                    pause = min(pause * random.uniform(0.5, 1), deadline - now)  # noqa: S311 - no secret
-                    when = f"attempt {attempt} gave way, the next in {duration(pause)}"
-                    self._say_waiting(migration, watch.seen, when, attempt)
-                    time.sleep(pause)
-                    for blocker in watch.seen:
-                        if blocker.is_autovacuum:
-                            self._send_away(blocker)
-                    attempt += 1
+        def attempt() -> ProjectState:
+            for blocker in watch.seen:
+                if blocker.is_autovacuum:
+                    self._send_away(blocker)
+            watch.forget()
+            with session_settings(self.connection, settings):
+                return work()
+
+        def on_conflict(attempt: int, pause: float) -> None:
+            nonlocal attempts
+            attempts = attempt + 1
+            when = f"attempt {attempt} gave way, the next in {duration(pause)}"
+            self._say_waiting(migration, watch.seen, when, attempt)
+
+        policy = replace(self.policy, on_conflict=on_conflict)
+        # A commit that waits for the disk keeps its locks meanwhile. It need not wait: the
+        # history's commit, on a connection of its own, follows and flushes this one too.
+        settings = {"lock_timeout": policy.lock_timeout_setting, "synchronous_commit": "off"}
+        token = retry_policy.set(policy)
+        try:
+            with Watch(self.connection, tell) as watch:
+                return retry(attempt, policy)
+        finally:
+            retry_policy.reset(token)
 
     def _say_progress(self, progress: Progress) -> None:
         now = time.monotonic()
@@ -166,26 +152,6 @@ class Runner:
             attempt=attempt,
             blockers=[vars(blocker) for blocker in blockers],
         )
-
-    def _prepare_session(self) -> None:
-        """Let statements hold their locks no longer than need be.
-
-        A commit that waits for the disk keeps its locks meanwhile, and so everybody who wants
-        them. It need not: the history's commit, on a connection of its own, comes after it
-        and takes it to the disk too.
-        """
-        if self.connection.vendor == "postgresql":
-            with self.connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT set_config('lock_timeout', %s, false),"
-                    " set_config('synchronous_commit', 'off', false)",
-                    [f"{self.patience.lock_timeout * 1000:.0f}ms"],
-                )
-
-    def _restore_session(self) -> None:
-        if self.connection.vendor == "postgresql" and self.connection.is_usable():
-            with self.connection.cursor() as cursor:
-                cursor.execute("RESET synchronous_commit")
 
     def _send_away(self, autovacuum: Blocker) -> None:
         """Wait for the tables that an autovacuum holds, until PostgreSQL cancels it.

@@ -15,9 +15,11 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
 from schema import exit_codes
+from schema.connection.retry import RetryPolicy, milliseconds
+from schema.connection.session import session_settings
 from schema.drift.migration_state import MigrationState
 from schema.execution.executor import FIRST, Plan, RecordingExecutor
-from schema.execution.retry import Patience, Runner
+from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
 from schema.migrator.summary import applied_in_order, say_summary
@@ -57,8 +59,8 @@ class Migrating:
     def run(self) -> None:
         """Bring the database to what the options name, and say so."""
         self.connection.prepare_database()
-        patience = Patience(self.options["table_lock_timeout"] / 1000, self.options["patience"])
-        runner = Runner(self.connection, self.history, self.report, patience)
+        policy = RetryPolicy(self.options["table_lock_timeout"] / 1000, self.options["patience"])
+        runner = Runner(self.connection, self.history, self.report, policy)
         executor = self._executor(runner)
         try:
             executor.loader.check_consistent_history(self.connection)
@@ -83,10 +85,9 @@ class Migrating:
             migrations=[str(migration) for migration, _ in plan],
             direction="backwards" if backwards else "forwards",
         )
-        try:
+        # What the signals' receivers do is not tried again: it may wait as long as all attempts.
+        with session_settings(self.connection, {"lock_timeout": milliseconds(policy.patience)}):
             self._migrate(executor, targets, plan)
-        finally:
-            self._reset_lock_timeout()
         if not plan:
             self._say_nothing_to_do(executor)
         if self.adoption is not None:
@@ -256,11 +257,6 @@ class Migrating:
             apps=after.apps,
             plan=plan,
         )
-
-    def _reset_lock_timeout(self) -> None:
-        if self.connection.vendor == "postgresql" and self.connection.is_usable():
-            with self.connection.cursor() as cursor:
-                cursor.execute("RESET lock_timeout")
 
     def _say_nothing_to_do(self, executor: RecordingExecutor) -> None:
         self.report.say("nothing_to_do", "Nothing to do: every migration is applied already.")

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
 
 from schema.batches import run
 from schema.batches.progress import Clock, Progress, listener
+from schema.connection.retry import GaveUpError, RetryPolicy, retry_policy
+from schema.connection.session import session_settings
 from schema.models import BatchProgress
 from schema.operations import BatchedSQL
 from tests.conftest import Database
@@ -108,19 +110,68 @@ def test_batch_gives_way_to_whoever_holds_a_row(messages_without_threads: Databa
     assert value(messages_without_threads, theirs) == 1
 
 
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    token = retry_policy.set(RetryPolicy(patience=0.1))
+    yield
+    retry_policy.reset(token)
+
+
 @pytest.mark.postgresql
 def test_batch_that_never_gets_its_row_gives_up(
-    messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
+    messages_without_threads: Database, impatient: None
 ) -> None:
-    monkeypatch.setattr(run, "PATIENCE_SECONDS", 0.1)
     with psycopg.connect(messages_without_threads.url) as holder:
         holder.execute("SELECT FROM chat_messages WHERE content = 'message 4999' FOR UPDATE")
-        with pytest.raises(DatabaseError, match="lock timeout"):
+        with pytest.raises(GaveUpError, match="lock timeout"):
             run.run(messages_without_threads.connection, step(pending="content LIKE 'm%'"))
     record = BatchProgress.objects.using(messages_without_threads.alias).get(step="shout")
     done = "SELECT count(*) FROM chat_messages WHERE content LIKE 'M%'"
     assert record.rows_done == value(messages_without_threads, done)
     assert record.finished_at is None
+
+
+@pytest.mark.postgresql
+@pytest.mark.every_server
+def test_step_restores_the_lock_timeout_that_was_set_before(
+    messages_without_threads: Database,
+) -> None:
+    with session_settings(messages_without_threads.connection, {"lock_timeout": "70ms"}):
+        run.run(messages_without_threads.connection, step(pending="content LIKE 'm%'"))
+        assert value(messages_without_threads, "SHOW lock_timeout") == "70ms"
+    assert value(messages_without_threads, "SHOW lock_timeout") == "0"
+
+
+LOG_LOCK_TIMEOUTS = """
+    CREATE TABLE timeouts (tag text, lock_timeout text);
+    CREATE FUNCTION log_timeout() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO public.timeouts SELECT tg_tag, current_setting('lock_timeout')
+        WHERE current_schema() = 'public';  -- not in the scratch schema
+    END $$;
+    CREATE EVENT TRIGGER log_timeout ON ddl_command_start
+        WHEN TAG IN ('ALTER TABLE', 'CREATE TRIGGER', 'CREATE TABLE')
+        EXECUTE FUNCTION log_timeout()
+"""
+
+
+@pytest.mark.postgresql
+@pytest.mark.every_server
+def test_every_statement_of_a_run_has_the_lock_timeout(messages_without_threads: Database) -> None:
+    with psycopg.connect(messages_without_threads.url) as owner:
+        owner.execute(LOG_LOCK_TIMEOUTS)
+    call_command(
+        "migrate",
+        "chat",
+        "0004",
+        database=messages_without_threads.alias,
+        verbosity=0,
+        table_lock_timeout=40,
+    )
+    limits = "SELECT DISTINCT lock_timeout FROM timeouts WHERE tag = 'ALTER TABLE'"
+    with messages_without_threads.connection.cursor() as cursor:
+        cursor.execute(limits)
+        assert cursor.fetchall() == [("40ms",)]
 
 
 def test_progress_of_a_second_pass_begins_anew(heard: list[Progress]) -> None:

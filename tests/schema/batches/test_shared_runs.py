@@ -103,7 +103,7 @@ def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
     messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = messages_without_threads
-    monkeypatch.setattr(run, "VACUUM_TIMEOUT_MS", 50)
+    monkeypatch.setattr(run, "VACUUM_TIMEOUT", 0.05)
     vacuums = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'chat_messages'"
     with psycopg.connect(database.url) as other:
         other.execute("LOCK TABLE chat_messages IN SHARE UPDATE EXCLUSIVE MODE")
