@@ -21,7 +21,7 @@ def tell(connection: BaseDatabaseWrapper, report: Report) -> None:
         survey = _looked(adoption)
         _say(survey, report)
         if survey.obstacles:
-            report.say("obstacles", messages.refusal(survey.obstacles))
+            report.write("obstacles", messages.refusal(survey.obstacles))
 
 
 def prepare(adoption: Adoption, report: Report) -> None:
@@ -39,7 +39,7 @@ def prepare(adoption: Adoption, report: Report) -> None:
 def conclude(adoption: Adoption, report: Report) -> None:
     """Say what was done to rows, by kind."""
     counts = adoption.followed.counts
-    report.say("adopted", "\n".join(messages.summary(counts)), repairs=dict(counts))
+    report.write("adopted", "\n".join(messages.summary(counts)), repairs=dict(counts))
 
 
 def _looked(adoption: Adoption) -> Survey:
@@ -52,4 +52,4 @@ def _looked(adoption: Adoption) -> Survey:
 
 
 def _say(survey: Survey, report: Report) -> None:
-    report.say("adoption", "\n".join(messages.found(survey)), **messages.facts(survey))
+    report.write("adoption", "\n".join(messages.found(survey)), **messages.facts(survey))

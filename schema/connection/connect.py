@@ -36,7 +36,7 @@ def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0)
         except Error as error:
             waited = time.monotonic() - begin
             if waited < wait and not _answers(connection):
-                report.say(
+                report.write(
                     "waiting",
                     f"{_place(connection)} does not answer yet: waiting ..."
                     if not waited > PAUSE

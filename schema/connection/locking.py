@@ -13,9 +13,8 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from schema import exit_codes
 from schema.connection.connect import cannot_connect, database_file
-from schema.report import Report
+from schema.report import ExitCode, Report
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two looks at the lock; they double."""
@@ -128,11 +127,11 @@ def _wait(
                 f"Another migrate is still running ({describe() or 'holder unknown'}); waited"
                 f" {waited:.0f} s.\nNothing was changed by this one. Wait longer with"
                 " --lock-timeout, or see to the other process.",
-                returncode=exit_codes.LOCKED,
+                returncode=ExitCode.LOCKED,
             )
         if waited >= remind_at:
             who = describe()
-            report.say(
+            report.write(
                 "waiting",
                 f"Another migrate is running{f' ({who})' if who else ''}: waiting"
                 f" up to {patience - waited:.0f} s more ...",

@@ -53,7 +53,7 @@ def direct_connection(
                 "DATABASE_DIRECT_URL and DATABASE_URL lead to different databases.\n"
                 "Nothing was changed. Correct one of them."
             )
-        report.say(
+        report.write(
             "direct", "DATABASE_URL goes through a pooler: migrating over DATABASE_DIRECT_URL."
         )
         yield

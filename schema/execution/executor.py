@@ -32,7 +32,7 @@ def run_once(
     return work()
 
 
-def say_nothing(
+def ignore(
     migration: Migration, direction: MigrationRun.Direction, migration_state: MigrationState
 ) -> None:
     """Take no notice."""
@@ -49,7 +49,7 @@ class RecordingExecutor(MigrationExecutor):
         self,
         connection: BaseDatabaseWrapper,
         run: Callable[..., ProjectState] = run_once,
-        found: Callable[[Migration, MigrationRun.Direction, MigrationState], None] = say_nothing,
+        found: Callable[[Migration, MigrationRun.Direction, MigrationState], None] = ignore,
     ) -> None:
         """Make an executor that passes each migration through `run`.
 

@@ -9,7 +9,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
-from schema import exit_codes
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
 from schema.connection.errors import first_line, remedy, waited_for_a_lock
@@ -18,7 +17,7 @@ from schema.connection.session import session_settings
 from schema.execution.executor import Work
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
-from schema.report import Report, duration
+from schema.report import ExitCode, Report, duration
 
 DOING = {
     MigrationRun.Direction.FORWARDS: ("applying", "applied"),
@@ -70,16 +69,16 @@ class Runner:
         """
         adopted = outcome is MigrationRun.Outcome.ADOPTED
         doing, done = FAKING if faked else ADOPTING if adopted else DOING[direction]
-        self.report.doing(f"  {doing} {migration} ...")
+        self.report.status(f"  {doing} {migration} ...")
         begin = time.monotonic()
         run = self.history.begin(migration, direction, faked=faked)
         terminal = not (self.report.as_json or self.report.quiet)
-        token = listener.set(listener.get() or (None if terminal else self._say_progress))
+        token = listener.set(listener.get() or (None if terminal else self._report_progress))
         try:
             state = self._try(migration, work)
         except Exception as error:
             self._write_failure(run, error)
-            self.report.say(
+            self.report.write(
                 "migration_failed",
                 migration=str(migration),
                 direction=str(direction),
@@ -93,7 +92,7 @@ class Runner:
             listener.reset(token)
         seconds = time.monotonic() - begin
         self.history.end(run, outcome)
-        self.report.say(
+        self.report.write(
             "migrated",
             f"  {done} {migration} ({duration(seconds)})",
             migration=str(migration),
@@ -108,7 +107,7 @@ class Runner:
         attempts = 1
 
         def tell(blockers: list[Blocker], waited: float) -> None:
-            self._say_waiting(migration, blockers, f"for {waited:.0f} s now", attempts)
+            self._report_conflict(migration, blockers, f"for {waited:.0f} s now", attempts)
 
         def attempt() -> ProjectState:
             for blocker in watch.seen:
@@ -122,7 +121,7 @@ class Runner:
             nonlocal attempts
             attempts = attempt + 1
             when = f"attempt {attempt} gave way, the next in {duration(pause)}"
-            self._say_waiting(migration, watch.seen, when, attempt)
+            self._report_conflict(migration, watch.seen, when, attempt)
 
         policy = replace(self.policy, on_conflict=on_conflict)
         # A commit that waits for the disk keeps its locks meanwhile. It need not wait: the
@@ -135,17 +134,17 @@ class Runner:
         finally:
             retry_policy.reset(token)
 
-    def _say_progress(self, progress: Progress) -> None:
+    def _report_progress(self, progress: Progress) -> None:
         now = time.monotonic()
         if progress.finished or now - self._told_at >= PROGRESS_EVERY:
             self._told_at = now
-            self.report.say("progress", **vars(progress))
+            self.report.write("progress", **vars(progress))
 
-    def _say_waiting(
+    def _report_conflict(
         self, migration: Migration, blockers: list[Blocker], when: str, attempt: int
     ) -> None:
         whom = "; ".join(map(str, blockers)) or "another program"
-        self.report.say(
+        self.report.write(
             "waiting_for_lock",
             f"  {migration} waits for a lock of {whom} ({when})",
             migration=str(migration),
@@ -189,7 +188,7 @@ class Runner:
         try:
             self.history.end(run, MigrationRun.Outcome.FAILED, f"{type(error).__name__}: {error}")
         except Error as lost:
-            self.report.say("history_lost", error=str(lost))
+            self.report.write("history_lost", error=str(lost))
 
     def _failure(
         self, migration: Migration, doing: str, error: Exception, *, whole: bool
@@ -204,5 +203,5 @@ class Runner:
         return CommandError(
             f"{migration} failed while {what}: {first_line(error)}\n"
             f"{left}; the migrations before it are done.\n{remedy(error)}",
-            returncode=exit_codes.BUSY if busy else exit_codes.FAILED,
+            returncode=ExitCode.BUSY if busy else ExitCode.FAILED,
         )

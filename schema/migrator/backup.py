@@ -40,13 +40,13 @@ def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Ba
         CommandError: it could not be written or cannot be read back.
     """
     begin = time.monotonic()
-    report.doing("  backing up ...")
+    report.status("  backing up ...")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         backup = (_sqlite if connection.vendor == "sqlite" else _postgresql)(connection, folder)
     except (OSError, sqlite3.Error, Error) as error:
         raise _failed(f"{error}", "See to the disk and to the rights on its folder") from error
-    report.say(
+    report.write(
         "backup",
         f"Backup: {backup.file} ({duration(time.monotonic() - begin)}). To restore it, stop the"
         f" site and run:\n  {backup.restore}",

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
@@ -15,21 +14,11 @@ from schema.drift.compare import find
 from schema.drift.expected import expected_catalog
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError, read_catalog
+from schema.report import Problem
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 SPARE = 16 * 2**20
 """Bytes that should stay free on a disk whatever happens."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that stands in the way, and what to do about it."""
-
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.text}\n      {self.remedy}"
 
 
 def find_problems(executor: RecordingExecutor, plan: Plan) -> list[Problem]:

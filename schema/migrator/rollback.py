@@ -8,12 +8,11 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
-from schema import exit_codes
 from schema.drift.expected import expected_steps
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted
 from schema.migrator.recovery import there
-from schema.report import Report
+from schema.report import ExitCode, Report
 
 
 @dataclass(frozen=True)
@@ -48,18 +47,18 @@ def agree_to_losses(
     else:
         if not lost:
             return
-    report.say("losses", text, losses=[vars(loss) for loss in lost])
+    report.write("losses", text, losses=[vars(loss) for loss in lost])
     if options["accept_data_loss"]:
         return
     if options["interactive"] and not report.as_json and sys.stdin.isatty():
         if input("Type yes to lose it: ").strip().lower() == "yes":
             return
-        raise CommandError("Nothing was changed.", returncode=exit_codes.REFUSED)
+        raise CommandError("Nothing was changed.", returncode=ExitCode.REFUSED)
     shown = "" if not report.quiet else f"\n{text}"
     raise CommandError(
         "The rollback would lose data, and nobody is here to agree to that.\n"
         f"Nothing was changed. Add --accept-data-loss if that is meant.{shown}",
-        returncode=exit_codes.REFUSED,
+        returncode=ExitCode.REFUSED,
     )
 
 

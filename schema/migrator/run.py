@@ -14,7 +14,6 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema import exit_codes
 from schema.connection.retry import RetryPolicy, milliseconds
 from schema.connection.session import session_settings
 from schema.drift.migration_state import MigrationState
@@ -22,16 +21,16 @@ from schema.execution.executor import FIRST, Plan, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
-from schema.migrator.summary import applied_in_order, say_summary
-from schema.migrator.targets import Target, find_targets
+from schema.migrator.plan import Target, find_targets
+from schema.migrator.summary import applied_in_order, write_summary
 from schema.models import MigrationRun
-from schema.report import Report
+from schema.report import ExitCode, Report
 
 if TYPE_CHECKING:
     from schema.adoption.plan import Adoption
 
 
-class Migrating:
+class Migrator:
     """Plans, runs and sums up; the caller holds the lock."""
 
     def __init__(
@@ -79,7 +78,7 @@ class Migrating:
         doing = "Rolling back" if backwards else "Running"
         if self.options["fake"]:
             doing = "Faking the rollback of" if backwards else "Faking"
-        self.report.say(
+        self.report.write(
             "plan",
             f"{doing} {len(plan)} migration{'s' if len(plan) != 1 else ''}:" if plan else "",
             migrations=[str(migration) for migration, _ in plan],
@@ -89,38 +88,38 @@ class Migrating:
         with session_settings(self.connection, {"lock_timeout": milliseconds(policy.patience)}):
             self._migrate(executor, targets, plan)
         if not plan:
-            self._say_nothing_to_do(executor)
+            self._write_nothing_to_do(executor)
         if self.adoption is not None:
             from schema.adoption.telling import conclude
 
             conclude(self.adoption, self.report)
-        say_summary(self.report, executor)
+        write_summary(self.report, executor)
         if first_run and plan and not backwards:
-            self._say_next_steps()
+            self._write_next_steps()
 
     def _executor(self, runner: Runner) -> RecordingExecutor:
         """Return the executor for this database: one made by hand is taken over."""
-        executor = RecordingExecutor(self.connection, runner, self._say_found)
+        executor = RecordingExecutor(self.connection, runner, self._report_state)
         if executor.loader.applied_migrations.keys() >= executor.loader.graph.nodes.keys():
             return executor  # and spare the run with nothing to do what an adoption needs
         from schema.adoption.detect import adoption_of
         from schema.adoption.execute import AdoptingExecutor
         from schema.adoption.telling import prepare
 
-        self.adoption = adoption_of(self.connection, executor.loader, self.report.doing)
+        self.adoption = adoption_of(self.connection, executor.loader, self.report.status)
         if self.options["fake"]:
             self.adoption = None
         if self.adoption is None:
             return executor
         prepare(self.adoption, self.report)
-        return AdoptingExecutor(self.connection, runner, self._say_found, self.adoption)
+        return AdoptingExecutor(self.connection, runner, self._report_state, self.adoption)
 
     def _look_back(self, executor: RecordingExecutor) -> None:
         """See how earlier runs ended, and whether the files they ran are the same still."""
         past = self.history.past()
         applied = executor.loader.applied_migrations
         for run in recovery.settle(self.history, past, applied):
-            self.report.say(
+            self.report.write(
                 "interrupted",
                 f"An earlier run of {run.app}.{run.name} ({run.direction}) was interrupted:"
                 " looking into it.",
@@ -132,7 +131,7 @@ class Migrating:
         nodes = executor.loader.graph.nodes
         changed = edited(past, [nodes[key] for key in applied if key in nodes])
         for migration in changed:
-            self.report.say(
+            self.report.write(
                 "edited",
                 f"The file of {migration} was edited after it was applied.",
                 style=self.command.style.WARNING,
@@ -142,7 +141,7 @@ class Migrating:
             raise CommandError(
                 "Applied migrations were edited, and --strict was asked for.\nNothing was changed."
                 " Restore the files, and put the change into a new migration.",
-                returncode=exit_codes.EDITED,
+                returncode=ExitCode.EDITED,
             )
 
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
@@ -153,13 +152,13 @@ class Migrating:
         problems = find_problems(executor, plan)
         if problems:
             lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
-            self.report.say("problems", problems=[vars(problem) for problem in problems])
+            self.report.write("problems", problems=[vars(problem) for problem in problems])
             count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"
             raise CommandError("\n".join([f"{count} in the way; nothing was changed:", *lines]))
         if plan[0][1]:
             agree_to_losses(executor, plan, self.report, self.options)
 
-    def _say_found(
+    def _report_state(
         self,
         migration: Migration,
         direction: MigrationRun.Direction,
@@ -170,7 +169,7 @@ class Migrating:
             MigrationState.ABSENT: "is gone already, but its record is not: removing the record",
             MigrationState.PARTIAL: "is there in part: completing it",
         }[migration_state]
-        self.report.say(
+        self.report.write(
             "found",
             f"  {migration} {text}.",
             migration=str(migration),
@@ -207,11 +206,11 @@ class Migrating:
             return False
         gone = recovery.unrecorded_rollbacks(executor)
         for migration in gone:
-            self._say_found(migration, MigrationRun.Direction.BACKWARDS, MigrationState.ABSENT)
+            self._report_state(migration, MigrationRun.Direction.BACKWARDS, MigrationState.ABSENT)
             executor.record_as_unapplied(migration)
             executor.loader.applied_migrations.pop((migration.app_label, migration.name))
         if not gone:
-            self.report.say(
+            self.report.write(
                 "drift",
                 f"Applied migrations made {', '.join(missing)}, and it is not there any more:"
                 " `python manage.py verify` shows how to mend it.",
@@ -258,8 +257,8 @@ class Migrating:
             plan=plan,
         )
 
-    def _say_nothing_to_do(self, executor: RecordingExecutor) -> None:
-        self.report.say("nothing_to_do", "Nothing to do: every migration is applied already.")
+    def _write_nothing_to_do(self, executor: RecordingExecutor) -> None:
+        self.report.write("nothing_to_do", "Nothing to do: every migration is applied already.")
         if self.options["verbosity"] == 0:
             return
         now = ProjectState.from_apps(apps)
@@ -267,7 +266,7 @@ class Migrating:
             graph=executor.loader.graph
         )
         if changes:
-            self.report.say(
+            self.report.write(
                 "models_changed",
                 f"The models of {', '.join(sorted(changes))} have changes that no migration"
                 " makes: run `python manage.py makemigrations`.",
@@ -275,8 +274,8 @@ class Migrating:
                 apps=sorted(changes),
             )
 
-    def _say_next_steps(self) -> None:
-        self.report.say(
+    def _write_next_steps(self) -> None:
+        self.report.write(
             "next_steps",
             "\nWhat to do next:\n"
             "  python manage.py createsuperuser   make an administrator\n"

@@ -31,7 +31,7 @@ def applied_in_order(recorder: MigrationRecorder) -> list[tuple[Key, datetime]]:
     return [((record.app, record.name), record.applied) for record in records]
 
 
-def say_summary(report: Report, executor: RecordingExecutor) -> None:
+def write_summary(report: Report, executor: RecordingExecutor) -> None:
     """Report every applied migration of this project with its time, and the total.
 
     Those that an applied one replaces are not named beside it.
@@ -44,7 +44,7 @@ def say_summary(report: Report, executor: RecordingExecutor) -> None:
         f"  {name:<{width}}  {timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
         for name, moment in applied
     ]
-    report.say(
+    report.write(
         "summary",
         "\n".join(
             ["", "Migration summary:", RULE, *lines, RULE, f"Total migrations: {len(applied)}"]

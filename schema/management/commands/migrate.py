@@ -15,13 +15,12 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
-from schema import exit_codes
 from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
 from schema.connection.session import for_migrating
-from schema.migrator.run import Migrating
-from schema.report import Report
+from schema.migrator.run import Migrator
+from schema.report import ExitCode, Report
 
 LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
 
@@ -105,22 +104,22 @@ class Command(migrate.Command):
                 self._prepare(stack, options)
                 return super().execute(*args, **options)
         except CommandError as error:
-            self._say_failed(str(error), error.returncode)
+            self._write_failed(str(error), error.returncode)
             raise
         except Error as error:
             failure = failed_between(connections[options["database"]], error)
-            self._say_failed(str(failure), exit_codes.FAILED)
+            self._write_failed(str(failure), ExitCode.FAILED)
             raise failure from error
         except KeyboardInterrupt as error:
             text = f"Stopped from the keyboard.\n{LEFT} The next run goes on from there."
-            self._say_failed(text, exit_codes.STOPPED)
-            raise CommandError(text, returncode=exit_codes.STOPPED) from error
+            self._write_failed(text, ExitCode.STOPPED)
+            raise CommandError(text, returncode=ExitCode.STOPPED) from error
         except Exception as error:  # a fault: its traceback is for whoever mends it
-            self._say_failed(f"{type(error).__name__}: {error}", exit_codes.FAILED)
+            self._write_failed(f"{type(error).__name__}: {error}", ExitCode.FAILED)
             raise
 
-    def _say_failed(self, message: str, exit_status: int) -> None:
-        self.report.say("failed", message=message, exit_status=exit_status)
+    def _write_failed(self, message: str, exit_status: int) -> None:
+        self.report.write("failed", message=message, exit_status=exit_status)
 
     def _prepare(self, stack: ExitStack, options: dict[str, Any]) -> None:
         connection = connections[options["database"]]
@@ -152,7 +151,7 @@ class Command(migrate.Command):
 
                 tell(connections[options["database"]], self.report)
             if options["as_json"] and not options["prune"]:
-                self._say_planned(options)
+                self._write_plan(options)
             else:
                 super().handle(*args, **options)
             return
@@ -160,15 +159,15 @@ class Command(migrate.Command):
         for app in apps.get_app_configs():  # where receivers of the two signals are registered
             if module_has_submodule(app.module, "management"):
                 import_module(".management", app.name)
-        Migrating(self, connections[options["database"]], self.holder, self.report, options).run()
+        Migrator(self, connections[options["database"]], self.holder, self.report, options).run()
 
-    def _say_planned(self, options: dict[str, Any]) -> None:
-        from schema.migrator.plan import say_planned
+    def _write_plan(self, options: dict[str, Any]) -> None:
+        from schema.migrator.plan import write_plan
 
         connection = connections[options["database"]]
         names = options["app_label"], options["migration_name"]
-        if say_planned(connection, self.report, *names) and options["check_unapplied"]:
-            raise SystemExit(exit_codes.FAILED)
+        if write_plan(connection, self.report, *names) and options["check_unapplied"]:
+            raise SystemExit(ExitCode.FAILED)
 
 
 def zero_or_more(text: str) -> float:

@@ -9,13 +9,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from schema import exit_codes
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
 from schema.drift.compare import script
 from schema.drift.verify import Verification, verify
 from schema.introspection.catalog import CatalogError
-from schema.report import Report
+from schema.report import ExitCode, Report
 
 WIDTH = 160
 """Characters shown of what was expected and of what was found, about where they part."""
@@ -74,12 +73,12 @@ class Command(BaseCommand):
         else:
             self._write(result, data=options["data"])
         if number := len(result.all_differences):
-            raise CommandError(_count(number, "difference"), returncode=exit_codes.DIFFERENT)
+            raise CommandError(_count(number, "difference"), returncode=ExitCode.DIFFERENT)
 
     def _not_checked(self, text: str, options: dict[str, Any]) -> CommandError:
         if options["as_json"]:
             self.stdout.write(json.dumps({"status": "not checked", "error": text}, indent=2))
-        return CommandError(text, returncode=exit_codes.NOT_CHECKED)
+        return CommandError(text, returncode=ExitCode.NOT_CHECKED)
 
     def _write(self, result: Verification, *, data: bool) -> None:
         printed: set[tuple[str, ...]] = set()

@@ -134,7 +134,7 @@ def test_every_failure_is_an_event_in_json(
     def fail(*args: Any) -> None:
         raise error
 
-    monkeypatch.setattr("schema.migrator.run.Migrating._look_back", fail)
+    monkeypatch.setattr("schema.migrator.run.Migrator._look_back", fail)
     out = StringIO()
     kind = CommandError if isinstance(error, OperationalError) else ValueError
     with pytest.raises(kind, match=str(error)):
