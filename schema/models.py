@@ -3,6 +3,9 @@
 from django.db import models
 from django.db.models.functions import Now
 
+MigrationKey = tuple[str, str]
+"""A migration's app label and name."""
+
 
 class MigrationRun(models.Model):
     """One attempt to take one migration forwards or backwards.

@@ -14,12 +14,13 @@ from schema.adoption.match_step import Recognised, recognise, things
 from schema.adoption.obstacles import Obstacle
 from schema.adoption.preconditions import Inspection
 from schema.adoption.row_repairs import has
-from schema.adoption.spec import Facts, Key, Repair, Rule
+from schema.adoption.spec import Facts, Repair, Rule
 from schema.adoption.type_changes import mistyped
 from schema.drift.compare import pair_constraints
 from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Table, quoted
+from schema.models import MigrationKey
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Claim:
 
     file: str
     moment: datetime | None
-    steps: tuple[Key, ...]
+    steps: tuple[MigrationKey, ...]
     true: bool
     """Whether anything of it is there."""
     lacking: list[str]

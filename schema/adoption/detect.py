@@ -11,8 +11,8 @@ from django.utils.module_loading import import_string
 
 from schema.adoption.markers import anchors
 from schema.adoption.plan import Adoption
-from schema.adoption.spec import Facts, Key
-from schema.models import MigrationRun
+from schema.adoption.spec import Facts
+from schema.models import MigrationKey, MigrationRun
 
 
 def adoption_of(
@@ -31,7 +31,7 @@ def adoption_of(
 
 
 def _begun(
-    connection: BaseDatabaseWrapper, loader: MigrationLoader, pending: Sequence[Key]
+    connection: BaseDatabaseWrapper, loader: MigrationLoader, pending: Sequence[MigrationKey]
 ) -> bool:
     """Whether something of a pending step is there, or an adoption was interrupted."""
     with connection.cursor() as cursor:

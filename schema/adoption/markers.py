@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db.migrations.loader import MigrationLoader
 
-from schema.adoption.spec import Facts, Key
+from schema.adoption.spec import Facts
+from schema.models import MigrationKey
 
 
-def anchors(loader: MigrationLoader, key: Key) -> list[tuple[str, str | None]]:
+def anchors(loader: MigrationLoader, key: MigrationKey) -> list[tuple[str, str | None]]:
     """Return the tables that a migration makes, and the columns it adds to others."""
     before = loader.project_state(key, at_end=False)
     after = loader.project_state(key)

@@ -17,12 +17,13 @@ from schema.adoption.markers import tables
 from schema.adoption.match_step import Recognised, recognise
 from schema.adoption.obstacles import Obstacle, rights, unreadable
 from schema.adoption.row_repairs import Followed, applies, before_its_type
-from schema.adoption.spec import Facts, Key, Rule, When
+from schema.adoption.spec import Facts, Rule, When
 from schema.adoption.statements import Statements
 from schema.adoption.type_changes import mistyped, retyping
 from schema.drift.expected import Step, expected_steps
 from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog, Column, Table, quoted, read_catalog
+from schema.models import MigrationKey
 
 
 class AdoptionError(Exception):
@@ -46,14 +47,14 @@ class Adoption:
         self.doing = doing
         self.statements = Statements(connection, lambda what: doing(f"waiting for a lock: {what}"))
         self.pending = [key for key in facts.steps if key not in loader.applied_migrations]
-        self.moments: dict[Key, datetime] = {}
+        self.moments: dict[MigrationKey, datetime] = {}
         self.tables = tables(loader, facts)
         self.followed = Followed(self.statements, frozenset(self.tables))
         self._catalog: Catalog | None = None
         self._tried = 0
 
     @cached_property
-    def steps(self) -> dict[Key, Step]:
+    def steps(self) -> dict[MigrationKey, Step]:
         """Return the pending steps, each with the schema before and after."""
         return {key: self._built[key] for key in self.pending}
 
@@ -63,12 +64,12 @@ class Adoption:
         return [step for key, step in self._built.items() if key not in self.pending]
 
     @cached_property
-    def _built(self) -> dict[Key, Step]:
+    def _built(self) -> dict[MigrationKey, Step]:
         graph = self.loader.graph
-        before: dict[Key, None] = dict.fromkeys(self.loader.applied_migrations)
+        before: dict[MigrationKey, None] = dict.fromkeys(self.loader.applied_migrations)
         for key in self.facts.steps:
             before |= dict.fromkeys(graph.forwards_plan(key))
-        every: dict[Key, None] = {}
+        every: dict[MigrationKey, None] = {}
         for leaf in graph.leaf_nodes():
             every |= dict.fromkeys(graph.forwards_plan(leaf))
         keys = [*self.pending, *(key for key in every if key not in before)]
@@ -223,7 +224,7 @@ class Adoption:
                     self.doing(f"changing the types of {name}")
                     self.statements.run("SELECT 1", *unit)
 
-    def _follow(self, key: Key, when: When, typed_only: Step | None = None) -> None:
+    def _follow(self, key: MigrationKey, when: When, typed_only: Step | None = None) -> None:
         rules = [rule for rule in self.facts.of(key) if rule.when == when]
         if not rules:
             return
@@ -245,7 +246,7 @@ class Adoption:
             self.followed.follow(rule, found, self.doing)
             seen[rule] = self.followed.counts.total()
 
-    def _drop_superseded(self, key: Key) -> None:
+    def _drop_superseded(self, key: MigrationKey) -> None:
         found = self._found()
         unused = [
             name

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Key = tuple[str, str]
-"""A migration's app label and name."""
+from schema.models import MigrationKey
 
 When = Literal["mistyped", "twice", "triggered"]
 """When a rule is followed, within the mending of its step.
@@ -27,7 +26,7 @@ triggered: after the triggers are there.
 class Rule:
     """What is done about the rows of `table` for which `where` holds."""
 
-    step: Key
+    step: MigrationKey
     """The migration that this belongs to."""
     kind: str
     """What the summary calls it, after the number of rows."""
@@ -62,7 +61,7 @@ class Quarantine(Rule):
 class Conflict:
     """Rows over which somebody has to decide; nothing is changed until they have."""
 
-    step: Key
+    step: MigrationKey
     kind: str
     query: str
     """Returns one text a conflict, which names the rows."""
@@ -86,15 +85,15 @@ class Facts:
     """Everything known about the databases that may be taken over."""
 
     history: History
-    files: Mapping[str, tuple[Key, ...]]
+    files: Mapping[str, tuple[MigrationKey, ...]]
     """The migrations that do what each file of the old tool did."""
     columns: Mapping[str, tuple[str, ...]]
     """What each file made, written table.column: its record is true where all of it is there."""
-    steps: tuple[Key, ...]
+    steps: tuple[MigrationKey, ...]
     """Every migration that may find its work done, in the order of application."""
-    superseded: Mapping[Key, tuple[str, ...]]
+    superseded: Mapping[MigrationKey, tuple[str, ...]]
     """The old indexes that the indexes of a step do the work of; they are dropped."""
-    unused: Mapping[Key, tuple[tuple[str, str], ...]]
+    unused: Mapping[MigrationKey, tuple[tuple[str, str], ...]]
     """Old indexes that the step after drops, each with a query whether it is in use.
 
     Where it is not, the step itself drops it: rows are then changed more cheaply.
@@ -113,6 +112,6 @@ class Facts:
             for column in rule.settles
         }
 
-    def of(self, step: Key) -> list[Rule]:
+    def of(self, step: MigrationKey) -> list[Rule]:
         """Return the rules of one step, in their order."""
         return [rule for rule in self.rules if rule.step == step]

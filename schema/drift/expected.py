@@ -19,9 +19,7 @@ from django.db.migrations.state import ProjectState
 from schema.connection.session import lift_time_limits_here
 from schema.introspection.canonical import RestoredForms
 from schema.introspection.catalog import Catalog, CatalogError
-
-Key = tuple[str, str]
-"""A migration's app label and name."""
+from schema.models import MigrationKey
 
 INSUFFICIENT_PRIVILEGE = "42501"
 
@@ -34,7 +32,7 @@ class Step(NamedTuple):
     after: Catalog
 
 
-def expected_catalog(connection: BaseDatabaseWrapper, applied: Collection[Key]) -> Catalog:
+def expected_catalog(connection: BaseDatabaseWrapper, applied: Collection[MigrationKey]) -> Catalog:
     """Return the catalog that the `applied` migrations make, `django_migrations` included.
 
     Raises:
@@ -46,7 +44,9 @@ def expected_catalog(connection: BaseDatabaseWrapper, applied: Collection[Key]) 
 
 
 def expected_steps(
-    connection: BaseDatabaseWrapper, plan: Sequence[Migration], applied: Collection[Key] = ()
+    connection: BaseDatabaseWrapper,
+    plan: Sequence[Migration],
+    applied: Collection[MigrationKey] = (),
 ) -> list[Step]:
     """Return the schema before and after each migration of `plan`, from one build.
 
@@ -111,11 +111,13 @@ def _enter_new_schema(connection: BaseDatabaseWrapper) -> None:
     lift_time_limits_here(connection)
 
 
-def _in_order(connection: BaseDatabaseWrapper, applied: Collection[Key]) -> list[Migration]:
+def _in_order(
+    connection: BaseDatabaseWrapper, applied: Collection[MigrationKey]
+) -> list[Migration]:
     """Return the `applied` migrations whose files are here, in the order to apply them."""
     loader = MigrationLoader(connection)
     graph = loader.graph
-    ordered: dict[Key, None] = {}
+    ordered: dict[MigrationKey, None] = {}
     for leaf in graph.leaf_nodes():
         ordered |= dict.fromkeys(graph.forwards_plan(leaf))
     return [graph.nodes[key] for key in ordered if key in applied]

@@ -14,8 +14,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from schema.drift.compare import Finding, differences, find, script
-from schema.drift.expected import Key, Step, expected_steps
+from schema.drift.expected import Step, expected_steps
 from schema.introspection.catalog import Catalog, Table, read_catalog
+from schema.models import MigrationKey
 
 
 class MigrationState(StrEnum):
@@ -35,7 +36,10 @@ class StateDetector:
     """
 
     def __init__(
-        self, connection: BaseDatabaseWrapper, plan: Sequence[Migration], applied: Collection[Key]
+        self,
+        connection: BaseDatabaseWrapper,
+        plan: Sequence[Migration],
+        applied: Collection[MigrationKey],
     ) -> None:
         """Prepare to inspect `plan`, given forwards, on top of `applied`."""
         self.connection = connection

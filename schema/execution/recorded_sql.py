@@ -14,12 +14,13 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
-from schema.drift.expected import Key, scratch
+from schema.drift.expected import scratch
 from schema.execution.executor import FIRST
+from schema.models import MigrationKey
 
 # What the framework's own migrations do in Python, there and back, as SQL. Permissions of
 # proxy models are made anew by the next `migrate`.
-PYTHON_AS_SQL: dict[Key, tuple[str, str]] = {
+PYTHON_AS_SQL: dict[MigrationKey, tuple[str, str]] = {
     ("contenttypes", "0002_remove_content_type_name"): (
         "",
         "UPDATE django_content_type SET name = model",
@@ -37,8 +38,8 @@ class Recording:
     """One migration and its statements."""
 
     migration: Migration
-    parents: tuple[Key, ...]
-    children: tuple[Key, ...]
+    parents: tuple[MigrationKey, ...]
+    children: tuple[MigrationKey, ...]
     forwards: list[str]
     backwards: list[str]
 
@@ -57,7 +58,7 @@ def record(
         IrreversibleError: the way back is wanted and a migration has none.
     """
     graph = MigrationLoader(connection).graph
-    order: dict[Key, None] = {FIRST: None}
+    order: dict[MigrationKey, None] = {FIRST: None}
     for leaf in graph.leaf_nodes():
         order |= dict.fromkeys(graph.forwards_plan(leaf))
     planned = [in_sql(graph.nodes[key]) for key in order]
@@ -88,7 +89,7 @@ def record(
     ]
 
 
-def keys(nodes: Sequence[Any]) -> tuple[Key, ...]:
+def keys(nodes: Sequence[Any]) -> tuple[MigrationKey, ...]:
     """Return the keys of nodes of the migration graph, sorted."""
     return tuple(sorted(node.key for node in nodes))
 

@@ -13,7 +13,7 @@ from django.db.migrations import Migration
 from django.utils import timezone
 
 from schema.history.checksums import migration_checksum
-from schema.migrator.summary import project_apps
+from schema.history.status import project_apps
 from schema.models import MigrationRun
 
 TABLE = MigrationRun._meta.db_table

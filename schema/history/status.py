@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
+from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.drift.expected import Key
-from schema.models import MigrationRun
+from schema.models import MigrationKey, MigrationRun
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class Status:
     pending: list[str]
 
 
+def project_apps() -> set[str]:
+    """Return the labels of the apps that are this project's, not the framework's."""
+    return {
+        config.label
+        for config in apps.get_app_configs()
+        if not config.name.startswith("django.contrib.")
+    }
+
+
 @cache
 def _code() -> MigrationLoader:
     """Return what the code says, read once a process."""
@@ -38,7 +47,7 @@ def _code() -> MigrationLoader:
 
 
 @cache
-def known_migrations() -> list[Key]:
+def known_migrations() -> list[MigrationKey]:
     """Return every migration of the code in an order to apply them in."""
     graph = _code().graph
     ordered = {
@@ -49,7 +58,7 @@ def known_migrations() -> list[Key]:
     return list(ordered)
 
 
-def stood_for(loader: MigrationLoader, recorded: Collection[Key]) -> set[Key]:
+def stood_for(loader: MigrationLoader, recorded: Collection[MigrationKey]) -> set[MigrationKey]:
     """Return those of the recorded migrations that another one, recorded too, replaces."""
     return {
         part

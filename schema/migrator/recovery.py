@@ -6,10 +6,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import StateApps
 
-from schema.drift.expected import Key
 from schema.drift.migration_state import MigrationState, StateDetector
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.history.runs import Direction, History, Outcome, Past
+from schema.models import MigrationKey
 
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}
 
@@ -32,7 +32,7 @@ SQLITE_NAMES = """
 """
 
 
-def settle(history: History, past: Iterable[Past], applied: Iterable[Key]) -> list[Past]:
+def settle(history: History, past: Iterable[Past], applied: Iterable[MigrationKey]) -> list[Past]:
     """Write how the runs ended whose processes died; return those.
 
     Called under the lock, where nobody else can be running. The record in

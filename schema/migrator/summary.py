@@ -2,28 +2,18 @@
 
 from datetime import datetime
 
-from django.apps import apps
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from schema.drift.expected import Key
 from schema.execution.executor import RecordingExecutor
-from schema.history.status import stood_for
+from schema.history.status import project_apps, stood_for
+from schema.models import MigrationKey
 from schema.report import Report
 
 RULE = "-" * 60
 
 
-def project_apps() -> set[str]:
-    """Return the labels of the apps that are this project's, not the framework's."""
-    return {
-        config.label
-        for config in apps.get_app_configs()
-        if not config.name.startswith("django.contrib.")
-    }
-
-
-def applied_in_order(recorder: MigrationRecorder) -> list[tuple[Key, datetime]]:
+def applied_in_order(recorder: MigrationRecorder) -> list[tuple[MigrationKey, datetime]]:
     """Return this project's applied migrations and when, in order of application."""
     if not recorder.has_table():
         return []

@@ -10,8 +10,8 @@ from pathlib import Path
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.ranges import literal
-from schema.drift.expected import Key
 from schema.execution.recorded_sql import Recording, record
+from schema.models import MigrationKey
 
 LOCK_TIMEOUT = "5s"
 """A statement that waits for a lock holds up everybody behind it: not longer than this."""
@@ -241,12 +241,12 @@ def _summary(recording: Recording) -> str:
     return text.strip().partition("\n")[0] or "the framework's own"
 
 
-def name(key: Key) -> str:
+def name(key: MigrationKey) -> str:
     """Return how a migration is called."""
     return ".".join(key)
 
 
-def recorded(key: Key) -> str:
+def recorded(key: MigrationKey) -> str:
     """Return the condition that a migration is recorded."""
     app, own = map(literal, key)
     return f"EXISTS (SELECT 1 FROM django_migrations WHERE app = {app} AND name = {own})"  # noqa: S608 - quoted

@@ -10,9 +10,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from schema.drift.compare import differences
-from schema.history.status import known_migrations
+from schema.history.status import known_migrations, project_apps
 from schema.introspection.catalog import Catalog, read_catalog
-from schema.migrator.summary import project_apps
 from tests.conftest import Database
 
 pytestmark = pytest.mark.every_server

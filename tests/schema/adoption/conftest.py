@@ -13,8 +13,9 @@ from pytest_django import DjangoDbBlocker
 
 from schema.adoption import plan as taking_over
 from schema.drift.compare import find
-from schema.drift.expected import Key, Step, expected_catalog, expected_steps
+from schema.drift.expected import Step, expected_catalog, expected_steps
 from schema.introspection.catalog import Catalog, read_catalog
+from schema.models import MigrationKey
 from tests.conftest import Database, new_database
 from tests.schema.adoption import scripts
 
@@ -74,7 +75,9 @@ def steps_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the migrations make: it is the same on every database of one server."""
 
     def once(
-        connection: BaseDatabaseWrapper, plan: Sequence[Migration], applied: Collection[Key]
+        connection: BaseDatabaseWrapper,
+        plan: Sequence[Migration],
+        applied: Collection[MigrationKey],
     ) -> list[Step]:
         key = tuple(str(migration) for migration in plan)
         if key not in KNOWN:
