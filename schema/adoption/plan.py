@@ -22,7 +22,8 @@ from schema.adoption.statements import Statements
 from schema.adoption.type_changes import mistyped, retyping
 from schema.drift.expected import Step, expected_steps
 from schema.drift.migration_state import MigrationState
-from schema.introspection.catalog import Catalog, Column, Table, quoted, read_catalog
+from schema.introspection.catalog import Catalog, Column, Table, quoted
+from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
 
 

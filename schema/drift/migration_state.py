@@ -15,7 +15,8 @@ from django.db.migrations import Migration
 
 from schema.drift.compare import Finding, differences, find, script
 from schema.drift.expected import Step, expected_steps
-from schema.introspection.catalog import Catalog, Table, read_catalog
+from schema.introspection.catalog import Catalog, Table
+from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
 
 

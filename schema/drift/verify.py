@@ -9,7 +9,7 @@ from schema.drift.compare import Difference, differences
 from schema.drift.data_checks import broken
 from schema.drift.expected import expected_catalog
 from schema.history.runs import History, Outcome
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 
 
 @dataclass

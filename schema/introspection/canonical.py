@@ -13,7 +13,8 @@ from dataclasses import replace
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.introspection.catalog import Catalog, Constraint, Index, Table, quoted, read_catalog
+from schema.introspection.catalog import Catalog, Constraint, Index, Table, quoted
+from schema.introspection.read import read_catalog
 
 CAST = "::"
 Form = tuple[str, str]

@@ -1,15 +1,13 @@
-"""A picture of a database's schema that can be compared with another.
+"""The objects of a database schema, in a form that can be compared with another.
 
-Every text is as the database itself renders it while its search path holds nothing but the
-schema that is read, so the pictures of two schemas on one server differ only where the
-schemas do.
+Every definition is written as the database itself renders it while its search path holds
+only the schema that is read. Catalogs of two schemas on one server therefore differ only
+where the schemas differ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class CatalogError(Exception):
@@ -171,19 +169,3 @@ def quoted(name: str) -> str:
     """Return `name` as an identifier, in quotes."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
-
-
-def read_catalog(connection: BaseDatabaseWrapper) -> Catalog:
-    """Return what is in the connection's current schema.
-
-    Raises:
-        CatalogError: there is no schema to read.
-    """
-    from schema.introspection import postgresql as catalog_postgresql  # which import this module
-    from schema.introspection import sqlite as catalog_sqlite
-
-    if connection.vendor == "postgresql":
-        return catalog_postgresql.read(connection)
-    if connection.vendor == "sqlite":
-        return catalog_sqlite.read(connection)
-    raise CatalogError(f"Only PostgreSQL and SQLite can be checked, not {connection.vendor}.")

@@ -13,7 +13,8 @@ from schema.connection.connect import database_file
 from schema.drift.compare import find
 from schema.drift.expected import expected_catalog
 from schema.execution.executor import Plan, RecordingExecutor
-from schema.introspection.catalog import CatalogError, read_catalog
+from schema.introspection.catalog import CatalogError
+from schema.introspection.read import read_catalog
 from schema.report import Problem
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}

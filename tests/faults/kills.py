@@ -24,7 +24,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from schema.introspection.catalog import Catalog, read_catalog
+from schema.introspection.catalog import Catalog
+from schema.introspection.read import read_catalog
 from tests.conftest import Database, new_database
 
 KILLED = 77

@@ -12,7 +12,8 @@ from pytest_django import DjangoDbBlocker
 from schema.batches.progress import Progress, listener
 from schema.drift.compare import Difference, differences, script
 from schema.drift.expected import expected_catalog
-from schema.introspection.catalog import Catalog, read_catalog
+from schema.introspection.catalog import Catalog
+from schema.introspection.read import read_catalog
 from tests.conftest import Database, new_database
 from tests.schema.batches.unthreaded import fill
 

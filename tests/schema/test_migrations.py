@@ -11,7 +11,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from schema.drift.compare import differences
 from schema.history.status import known_migrations, project_apps
-from schema.introspection.catalog import Catalog, read_catalog
+from schema.introspection.catalog import Catalog
+from schema.introspection.read import read_catalog
 from tests.conftest import Database
 
 pytestmark = pytest.mark.every_server

@@ -14,7 +14,8 @@ from pytest_django import DjangoDbBlocker
 from schema.adoption import plan as taking_over
 from schema.drift.compare import find
 from schema.drift.expected import Step, expected_catalog, expected_steps
-from schema.introspection.catalog import Catalog, read_catalog
+from schema.introspection.catalog import Catalog
+from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
 from tests.conftest import Database, new_database
 from tests.schema.adoption import scripts

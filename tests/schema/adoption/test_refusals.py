@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from tests.conftest import Database
 from tests.schema.adoption import people as p
 from tests.schema.adoption import scripts as s

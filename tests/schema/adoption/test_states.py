@@ -5,7 +5,8 @@ import io
 import pytest
 from django.core.management import call_command
 
-from schema.introspection.catalog import Catalog, read_catalog
+from schema.introspection.catalog import Catalog
+from schema.introspection.read import read_catalog
 from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.states import STATES

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 
 from schema.connection.locking import migration_lock
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from schema.report import Report
 from tests.conftest import Database
 from tests.schema.conftest import Migrated

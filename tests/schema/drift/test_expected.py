@@ -7,7 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from schema.drift.compare import differences
 from schema.drift.expected import expected_catalog, expected_steps
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 

@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from schema.drift.compare import Difference, differences, script
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from tests.schema.conftest import Migrated
 from tests.schema.drift.postgresql_columns import COLUMNS
 from tests.schema.drift.postgresql_constraints import CONSTRAINTS

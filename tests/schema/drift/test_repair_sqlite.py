@@ -3,7 +3,7 @@
 import pytest
 
 from schema.drift.compare import script
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from schema.introspection.sqlite_ddl import normal, parse_table, tokens
 from tests.schema.conftest import Migrated
 from tests.schema.drift.sqlite import DRIFT, TABLE_DRIFT

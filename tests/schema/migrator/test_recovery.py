@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from schema.models import MigrationRun
 from tests.conftest import Database
 from tests.schema.conftest import Migrated

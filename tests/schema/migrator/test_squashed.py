@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from schema.drift.compare import differences
 from schema.drift.verify import verify
 from schema.history.status import migration_status, pending_migrations
-from schema.introspection.catalog import read_catalog
+from schema.introspection.read import read_catalog
 from schema.sqlexport.export import export
 from tests.conftest import Database, new_database
 
