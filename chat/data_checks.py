@@ -21,7 +21,7 @@ CHECKS = [
         expected="every message is in a thread",
         offending="SELECT id FROM chat_messages WHERE thread_id IS NULL",
         # A trigger puts them into their users' General threads.
-        mend=("UPDATE chat_messages SET thread_id = NULL WHERE thread_id IS NULL",),
+        repair=("UPDATE chat_messages SET thread_id = NULL WHERE thread_id IS NULL",),
         table="chat_messages",
     ),
     DataCheck(
@@ -33,7 +33,7 @@ CHECKS = [
             " JOIN threads ON threads.id = chat_messages.thread_id"
             " WHERE threads.user_id <> chat_messages.user_id"
         ),
-        mend=(
+        repair=(
             "UPDATE chat_messages SET thread_id = NULL WHERE EXISTS ("
             "SELECT 1 FROM threads WHERE threads.id = chat_messages.thread_id"
             " AND threads.user_id <> chat_messages.user_id)",
@@ -45,7 +45,7 @@ CHECKS = [
         after=("chat", "0003_thread_backfill"),
         expected="message_count and last_message_at say what the messages say",
         offending=MISCOUNTED,
-        mend=(
+        repair=(
             "UPDATE threads SET message_count ="  # noqa: S608 - a constant
             " (SELECT count(*) FROM chat_messages WHERE thread_id = threads.id),"
             " last_message_at ="

@@ -11,7 +11,7 @@ CHECKS = [
             "SELECT user_id FROM personas WHERE is_active GROUP BY user_id HAVING count(*) > 1"
         ),
         # The one that was switched to last stays.
-        mend=(
+        repair=(
             "UPDATE personas SET is_active = false WHERE is_active AND EXISTS ("
             "SELECT 1 FROM personas AS later WHERE later.user_id = personas.user_id"
             " AND later.is_active AND (later.updated_at > personas.updated_at"
@@ -27,7 +27,7 @@ CHECKS = [
             "SELECT user_id FROM personas GROUP BY user_id"
             " HAVING count(CASE WHEN is_active THEN 1 END) = 0"
         ),
-        mend=(
+        repair=(
             "UPDATE personas SET is_active = true WHERE id IN (SELECT id FROM ("
             "SELECT id, row_number() OVER (PARTITION BY user_id ORDER BY created_at, id) AS place,"
             " count(CASE WHEN is_active THEN 1 END) OVER (PARTITION BY user_id) AS active"

@@ -11,7 +11,7 @@ CHECKS = [
             "SELECT threads.id FROM threads JOIN personas ON personas.id = threads.persona_id"
             " WHERE personas.user_id <> threads.user_id"
         ),
-        mend=(
+        repair=(
             "UPDATE threads SET persona_id = NULL WHERE persona_id IS NOT NULL AND EXISTS ("
             "SELECT 1 FROM personas WHERE personas.id = threads.persona_id"
             " AND personas.user_id <> threads.user_id)",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from schema.drift.compare import ORDER, Finding, Thing, find
+from schema.drift.compare import ORDER, Finding, find
 from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
-from schema.introspection.catalog import Catalog, Column, Table
+from schema.introspection.catalog import Catalog, Column, SchemaObject, Table
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def recognise(step: Step, found: Catalog) -> Recognised:
     return Recognised(step, MigrationState.PARTIAL, findings)
 
 
-def things(step: Step) -> Iterator[tuple[str | None, Thing]]:
+def things(step: Step) -> Iterator[tuple[str | None, SchemaObject]]:
     """Yield everything the step adds or changes, with the table it hangs on."""
     for signature, function in step.after.functions.items():
         if step.before.functions.get(signature) != function:
@@ -61,12 +61,14 @@ def things(step: Step) -> Iterator[tuple[str | None, Thing]]:
                 yield name, thing
 
 
-def anchor_is_there(table: str | None, thing: Thing, found: Catalog) -> bool:
+def anchor_is_there(table: str | None, thing: SchemaObject, found: Catalog) -> bool:
     """Whether a thing of this name is there, right or not."""
     return _of(found, table, thing) is not None
 
 
-def _anchors(step: Step, own: list[tuple[str | None, Thing]]) -> list[tuple[str | None, Thing]]:
+def _anchors(
+    step: Step, own: list[tuple[str | None, SchemaObject]]
+) -> list[tuple[str | None, SchemaObject]]:
     """Return what shows that a step was begun: its tables; else its columns; else anything."""
     tables = [pair for pair in own if isinstance(pair[1], Table)]
     columns = [
@@ -75,14 +77,14 @@ def _anchors(step: Step, own: list[tuple[str | None, Thing]]) -> list[tuple[str 
     return tables or columns or own
 
 
-def _hanging_on(table: Table) -> Iterator[Thing]:
+def _hanging_on(table: Table) -> Iterator[SchemaObject]:
     yield from table.columns.values()
     yield from table.constraints
     yield from table.indexes.values()
     yield from table.triggers.values()
 
 
-def _of(catalog: Catalog, table: str | None, thing: Thing) -> Thing | None:
+def _of(catalog: Catalog, table: str | None, thing: SchemaObject) -> SchemaObject | None:
     """Return what is in the place of `thing` in `catalog`."""
     if table is None:
         return catalog.functions.get(getattr(thing, "signature", ""))

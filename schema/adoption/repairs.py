@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from schema.drift.compare import Finding, same
-from schema.drift.repair_postgresql import mended
+from schema.drift.repair_postgresql import with_repairs
 from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, quoted
 
 Unit = tuple[str, ...]
@@ -52,8 +52,8 @@ def _alter(table: str | None, column: Column) -> str:
 
 def by_mender(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> Iterator[Unit]:
     """Yield what makes tables, functions and triggers: nothing is there that it could block."""
-    for difference in mended(list(findings), expected, found, online=True):
-        yield tuple(difference.mend)
+    for difference in with_repairs(list(findings), expected, found, online=True):
+        yield tuple(difference.repair)
 
 
 def not_null(table: Table, there: Table) -> Iterator[Unit]:
@@ -185,5 +185,5 @@ def _built(index: Index) -> Unit:
 
 
 def _alone(finding: Finding, expected: Catalog, found: Catalog) -> Iterator[Unit]:
-    for difference in mended([finding], expected, found, online=True):
-        yield from ((statement,) for statement in difference.mend)
+    for difference in with_repairs([finding], expected, found, online=True):
+        yield from ((statement,) for statement in difference.repair)

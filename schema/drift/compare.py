@@ -1,20 +1,20 @@
-"""What keeps a schema from being the expected one, and the SQL that mends it.
+"""Compare two catalogs, one kind of object at a time.
 
-What only the found schema has is somebody else's and is no difference.
+An object that only the found schema has belongs to somebody else and is no difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from schema.introspection.catalog import (
     Catalog,
-    Column,
     Constraint,
     Function,
     Index,
+    SchemaObject,
     Table,
     Trigger,
 )
@@ -22,32 +22,36 @@ from schema.introspection.catalog import (
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as the migrations made it."""
+    """One object that is not as the migrations made it, in words."""
 
     object: str
     """What and where: "index threads.threads_recent_idx"."""
     expected: str
     found: str
-    mend: list[str]
+    repair: list[str]
     """Statements to be run one by one, outside a transaction."""
     table: str | None = None
 
 
-Thing = Table | Column | Constraint | Index | Trigger | Function
-
-
 @dataclass(frozen=True)
 class Finding:
-    """A thing that differs: as expected and as found, None where it is missing."""
+    """An object that differs: as expected and as found, None where it is missing."""
 
     kind: str
     table: str | None
-    expected: Thing
-    found: Thing | None
+    expected: SchemaObject
+    found: SchemaObject | None
+
+    @property
+    def label(self) -> str:
+        """Return what differs and where: "index threads.threads_recent_idx"."""
+        name = _label(self.expected)
+        place = f"{self.table}.{name}" if self.table and self.table != name else name
+        return f"{self.kind} {place}"
 
     @property
     def renamed(self) -> bool:
-        """Whether it is right but for its name."""
+        """Whether only the name is wrong."""
         return (
             isinstance(self.expected, Constraint | Index | Trigger)
             and isinstance(self.found, Constraint | Index | Trigger)
@@ -55,18 +59,16 @@ class Finding:
             and _same_but_for_name(self.expected, self.found)
         )
 
-    def difference(self, mend: list[str]) -> Difference:
-        """Return the finding in words, with the SQL that mends it."""
-        expected, found = _words(self.expected), _words(self.found)
-        name = _name(self.expected)
+    def difference(self, repair: list[str]) -> Difference:
+        """Return the finding in words, with the SQL that repairs it."""
+        expected, found = _describe(self.expected), _describe(self.found)
         if self.renamed:
-            expected, found = name, f"named {_name(self.found)}"
-        place = f"{self.table}.{name}" if self.table and self.table != name else name
-        return Difference(f"{self.kind} {place}", expected, found, mend, self.table)
+            expected, found = _label(self.expected), f"named {_label(self.found)}"
+        return Difference(self.label, expected, found, repair, self.table)
 
 
-# In this order the mending of each stands on what was mended before it: a missing table
-# comes with its foreign keys, which need the keys of the tables that are there.
+# Repairs run in this order, because each kind may need the ones before it: a missing table
+# comes with its foreign keys, and those need the keys of the tables they refer to.
 ORDER = [
     "function",
     "column",
@@ -81,80 +83,61 @@ ORDER = [
 ]
 
 
-def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> list[Difference]:
-    """Return what differs, in an order in which running every mend works.
-
-    Args:
-        expected: What the migrations make.
-        found: What there is.
-        online: Whether PostgreSQL's mends spare live traffic, by CONCURRENTLY and the like.
-            Such statements cannot run in a transaction; others can.
-    """
-    from schema.drift import (
-        repair_postgresql,  # which import this module
-        repair_sqlite,
-    )
-
-    findings = sorted(
-        find(expected, found),
-        key=lambda finding: (ORDER.index(finding.kind), finding.found is not None),
-    )
-    if expected.vendor == "sqlite":
-        return repair_sqlite.mended(findings, expected, found)
-    return repair_postgresql.mended(findings, expected, found, online=online)
-
-
-def script(found: Iterable[Difference]) -> list[str]:
-    """Return the statements that mend all the differences, without repeating a rebuild."""
-    whole: dict[tuple[str, ...], None] = dict.fromkeys(tuple(one.mend) for one in found)
-    return [statement for mend in whole for statement in mend]
-
-
 def find(expected: Catalog, found: Catalog) -> list[Finding]:
     """Return what differs, without the SQL."""
-    findings: list[Finding] = []
+    findings = list(_compare_functions(expected, found))
+    for table in expected.tables.values():
+        other = found.tables.get(table.name)
+        if other is None or other.options != table.options:
+            findings.append(Finding("table", table.name, table, other))
+        if other is not None:
+            findings += _compare_columns(table, other)
+            findings += _compare_constraints(table, other)
+            findings += _compare_indexes(table, other)
+            findings += _compare_triggers(table, other)
+    return findings
+
+
+def _compare_functions(expected: Catalog, found: Catalog) -> Iterator[Finding]:
     for signature, function in expected.functions.items():
         other = found.functions.get(signature)
         if other != function:
-            findings.append(Finding("function", None, function, other))
-    for name, table in expected.tables.items():
-        there = found.tables.get(name)
-        if there is None:
-            findings.append(Finding("table", name, table, None))
-        else:
-            findings += _in_table(table, there)
-    return findings
+            yield Finding("function", None, function, other)
 
 
-def _in_table(expected: Table, found: Table) -> list[Finding]:
-    name = expected.name
-    findings: list[Finding] = []
-    if expected.options != found.options:
-        findings.append(Finding("table", name, expected, found))
+def _compare_columns(expected: Table, found: Table) -> Iterator[Finding]:
     for column in expected.columns.values():
         other = found.columns.get(column.name)
         if other != column:
-            findings.append(Finding("column", name, column, other))
-    for constraint, there in pair_constraints(expected.constraints, found.constraints):
-        if there is None or constraint.name != there.name or not same(constraint, there):
-            findings.append(Finding(constraint.kind, name, constraint, there))
-    for index, known in _pair(expected.indexes, found.indexes):
-        if known is None or index.name != known.name or not same(index, known):
-            findings.append(Finding("index", name, index, known))
-    for trigger, standing in _pair(expected.triggers, found.triggers):
-        if trigger != standing:
-            findings.append(Finding("trigger", name, trigger, standing))
-    return findings
+            yield Finding("column", expected.name, column, other)
+
+
+def _compare_constraints(expected: Table, found: Table) -> Iterator[Finding]:
+    for constraint, other in pair_constraints(expected.constraints, found.constraints):
+        if other is None or constraint.name != other.name or not same(constraint, other):
+            yield Finding(constraint.kind, expected.name, constraint, other)
+
+
+def _compare_indexes(expected: Table, found: Table) -> Iterator[Finding]:
+    for index, other in _pair(expected.indexes, found.indexes):
+        if other is None or index.name != other.name or not same(index, other):
+            yield Finding("index", expected.name, index, other)
+
+
+def _compare_triggers(expected: Table, found: Table) -> Iterator[Finding]:
+    for trigger, other in _pair(expected.triggers, found.triggers):
+        if trigger != other:
+            yield Finding("trigger", expected.name, trigger, other)
 
 
 def pair_constraints(
     expected: list[Constraint], found: list[Constraint]
 ) -> list[tuple[Constraint, Constraint | None]]:
-    """Return each expected constraint with the one found in its place, if any.
+    """Return each expected constraint with its counterpart among those found, if any.
 
-    In its place is the one of the same name; else the one that says the same under a name
-    that is not expected; else the one of the same kind on the same columns, but for checks,
-    of which a column may have several. A table has one primary key.
+    The counterpart is the one of the same name; else the one with the same definition under a
+    name that is not expected; else the one of the same kind on the same columns, except for
+    checks, of which a column may have several. A table has one primary key.
     """
     left = list(found)
     names = {one.name for one in expected if one.name}
@@ -182,7 +165,7 @@ def _same_place(one: Constraint, other: Constraint) -> bool:
 
 
 def _pair(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[tuple[Any, Any | None]]:
-    """Return each expected index or trigger with the one of its name, or else of its kind."""
+    """Return each expected index or trigger with the one of its name, or else its equal."""
     extra = {name: one for name, one in found.items() if name not in expected}
     pairs = []
     for name, one in expected.items():
@@ -195,8 +178,8 @@ def _pair(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[tuple[A
 
 
 def same(expected: Constraint | Index, found: Constraint | Index) -> bool:
-    """Whether `found` does what is expected; being stricter about old rows is no fault."""
-    if found.definition not in {expected.definition, expected.restored}:
+    """Whether `found` does what is expected; it may be stricter about existing rows."""
+    if found.definition not in {expected.definition, expected.canonical}:
         return False
     if isinstance(expected, Index) and isinstance(found, Index):
         return expected.unique == found.unique and found.valid >= expected.valid
@@ -214,19 +197,23 @@ def _same_but_for_name(one: Any, other: Any) -> bool:
     return same(one, other)
 
 
-def _name(thing: Thing | None) -> str:
-    if isinstance(thing, Constraint):
-        return thing.label
-    if isinstance(thing, Function):
-        return thing.signature
-    return thing.name if thing else ""
+def _label(one: SchemaObject | None) -> str:
+    match one:
+        case None:
+            return ""
+        case Constraint():
+            return one.label
+        case Function():
+            return one.signature
+    return one.name
 
 
-def _words(thing: Thing | None) -> str:
-    if thing is None:
-        return "missing"
-    if isinstance(thing, Table):
-        return thing.options or "a plain table"
-    if isinstance(thing, Function):
-        return " ".join(thing.definition.split())
-    return thing.describe()
+def _describe(one: SchemaObject | None) -> str:
+    match one:
+        case None:
+            return "missing"
+        case Table():
+            return one.options or "a plain table"
+        case Function():
+            return " ".join(one.definition.split())
+    return one.describe()

@@ -34,7 +34,7 @@ class DataCheck:
     expected: str
     offending: str
     """A query of one column: the keys of the rows for which it does not hold."""
-    mend: tuple[str, ...]
+    repair: tuple[str, ...]
     table: str | None = None
 
 
@@ -75,15 +75,15 @@ def _orphans(table: str, constraint: Constraint, there: re.Match[str]) -> DataCh
     )
     # What the foreign key itself would have done.
     if "ON DELETE SET NULL" in constraint.definition.upper():
-        mend = f"UPDATE {name} SET {column} = NULL WHERE {lost}"  # noqa: S608 - quoted
+        repair = f"UPDATE {name} SET {column} = NULL WHERE {lost}"  # noqa: S608 - quoted
     else:
-        mend = f"DELETE FROM {name} WHERE {lost}"  # noqa: S608 - quoted
+        repair = f"DELETE FROM {name} WHERE {lost}"  # noqa: S608 - quoted
     return DataCheck(
         name=f"rows of {table}.{constraint.columns[0]}",
         after=("", ""),
         expected=f"each refers to a row of {there['table']}",
         offending=f"SELECT {column} FROM {name} WHERE {lost}",  # noqa: S608 - quoted
-        mend=(mend,),
+        repair=(repair,),
         table=table,
     )
 
@@ -108,4 +108,4 @@ def _run(connection: BaseDatabaseWrapper, check: DataCheck) -> Difference | None
     count = rows[0][1]
     named = ", ".join(str(row[0]) for row in rows)
     found = f"not so for {count} row{'s' if count > 1 else ''}, for example {named}"
-    return Difference(check.name, check.expected, found, list(check.mend), check.table)
+    return Difference(check.name, check.expected, found, list(check.repair), check.table)

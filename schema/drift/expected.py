@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from schema.connection.session import lift_time_limits_here
-from schema.introspection.canonical import RestoredForms
+from schema.introspection.canonical import CanonicalForms
 from schema.introspection.catalog import Catalog, CatalogError
 from schema.models import MigrationKey
 
@@ -40,7 +40,7 @@ def expected_catalog(connection: BaseDatabaseWrapper, applied: Collection[Migrat
     """
     with scratch(connection) as empty:
         _build(empty, _in_order(connection, applied))
-        return RestoredForms(empty).read()
+        return CanonicalForms(empty).read()
 
 
 def expected_steps(
@@ -58,7 +58,7 @@ def expected_steps(
     planned = {(migration.app_label, migration.name) for migration in plan}
     with scratch(connection) as empty:
         state = _build(empty, _in_order(connection, set(applied) - planned))
-        forms = RestoredForms(empty)
+        forms = CanonicalForms(empty)
         before = forms.read()
         steps: list[Step] = []
         for migration in plan:

@@ -13,8 +13,9 @@ from enum import StrEnum
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
-from schema.drift.compare import Finding, differences, find, script
+from schema.drift.compare import Finding, find
 from schema.drift.expected import Step, expected_steps
+from schema.drift.repair import differences, script
 from schema.introspection.catalog import Catalog, Table
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey

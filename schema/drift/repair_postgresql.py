@@ -1,4 +1,4 @@
-"""The SQL that mends a PostgreSQL schema."""
+"""Generate the SQL that repairs a PostgreSQL schema."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ KEY = re.compile(
 )
 
 
-def mended(
+def with_repairs(
     findings: list[Finding], expected: Catalog, found: Catalog, *, online: bool
 ) -> list[Difference]:
-    """Return the findings with their mends, missing tables in the order of their references."""
-    mender = _Mender(expected, found, online)
+    """Return the findings with their repairs, missing tables in the order of their references."""
+    repairer = _Repairer(expected, found, online)
     missing = [one for one in findings if one.kind == "table" and one.found is None]
     in_order = iter(_by_reference(missing, expected))
     return [
-        finding.difference(mender.mend(finding))
+        finding.difference(repairer.repair(finding))
         for finding in (next(in_order) if one in missing else one for one in findings)
     ]
 
@@ -53,14 +53,14 @@ def _by_reference(findings: list[Finding], expected: Catalog) -> list[Finding]:
         return findings
 
 
-class _Mender:
+class _Repairer:
     def __init__(self, expected: Catalog, found: Catalog, online: bool) -> None:
         self.expected = expected
         self.found = found
         self.online = online
         self.concurrently = " CONCURRENTLY" if online else ""
 
-    def mend(self, finding: Finding) -> list[str]:
+    def repair(self, finding: Finding) -> list[str]:
         """Return the statements for one finding."""
         match finding.expected, finding.found:
             case Function() as function, other:
@@ -89,14 +89,14 @@ class _Mender:
             case Trigger() as trigger, other:
                 old = other if isinstance(other, Trigger) else None
                 return self._trigger(table.name, trigger, old, finding.renamed)
-        raise TypeError(f"no mend for {finding}")
+        raise TypeError(f"no repair for {finding}")
 
     # Functions and tables
 
     def _function(self, function: Function, other: Function | None) -> list[str]:
         statements = [function.definition.strip()]
         if function.language == "sql":
-            # Its body may name what is mended only later.
+            # Its body may name what is repaired only later.
             statements = ["SET check_function_bodies = off", *statements]
             statements.append("RESET check_function_bodies")
         name = function.signature.split("(", 1)[0]
@@ -215,7 +215,7 @@ class _Mender:
             other is not None
             and other.enforced
             and other.name == constraint.name
-            and other.definition in {constraint.definition, constraint.restored}
+            and other.definition in {constraint.definition, constraint.canonical}
         ):
             return [validate]
         statements = []

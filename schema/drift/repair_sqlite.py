@@ -1,6 +1,6 @@
-"""The SQL that mends a SQLite schema.
+"""Generate the SQL that repairs a SQLite schema.
 
-SQLite can change hardly anything of a table in place, so most mends are the rebuild that
+SQLite can change hardly anything of a table in place, so most repairs are the rebuild that
 its manual describes (https://sqlite.org/lang_altertable.html, section 7).
 """
 
@@ -10,12 +10,12 @@ from schema.drift.compare import Difference, Finding, pair_constraints
 from schema.introspection.catalog import Catalog, Column, Constraint, Index, Table, Trigger, quoted
 
 
-def mended(findings: list[Finding], expected: Catalog, found: Catalog) -> list[Difference]:
-    """Return the findings with their mends."""
-    return [finding.difference(_mend(finding, expected, found)) for finding in findings]
+def with_repairs(findings: list[Finding], expected: Catalog, found: Catalog) -> list[Difference]:
+    """Return the findings with their repairs."""
+    return [finding.difference(_repair(finding, expected, found)) for finding in findings]
 
 
-def _mend(finding: Finding, expected: Catalog, found: Catalog) -> list[str]:
+def _repair(finding: Finding, expected: Catalog, found: Catalog) -> list[str]:
     thing, other = finding.expected, finding.found
     if isinstance(thing, Index | Trigger):
         kind = finding.kind.upper()

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from schema.drift.compare import Difference, differences
+from schema.drift.compare import Difference
 from schema.drift.data_checks import broken
 from schema.drift.expected import expected_catalog
+from schema.drift.repair import differences
 from schema.history.runs import History, Outcome
 from schema.introspection.read import read_catalog
 

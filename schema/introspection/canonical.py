@@ -1,9 +1,9 @@
-"""Definitions as they read after a dump and a restore.
+"""Find the canonical form of a definition: how it reads after a dump and a restore.
 
-PostgreSQL does not render every expression as something that is rendered the same when it
-is read again: `role IN ('a', 'b')` on a varchar becomes an array that is cast as a whole,
-and that, read again, an array whose elements are cast. A restored database is as good as
-the one that was dumped, so both forms are right.
+PostgreSQL may render an expression differently once it has parsed its own rendering. For
+example, `role IN ('a', 'b')` on a varchar is rendered as an array that is cast as a whole;
+parsed and rendered again, each element is cast. Both forms are correct, because a restored
+database is equal to the one that was dumped.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Form = tuple[str, str]
 """A table's name and a definition on it."""
 
 
-class RestoredForms:
-    """What one build's definitions become; each is looked up once."""
+class CanonicalForms:
+    """The canonical forms of one build's definitions; each is determined once."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
         self.known: dict[Form, str] = {}
 
     def read(self) -> Catalog:
-        """Return the catalog of the scratch schema, with the restored forms filled in."""
+        """Return the catalog of the scratch schema, with the canonical forms filled in."""
         catalog = read_catalog(self.connection)
         if self.connection.vendor != "postgresql":
             return catalog
@@ -40,55 +40,55 @@ class RestoredForms:
 
     def _learn(self, catalog: Catalog) -> None:
         unknown: list[tuple[Table, Constraint | Index]] = [
-            (table, thing)
+            (table, one)
             for table in catalog.tables.values()
-            for thing in _things(table)
-            if CAST in thing.definition and (table.name, thing.definition) not in self.known
+            for one in _definitions(table)
+            if CAST in one.definition and (table.name, one.definition) not in self.known
         ]
         if not unknown:
             return
         alias = self.connection.alias
         with transaction.atomic(using=alias), self.connection.cursor() as cursor:
             mark = transaction.savepoint(using=alias)
-            cursor.execute(";".join(_made_again(table, thing) for table, thing in unknown))
+            cursor.execute(";".join(_made_again(table, one) for table, one in unknown))
             again = read_catalog(self.connection)
             transaction.savepoint_rollback(mark, using=alias)
-        for table, thing in unknown:
+        for table, one in unknown:
             there = again.tables[table.name]
-            match thing:
+            match one:
                 case Constraint():
-                    other: Constraint | Index | None = there.constraint(thing.name)
+                    other: Constraint | Index | None = there.constraint(one.name)
                 case Index():
-                    other = there.indexes[thing.name]
+                    other = there.indexes[one.name]
             if other is not None:
-                self.known[table.name, thing.definition] = other.definition
+                self.known[table.name, one.definition] = other.definition
 
     def _filled(self, table: Table) -> Table:
-        def restored(definition: str) -> str | None:
+        def canonical(definition: str) -> str | None:
             return self.known.get((table.name, definition))
 
         return replace(
             table,
             constraints=[
-                replace(one, restored=restored(one.definition)) for one in table.constraints
+                replace(one, canonical=canonical(one.definition)) for one in table.constraints
             ],
             indexes={
-                name: replace(one, restored=restored(one.definition))
+                name: replace(one, canonical=canonical(one.definition))
                 for name, one in table.indexes.items()
             },
         )
 
 
-def _things(table: Table) -> list[Constraint | Index]:
+def _definitions(table: Table) -> list[Constraint | Index]:
     return [*table.constraints, *table.indexes.values()]
 
 
-def _made_again(table: Table, thing: Constraint | Index) -> str:
-    name = quoted(thing.name)
-    if isinstance(thing, Index):
-        unique = "UNIQUE " if thing.unique else ""
-        return f"DROP INDEX {name}; CREATE {unique}INDEX {name} ON {thing.definition}"
+def _made_again(table: Table, one: Constraint | Index) -> str:
+    name = quoted(one.name)
+    if isinstance(one, Index):
+        unique = "UNIQUE " if one.unique else ""
+        return f"DROP INDEX {name}; CREATE {unique}INDEX {name} ON {one.definition}"
     return (
         f"ALTER TABLE {quoted(table.name)} DROP CONSTRAINT {name},"
-        f" ADD CONSTRAINT {name} {thing.definition}"
+        f" ADD CONSTRAINT {name} {one.definition}"
     )

@@ -60,7 +60,7 @@ class Constraint:
     """False for NOT VALID: rows from before it was added are not checked."""
     enforced: bool = True
     """False where a foreign key's own triggers are disabled."""
-    restored: str | None = field(default=None, compare=False)
+    canonical: str | None = field(default=None, compare=False)
     """The definition as it reads after a dump and a restore, where that differs."""
 
     @property
@@ -84,7 +84,7 @@ class Index:
     unique: bool = False
     valid: bool = True
     """False for what a failed concurrent build leaves behind."""
-    restored: str | None = field(default=None, compare=False)
+    canonical: str | None = field(default=None, compare=False)
     sql: str = field(default="", compare=False)
     """SQLite: the statement that created it."""
 
@@ -149,6 +149,9 @@ class Function:
     """Its quoted name and the types of its arguments."""
     definition: str
     language: str
+
+
+SchemaObject = Table | Column | Constraint | Index | Trigger | Function
 
 
 @dataclass(frozen=True)

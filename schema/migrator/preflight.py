@@ -166,5 +166,5 @@ def _drift(executor: RecordingExecutor, altered: set[str]) -> Iterator[Problem]:
             yield Problem(
                 f"The {one.object} is not as the applied migrations made it:"
                 f" expected {shorten(one.expected, 120)}, found {shorten(one.found, 120)}.",
-                "`python manage.py verify` prints the SQL that mends it.",
+                "`python manage.py verify` prints the SQL that repairs it.",
             )

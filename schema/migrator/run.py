@@ -213,7 +213,7 @@ class Migrator:
             self.report.write(
                 "drift",
                 f"Applied migrations made {', '.join(missing)}, and it is not there any more:"
-                " `python manage.py verify` shows how to mend it.",
+                " `python manage.py verify` shows how to repair it.",
                 style=self.command.style.WARNING,
                 missing=missing,
             )

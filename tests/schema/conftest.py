@@ -10,8 +10,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from schema.batches.progress import Progress, listener
-from schema.drift.compare import Difference, differences, script
+from schema.drift.compare import Difference
 from schema.drift.expected import expected_catalog
+from schema.drift.repair import differences, script
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from tests.conftest import Database, new_database
@@ -49,8 +50,8 @@ class Migrated:
         """Return what differs from the expected."""
         return differences(self.expected, read_catalog(self.database.connection))
 
-    def mend(self) -> None:
-        """Run the SQL that mends what differs."""
+    def repair(self) -> None:
+        """Run the SQL that repairs what differs."""
         self.run(script(self.differences()))
 
 

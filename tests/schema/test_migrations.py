@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from schema.drift.compare import differences
+from schema.drift.repair import differences
 from schema.history.status import known_migrations, project_apps
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog

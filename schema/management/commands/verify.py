@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
-from schema.drift.compare import script
+from schema.drift.repair import script
 from schema.drift.verify import Verification, verify
 from schema.introspection.catalog import CatalogError
 from schema.report import ExitCode, Report
@@ -26,7 +26,7 @@ REMEDIES = {
 
 
 class Command(BaseCommand):
-    """Print each difference and the SQL that mends it."""
+    """Print each difference and the SQL that repairs it."""
 
     help = (
         "Compares the database with what its applied migrations should have made. Changes "
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             "--sql",
             action="store_true",
             dest="as_sql",
-            help="Print nothing but the SQL that mends the differences, in the right order.",
+            help="Print nothing but the SQL that repairs the differences, in the right order.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -86,12 +86,12 @@ class Command(BaseCommand):
             expected, found = excerpts(difference.expected, difference.found)
             name = self.style.ERROR(difference.object)
             self.stdout.write(f"{name}: expected {expected}; found {found}")
-            mend = tuple(difference.mend)
-            if mend in printed:
-                self.stdout.write("    (mended by the same SQL as above)")
+            repair = tuple(difference.repair)
+            if repair in printed:
+                self.stdout.write("    (repaired by the same SQL as above)")
                 continue
-            printed.add(mend)
-            for statement in mend:
+            printed.add(repair)
+            for statement in repair:
                 for line in _statement(statement).splitlines():
                     self.stdout.write(f"    {line}")
         notes = {

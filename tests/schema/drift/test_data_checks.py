@@ -120,16 +120,16 @@ def damage(migrated: Migrated, statement: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_damage_is_found_and_mended(populated: Migrated, kind: str) -> None:
+def test_damage_is_found_and_repaired(populated: Migrated, kind: str) -> None:
     statement, expected = DAMAGE[kind]
     damage(populated, statement)
     found = rows_differ(populated)
     # The order of the tables differs between the engines.
     assert {(one.object, int(one.found.split(" row")[0].split()[-1])) for one in found} == expected
     for difference in found:
-        populated.run(difference.mend)
+        populated.run(difference.repair)
     assert rows_differ(populated) == []
-    populated.mend()  # the index that was in the way of the damage
+    populated.repair()  # the index that was in the way of the damage
     assert populated.differences() == []
 
 
@@ -158,4 +158,4 @@ def test_missing_column_is_no_crash(migrated: Migrated) -> None:
     found = broken(connection, expected, applied)
     assert [one.object for one in found] == ["rows of threads.message_count"]
     assert found[0].found.startswith("could not be checked: ")
-    assert found[0].mend == []
+    assert found[0].repair == []

@@ -5,8 +5,8 @@ from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.drift.compare import differences
 from schema.drift.expected import expected_catalog, expected_steps
+from schema.drift.repair import differences
 from schema.introspection.read import read_catalog
 from tests.conftest import Database
 from tests.schema.conftest import Migrated

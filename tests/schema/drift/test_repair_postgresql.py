@@ -1,10 +1,11 @@
-"""Every kind of drift: found, as one difference, and mended by the SQL that it names."""
+"""Every kind of drift: found, as one difference, and repaired by the SQL that it names."""
 
 import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from schema.drift.compare import Difference, differences, script
+from schema.drift.compare import Difference
+from schema.drift.repair import differences, script
 from schema.introspection.read import read_catalog
 from tests.schema.conftest import Migrated
 from tests.schema.drift.postgresql_columns import COLUMNS
@@ -37,17 +38,17 @@ def drift(migrated: Migrated, names: dict[str, str], statements: str) -> list[Di
 
 
 @pytest.mark.parametrize("kind", DRIFT)
-def test_drift_is_found_and_mended(migrated: Migrated, names: dict[str, str], kind: str) -> None:
+def test_drift_is_found_and_repaired(migrated: Migrated, names: dict[str, str], kind: str) -> None:
     statements, thing = DRIFT[kind]
     found = drift(migrated, names, statements)
     assert [difference.object for difference in found] == [thing.format(**names)]
     assert found[0].expected != found[0].found
-    migrated.run(found[0].mend)
+    migrated.run(found[0].repair)
     assert migrated.differences() == []
 
 
 @pytest.mark.every_server
-def test_mends_of_many_differences_run_in_order(migrated: Migrated) -> None:
+def test_repairs_of_many_differences_run_in_order(migrated: Migrated) -> None:
     statements = """
         ALTER TABLE chat_messages ALTER COLUMN role TYPE text;
         DROP TABLE threads CASCADE;
@@ -59,11 +60,11 @@ def test_mends_of_many_differences_run_in_order(migrated: Migrated) -> None:
     """
     migrated.run(statements.split(";"))
     assert len(migrated.differences()) > 10
-    migrated.mend()
+    migrated.repair()
     assert migrated.differences() == []
 
 
-def test_mends_for_a_transaction_run_in_one(migrated: Migrated, names: dict[str, str]) -> None:
+def test_repairs_for_a_transaction_run_in_one(migrated: Migrated, names: dict[str, str]) -> None:
     for kind in [
         "index invalid",
         "check loosened",
@@ -95,7 +96,7 @@ def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
     assert [one.object for one in found] == [
         "function chat_search_lexemes(uuid, timestamp with time zone, text)"
     ]
-    migrated.run(found[0].mend)
+    migrated.run(found[0].repair)
     assert migrated.differences() == []
     with migrated.database.connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")

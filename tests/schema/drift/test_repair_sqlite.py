@@ -1,8 +1,8 @@
-"""Every kind of drift that SQLite can have: found, as one difference, and mended."""
+"""Every kind of drift that SQLite can have: found, as one difference, and repaired."""
 
 import pytest
 
-from schema.drift.compare import script
+from schema.drift.repair import script
 from schema.introspection.read import read_catalog
 from schema.introspection.sqlite_ddl import normal, parse_table, tokens
 from tests.schema.conftest import Migrated
@@ -32,7 +32,7 @@ def contents(migrated: Migrated) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.mark.parametrize("kind", TABLE_DRIFT)
-def test_drift_in_a_table_is_found_and_mended(migrated: Migrated, kind: str) -> None:
+def test_drift_in_a_table_is_found_and_repaired(migrated: Migrated, kind: str) -> None:
     table, before, after, thing = TABLE_DRIFT[kind]
     sql = migrated.expected.tables[table].sql
     assert before in sql
@@ -46,19 +46,19 @@ def test_drift_in_a_table_is_found_and_mended(migrated: Migrated, kind: str) -> 
     found = migrated.differences()
     assert [difference.object for difference in found] == [thing]
     assert found[0].expected != found[0].found
-    migrated.run(found[0].mend)
+    migrated.run(found[0].repair)
     assert migrated.differences() == []
 
 
 @pytest.mark.parametrize("kind", DRIFT)
-def test_drift_is_found_and_mended(migrated: Migrated, kind: str) -> None:
+def test_drift_is_found_and_repaired(migrated: Migrated, kind: str) -> None:
     statements, thing = DRIFT[kind]
     migrated.run([*ROWS, *statements])
     before = contents(migrated) if kind != "table dropped" else None
     found = migrated.differences()
     assert [difference.object for difference in found] == [thing]
     assert found[0].expected != found[0].found
-    migrated.run(found[0].mend)
+    migrated.run(found[0].repair)
     assert migrated.differences() == []
     assert before is None or contents(migrated) == before
 
@@ -86,7 +86,7 @@ def test_rebuild_keeps_rows_and_what_others_made(migrated: Migrated) -> None:
         "foreign key chat_messages.(user_id)",
         "foreign key chat_messages.(thread_id)",
     }
-    migrated.mend()
+    migrated.repair()
     assert migrated.differences() == []
     assert contents(migrated) == before
     table = read_catalog(migrated.database.connection).tables["chat_messages"]
@@ -113,7 +113,7 @@ def test_rebuild_gives_no_number_again(migrated: Migrated) -> None:
         ]
     )
     assert len(migrated.differences()) == 1
-    migrated.mend()
+    migrated.repair()
     migrated.run([row])
     with migrated.database.connection.cursor() as cursor:
         cursor.execute("SELECT id FROM schema_quarantine")
@@ -132,7 +132,7 @@ def test_a_rebuild_for_several_differences_runs_once(migrated: Migrated) -> None
     assert [one.object for one in found] == [
         f"column threads.{name}" for name in ("is_general", "message_count", "title_is_automatic")
     ]
-    assert [one.mend for one in found] == [script(found)] * len(found)
+    assert [one.repair for one in found] == [script(found)] * len(found)
 
 
 def test_what_others_made_is_no_difference(migrated: Migrated) -> None:

@@ -64,10 +64,10 @@ def test_json_holds_all_that_was_found(migrated: Migrated) -> None:
     assert facts["status"] == "different"
     assert [one["object"] for one in facts["differences"]] == ["index threads.threads_persona_idx"]
     assert facts["differences"][0]["found"] == "missing"
-    assert facts["differences"][0]["mend"]
+    assert facts["differences"][0]["repair"]
 
 
-def test_sql_mends_what_differs(migrated: Migrated) -> None:
+def test_sql_repairs_what_differs(migrated: Migrated) -> None:
     migrated.run(["DROP INDEX threads_persona_idx", "ALTER TABLE users DROP COLUMN is_staff"])
     status, out = verify(migrated.database, as_sql=True)
     assert status == 1

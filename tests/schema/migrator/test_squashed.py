@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.drift.compare import differences
+from schema.drift.repair import differences
 from schema.drift.verify import verify
 from schema.history.status import migration_status, pending_migrations
 from schema.introspection.read import read_catalog
