@@ -18,6 +18,8 @@ REMEDIES = {
     " what differs.",
     "42703": "A column is missing that earlier migrations made: `python manage.py verify` shows"
     " what differs.",
+    "2BP01": "Something that this migration did not make depends on what it drops. If another"
+    " release made it, run `python manage.py migrate` first; otherwise drop it.",
     "53100": "The server's disk is full: make room, then run migrate again.",
     "53200": "The server is out of memory: try again when it has less to do.",
     "53300": "The server has no connection left: stop some clients, then run migrate again.",

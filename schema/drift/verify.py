@@ -53,7 +53,9 @@ def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verificati
     result = Verification(
         applied=len(applied),
         unapplied=[_name(key) for key in here if key not in applied],
-        unknown=[_name(key) for key in sorted(applied) if key not in loader.disk_migrations],
+        unknown=[
+            _name(key) for key in sorted(applied - set(loader.disk_migrations) - _replaced(loader))
+        ],
     )
     if not applied:
         read_catalog(connection)  # to say so where there is no schema to look into
@@ -76,3 +78,8 @@ def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verificati
 
 def _name(key: tuple[str, str]) -> str:
     return f"{key[0]}.{key[1]}"
+
+
+def _replaced(loader: MigrationLoader) -> set[tuple[str, str]]:
+    """Return the migrations that another one replaces; their files may be gone."""
+    return {key for one in loader.replacements.values() for key in one.replaces}

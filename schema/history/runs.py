@@ -151,7 +151,9 @@ def operator(connection: BaseDatabaseWrapper) -> str:
 def edited(past: Iterable[Past], applied: Iterable[Migration]) -> list[Migration]:
     """Return those of the applied migrations whose files have changed since.
 
-    A migration that has no successful run (another tool applied it) is not edited.
+    A migration that has no successful run (another tool applied it) is not edited. One whose
+    file was rewritten to make the same schema lists the checksums of its earlier forms in the
+    attribute `former_checksums`.
     """
     known = {
         (run.app, run.name): run.checksum
@@ -165,5 +167,10 @@ def edited(past: Iterable[Past], applied: Iterable[Migration]) -> list[Migration
         for migration in applied
         if migration.app_label in ours
         and (then := known.get((migration.app_label, migration.name)))
-        and then != migration_checksum(migration)
+        and then not in {migration_checksum(migration), *former_checksums(migration)}
     ]
+
+
+def former_checksums(migration: Migration) -> tuple[str, ...]:
+    """Return the checksums of the earlier forms of the migration's file."""
+    return getattr(migration, "former_checksums", ())
