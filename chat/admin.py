@@ -53,7 +53,7 @@ class ChatMessageAdmin(BigTableAdmin):
     list_filter = ("role", "created_at", chosen("user"), chosen("thread"))
     search_fields = ("user__email__istartswith",)
     search_help_text = "The beginning of the user's e-mail address, or a whole id."
-    has_user = True
+    user_field = "user"
     key_fields = ("pk", "user", "thread")
     autocomplete_fields = ("user", "thread")
     ordering = ("-created_at", "-id")

@@ -79,12 +79,6 @@ DATABASES = {
         "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'twinthread.sqlite3'}"
     )
 }
-# How migrate reaches the server where DATABASE_URL goes through a transaction pooler.
-DATABASE_DIRECT = (
-    environment.database("DATABASE_DIRECT_URL", default="")
-    if os.environ.get("DATABASE_DIRECT_URL", "").strip()
-    else None
-)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "users.User"
@@ -123,8 +117,21 @@ EMAIL_USE_TLS = MAIL.starts_tls
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localhost>"
 
-# What `migrate` knows of databases that were migrated by hand.
-SCHEMA_ADOPTION = "legacy.spec.FACTS"
+# What the app `schema` is told about this project; docs/schema.md describes the keys.
+SCHEMA = {
+    "ADOPTION": "legacy.spec.FACTS",
+    "CONNECTION_SETTINGS": {"default": "DATABASE_URL"},
+    "DIRECT_CONNECTIONS": {
+        "default": environment.database("DATABASE_DIRECT_URL", default="")
+        if os.environ.get("DATABASE_DIRECT_URL", "").strip()
+        else None
+    },
+    "DIRECT_CONNECTION_SETTINGS": {"default": "DATABASE_DIRECT_URL"},
+    "NEXT_STEPS": [
+        ("python manage.py createsuperuser", "create an administrator"),
+        ("python manage.py runserver", "start the site here, or restart it where it is served"),
+    ],
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

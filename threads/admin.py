@@ -49,7 +49,7 @@ class ThreadAdmin(BigTableAdmin):
     list_select_related = ("user", "persona")
     search_fields = ("title__istartswith", "user__email__istartswith")
     search_help_text = "The beginning of a title or of the user's e-mail address, or a whole id."
-    has_user = True
+    user_field = "user"
     key_fields = ("pk", "user", "persona")
     autocomplete_fields = ("user", "persona")
     # The keys are ordered by time, and their index is there anyway.

@@ -19,9 +19,9 @@ from schema.admin.deletion import what_goes
 # Counting stops here, and so do the pages: the last of them is still a quick OFFSET, and
 # nobody turns a two hundredth page. Further rows are found by search, filter or date.
 BOUND = 10_000
-# Users whose rows one search shows: more have the beginning of an address in common with
-# hardly anybody in particular.
-PEOPLE = 50
+# Users whose rows one search shows: more share the beginning of an e-mail address only where it
+# is too short to mean one of them.
+USERS = 50
 NAMED = 20  # rows that are named before they are deleted
 
 Panel = Callable[[HttpRequest, Any], SafeString]
@@ -52,7 +52,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
 class ChosenFilter(admin.SimpleListFilter):
     """Keep the rows of one related row, named in the address; shown only once it is.
 
-    Links lead here from that row's page, in place of a list of every user or thread.
+    Links lead here from that row's page, in place of a list of every row of the other table.
     """
 
     field: ClassVar[str]
@@ -95,8 +95,8 @@ class BigTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
     panels: ClassVar[list[Panel]] = []
     # Keys that a search for a UUID is compared with.
     key_fields: ClassVar[tuple[str, ...]] = ("pk",)
-    # Whether a search for an e-mail address finds the rows of that user.
-    has_user: ClassVar[bool] = False
+    # The foreign key to the user; a search for an e-mail address then finds that user's rows.
+    user_field: ClassVar[str] = ""
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
@@ -112,15 +112,20 @@ class BigTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
             for field in self.key_fields:
                 same |= models.Q(**{field: key})
             return queryset.filter(same), False
-        if term and self.has_user and ("@" in term or not self.get_text_fields()):
-            people = get_user_model()._default_manager.filter(email__istartswith=term)
-            keys = list(people.values_list("pk", flat=True)[:PEOPLE])
-            return queryset.filter(user__in=keys), False
+        if term and self.user_field and ("@" in term or not self.get_text_fields()):
+            model = get_user_model()
+            starts = {f"{model.get_email_field_name()}__istartswith": term}
+            users = model._default_manager.filter(**starts)
+            keys = list(users.values_list("pk", flat=True)[:USERS])
+            return queryset.filter(**{f"{self.user_field}__in": keys}), False
         return super().get_search_results(request, queryset, search_term)
 
     def get_text_fields(self) -> list[str]:
         """Return the search fields of this table itself."""
-        return [field for field in self.search_fields if not field.startswith("user__")]
+        if not self.user_field:
+            return list(self.search_fields)
+        prefix = f"{self.user_field}__"
+        return [field for field in self.search_fields if not field.startswith(prefix)]
 
     def get_search_fields(self, request: HttpRequest) -> list[str] | tuple[str, ...]:
         """Search this table itself, or show the search box all the same."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
@@ -12,6 +11,7 @@ from django.utils.module_loading import import_string
 from schema.adoption.markers import anchors
 from schema.adoption.plan import Adoption
 from schema.adoption.spec import Facts
+from schema.connection.configuration import configuration
 from schema.models import MigrationKey, MigrationRun
 
 
@@ -21,7 +21,7 @@ def adoption_of(
     doing: Callable[[str], None] = lambda _: None,
 ) -> Adoption | None:
     """Return the adoption that the database is in need of, if it is."""
-    path = getattr(settings, "SCHEMA_ADOPTION", None)
+    path = configuration().adoption
     if connection.vendor != "postgresql" or not path:
         return None
     facts: Facts = import_string(path)

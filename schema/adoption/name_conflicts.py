@@ -145,7 +145,7 @@ def lacking_tables(
                     yield Obstacle(
                         f"{name} has rows, and the table {target} that they belong to is not"
                         " there.",
-                        f"Restore {target}, or point DATABASE_URL at the whole database.",
+                        f"Restore {target}, or connect to the whole database.",
                     )
 
 

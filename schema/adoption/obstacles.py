@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.connection.configuration import configuration
 from schema.introspection.catalog import quoted
 
 OWNERS = """
@@ -96,7 +97,8 @@ def rights(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[Obsta
                 Obstacle(
                     "The server takes no changes, not even the scratch schema to compare with: it"
                     " is a standby, or set to read only.",
-                    "Point DATABASE_URL at the primary, or RESET default_transaction_read_only.",
+                    f"Point {configuration().connection_setting(connection)} at the primary, or"
+                    " RESET default_transaction_read_only.",
                 )
             )
         cursor.execute(

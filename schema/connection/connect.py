@@ -11,6 +11,7 @@ from django.db.utils import NotSupportedError
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo, PGconn, Ping
 
+from schema.connection.configuration import configuration
 from schema.connection.errors import first_line, remedy
 from schema.report import Report
 
@@ -97,22 +98,14 @@ def _place(connection: BaseDatabaseWrapper) -> str:
     )
 
 
-def url_variable(connection: BaseDatabaseWrapper) -> str:
-    """Return the name of the setting that says where the database is."""
-    if direct := connection.settings_dict.get("URL_VARIABLE"):
-        return str(direct)
-    if connection.alias == DEFAULT_DB_ALIAS:
-        return "DATABASE_URL"
-    return f"DATABASES[{connection.alias!r}]"
-
-
 def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     file = database_file(connection)
     folder = file.parent if file.parent != Path() else Path.cwd()
+    setting = configuration().connection_setting(connection)
     if not folder.is_dir():
-        return f"there is no folder {folder}", f"Make it, or correct {url_variable(connection)}."
+        return f"there is no folder {folder}", f"Make it, or correct {setting}."
     if file.exists() and not file.is_file():
-        return "it is not a file", f"Correct {url_variable(connection)}."
+        return "it is not a file", f"Correct {setting}."
     return (
         "it cannot be opened for writing",
         f"Check that {file} is a SQLite database and that it and its folder may be written.",
@@ -124,10 +117,10 @@ def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[s
 
     They come in the server's language.
     """
-    variable = url_variable(connection)
+    setting = configuration().connection_setting(connection)
     answer = _ping(connection)
     if answer == Ping.NO_ATTEMPT or isinstance(error.__cause__, psycopg.ProgrammingError):
-        return "an option makes no sense", f"Correct what follows the ? in {variable}."
+        return "an option makes no sense", f"Correct what follows the ? in {setting}."
     if answer == Ping.REJECT:
         return (
             "the server is starting or stopping",
@@ -136,12 +129,12 @@ def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[s
     if answer != Ping.OK and _ping(connection, sslmode="disable") == Ping.OK:
         return (
             "a server answers there, but not with the encryption that is asked for",
-            f"Correct sslmode in {variable}, or set up TLS on the server.",
+            f"Correct sslmode in {setting}, or set up TLS on the server.",
         )
     if answer != Ping.OK:
         return (
             "no server answers there",
-            f"Start it, or correct host and port in {variable}; `migrate --wait SECONDS` waits for"
+            f"Start it, or correct host and port in {setting}; `migrate --wait SECONDS` waits for"
             " one that is starting.",
         )
     name = connection.settings_dict["NAME"]
@@ -152,17 +145,17 @@ def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[s
             if known.fetchone() is None:
                 return (
                     "there is no such database",
-                    f'Create it (CREATE DATABASE "{name}"), or correct the name in {variable}.',
+                    f'Create it (CREATE DATABASE "{name}"), or correct the name in {setting}.',
                 )
     except psycopg.Error:
         return (
             "the server refuses the log-in",
             f"Check the user, the password (@ is written %40, % is %25) and the name of the"
-            f" database in {variable}.",
+            f" database in {setting}.",
         )
     return (
         "the server refuses this database to this user",
-        f'Let its owner GRANT CONNECT ON DATABASE "{name}", or correct {variable}.',
+        f'Let its owner GRANT CONNECT ON DATABASE "{name}", or correct {setting}.',
     )
 
 

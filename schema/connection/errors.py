@@ -23,7 +23,7 @@ REMEDIES = {
     "53100": "The server's disk is full: make room, then run migrate again.",
     "53200": "The server is out of memory: try again when it has less to do.",
     "53300": "The server has no connection left: stop some clients, then run migrate again.",
-    "25006": "The server is read-only (a standby?): point DATABASE_URL at the primary.",
+    "25006": "The server is read-only (a standby?): connect to the primary instead.",
     "57P01": "The server was shut down, or somebody ended this session: see to that, then run"
     " migrate again (--wait SECONDS waits for a server that is starting).",
     "57P05": "The session was ended by idle_session_timeout: run migrate again.",

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.connection.configuration import SETTING, configuration
 from schema.connection.connect import connect
 from schema.report import Report
 
@@ -20,14 +21,11 @@ IDENTITY = """
 
 
 @contextmanager
-def direct_connection(
-    connection: BaseDatabaseWrapper, direct: dict[str, Any] | None, report: Report
-) -> Iterator[None]:
+def direct_connection(connection: BaseDatabaseWrapper, report: Report) -> Iterator[None]:
     """Let `connection` reach the server itself meanwhile, where it goes through a pooler.
 
     Args:
         connection: Connected already.
-        direct: The settings of DATABASE_DIRECT_URL, if it is set.
         report: Is told that the direct connection is used.
 
     Raises:
@@ -36,26 +34,30 @@ def direct_connection(
     if connection.vendor != "postgresql" or not shares_backends(connection):
         yield
         return
-    if direct is None:
+    project, alias = configuration(), connection.alias
+    setting, direct_setting = (
+        project.connection_setting(connection),
+        project.direct_connection_setting(alias),
+    )
+    direct = project.direct_connections.get(alias)
+    if not direct:
         raise CommandError(
             "The database is reached through a pooler that lends its sessions to others between"
             " two transactions (pgbouncer's pool_mode = transaction): a lock held there protects"
-            " nothing.\nNothing was changed. Set DATABASE_DIRECT_URL to the server itself; only"
+            f" nothing.\nNothing was changed. Set {direct_setting} to the server itself; only"
             " migrate uses it."
         )
     pooled, identity = connection.settings_dict, _identity(connection)
     connection.close()
-    connection.settings_dict = {**pooled, **direct, "URL_VARIABLE": "DATABASE_DIRECT_URL"}
+    connection.settings_dict = {**pooled, **direct, SETTING: direct_setting}
     try:
         connect(connection, report)
         if _identity(connection) != identity:
             raise CommandError(
-                "DATABASE_DIRECT_URL and DATABASE_URL lead to different databases.\n"
+                f"{direct_setting} and {setting} lead to different databases.\n"
                 "Nothing was changed. Correct one of them."
             )
-        report.write(
-            "direct", "DATABASE_URL goes through a pooler: migrating over DATABASE_DIRECT_URL."
-        )
+        report.write("direct", f"{setting} goes through a pooler: migrating over {direct_setting}.")
         yield
     finally:
         connection.close()

@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
+from schema.connection.configuration import configuration
 from schema.connection.connect import database_file
 from schema.report import Report, duration
 
@@ -102,7 +103,7 @@ def _url(connection: BaseDatabaseWrapper) -> str:
     """Return where to restore to, as a shell reads it; the password is never in it."""
     settings = connection.settings_dict
     if connection.alias == DEFAULT_DB_ALIAS:
-        return f'"${settings.get("URL_VARIABLE", "DATABASE_URL")}"'
+        return f'"${configuration().connection_setting(connection)}"'
     names = {"host": "HOST", "port": "PORT", "user": "USER", "dbname": "NAME"}
     known = {key: str(settings[name]) for key, name in names.items() if settings.get(name)}
     return shlex.quote(make_conninfo(**known))

@@ -9,6 +9,7 @@ from textwrap import shorten
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
+from schema.connection.configuration import configuration
 from schema.connection.connect import database_file
 from schema.drift.compare import find
 from schema.drift.expected import expected_catalog
@@ -65,7 +66,8 @@ def _rights(connection: BaseDatabaseWrapper, plan: Plan, altered: set[str]) -> I
         if read_only == "on":
             yield Problem(
                 "The server takes no changes: it is a standby, or set to read only.",
-                "Point DATABASE_URL at the primary, or RESET default_transaction_read_only.",
+                f"Point {configuration().connection_setting(connection)} at the primary, or RESET"
+                " default_transaction_read_only.",
             )
         if schema is None:
             yield Problem(

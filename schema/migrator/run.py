@@ -14,6 +14,7 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
+from schema.connection.configuration import configuration
 from schema.connection.retry import RetryPolicy, milliseconds
 from schema.connection.session import session_settings
 from schema.drift.migration_state import MigrationState
@@ -275,12 +276,15 @@ class Migrator:
             )
 
     def _write_next_steps(self) -> None:
+        steps = configuration().next_steps
+        if not steps:
+            return
+        width = max(len(command) for command, _ in steps)
+        lines = [f"  {command:<{width}}   {purpose}" for command, purpose in steps]
         self.report.write(
             "next_steps",
-            "\nWhat to do next:\n"
-            "  python manage.py createsuperuser   make an administrator\n"
-            "  python manage.py runserver         start the site here, or restart it where it is"
-            " served",
+            "\n".join(["", "What to do next:", *lines]),
+            commands=[command for command, _ in steps],
         )
 
 

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
+from schema.connection.configuration import configuration
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.execution.recorded_sql import NotSQLError
@@ -49,8 +50,9 @@ class Command(BaseCommand):
         except Error as error:
             raise CommandError(
                 f"The migrations could not be tried out: {first_line(error)}\n"
-                "Nothing was written. Name a database with DATABASE_URL where the role may create"
-                " a schema; an empty one will do."
+                "Nothing was written. Let"
+                f" {configuration().connection_setting(connection)} name a database where the role"
+                " may create a schema; an empty one will do."
             ) from error
         self.stdout.write(f"Wrote {len(files)} files to {folder}.")
         if options["verbosity"] > 1:

@@ -7,11 +7,10 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper, no_translations
 from django.core.management.color import no_style
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
@@ -135,10 +134,7 @@ class Command(migrate.Command):
             stack.enter_context(lock)
         connect(connection, self.report, wait=options["wait"])
         if connection.vendor != "sqlite" and not reads_only:
-            direct = getattr(settings, "DATABASE_DIRECT", None)
-            if connection.alias != DEFAULT_DB_ALIAS:
-                direct = None
-            stack.enter_context(direct_connection(connection, direct, self.report))
+            stack.enter_context(direct_connection(connection, self.report))
             stack.enter_context(for_migrating(connection))
             self.holder = stack.enter_context(lock)
 

@@ -20,7 +20,7 @@ WIDTH = 160
 """Characters shown of what was expected and of what was found, about where they part."""
 
 REMEDIES = {
-    "25006": "The server is read-only (a standby?): point DATABASE_URL at the primary.",
+    "25006": "The server is read-only (a standby?): connect to the primary.",
     "42501": "Run it as the owner of the tables, or let the owner grant SELECT on them.",
 }
 

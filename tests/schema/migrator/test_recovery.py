@@ -40,7 +40,7 @@ def applied(database: Database) -> set[tuple[str, str]]:
 @pytest.fixture(autouse=True)
 def no_adoption(settings: Settings) -> None:
     """See what happens to databases that no tool of the past has made; adoption has its tests."""
-    settings.SCHEMA_ADOPTION = ""
+    settings.SCHEMA = settings.SCHEMA | {"ADOPTION": None}
 
 
 @pytest.fixture
