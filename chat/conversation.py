@@ -1,4 +1,4 @@
-"""What a person does in a conversation: say, say otherwise, ask again, take back."""
+"""What a person does in a conversation: send, edit, answer again, delete, stop."""
 
 from __future__ import annotations
 
@@ -13,128 +13,136 @@ from chat import replies
 from chat.generation import engine, provider, titles
 from chat.models import ChatMessage, MessageVersion, Reply
 from threads.models import Thread
+from users.models import User
 
 
 class NotLastError(Exception):
-    """Only the last thing the person said can be edited or answered again."""
+    """Only the person's last message can be edited or answered again."""
 
 
-class SentOtherwiseError(Exception):
-    """The key was used for another text: the first arrived, though nobody saw it arrive."""
+class IdempotencyConflictError(Exception):
+    """The key was used for a message with another text."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What the person said, and the reply that is on its way, if any."""
+    """The person's message, and its reply in flight if a model is connected."""
 
     message: ChatMessage
     reply: Reply | None
     is_new: bool = True
 
 
-@transaction.atomic
 def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None = None) -> Turn:
-    """Say something, and have it answered if a model is connected.
+    """Send a message, and start a reply if a model is connected.
 
     Args:
-        thread: Where.
-        text: What.
-        voice: Who is to answer, a `Reply.Voice`.
-        key: The message's key, made by whoever sends. Sending it again changes nothing and
-            returns what the first time did.
+        thread: The conversation.
+        text: The message.
+        voice: Who answers, a `Reply.Voice`.
+        key: The message's id, chosen by the sender. Sending the same key again changes nothing
+            and returns the first result.
 
     Raises:
-        replies.InFlightError: A reply is being written; nothing is saved.
-        SentOtherwiseError: The key's message is in the thread and says something else.
+        replies.InFlightError: A reply is in flight in the thread; nothing is saved.
+        replies.TooManyInFlightError: In other threads; nothing is saved.
+        IdempotencyConflictError: The thread has a message with this key and another text.
         IntegrityError: The key belongs to another message.
     """
-    locked = _lock(thread)
-    if key and (known := thread.messages.questions().filter(pk=key).first()):
-        if known.content != text:
-            raise SentOtherwiseError
-        return Turn(known, known.replies.order_by("created_at").last(), is_new=False)
-    _refuse_in_flight(thread)
-    message = ChatMessage(
-        user=thread.user,
-        thread=thread,
-        role=ChatMessage.Role.USER,
-        content=text,
-        created_at=_next_moment(locked),
-    )
-    if key:
-        message.pk = key
-    message.save(force_insert=True)
-    if locked.message_count == 0:
-        titles.begin(thread, text)
-    return Turn(message, _ask(thread=thread, voice=voice, question=message))
+    replies.interrupt_abandoned(thread=thread)
+    with transaction.atomic():
+        locked = _lock(thread)
+        if key and (sent := thread.messages.questions().filter(pk=key).first()):
+            if sent.content != text:
+                raise IdempotencyConflictError
+            return Turn(sent, sent.replies.order_by("created_at").last(), is_new=False)
+        _refuse_in_flight(thread)
+        message = ChatMessage(
+            user=thread.user,
+            thread=thread,
+            role=ChatMessage.Role.USER,
+            content=text,
+            created_at=_next_timestamp(locked),
+        )
+        if key:
+            message.pk = key
+        message.save(force_insert=True)
+        if locked.message_count == 0:
+            titles.set_first_title(thread, text)
+        return Turn(message, _start_reply(thread=thread, voice=voice, question=message))
 
 
-@transaction.atomic
 def edit_message(*, message: ChatMessage, text: str, voice: str) -> Turn:
-    """Say the last thing otherwise; what it said, and what was answered to it, are kept.
+    """Edit the last message. Its present text and the answers to it are kept as versions.
 
     Raises:
-        NotLastError: The person has said something after it, or did not say it.
-        replies.InFlightError: A reply is being written; nothing is changed.
+        NotLastError: It is not the person's last message.
+        replies.InFlightError: A reply is in flight in the thread; nothing is changed.
+        replies.TooManyInFlightError: In other threads; nothing is changed.
     """
     thread = _thread(message)
-    _lock(thread)
-    if last_question(thread) != message:
-        raise NotLastError
-    _refuse_in_flight(thread)
-    replies.keep_version(message)
-    for later in ChatMessage.objects.in_thread(thread).after(message):
-        replies.keep_version(later, under=message)
-        MessageVersion.objects.filter(message=later).update(message=message)
-        later.delete()
-    message.content = text
-    message.save(update_fields=["content", "updated_at"])
-    return Turn(message, _ask(thread=thread, voice=voice, question=message))
+    replies.interrupt_abandoned(thread=thread)
+    with transaction.atomic():
+        _lock(thread)
+        if last_question(thread) != message:
+            raise NotLastError
+        _refuse_in_flight(thread)
+        replies.keep_version(message)
+        for later in ChatMessage.objects.in_thread(thread).after(message):
+            replies.keep_version(later, under=message)
+            MessageVersion.objects.filter(message=later).update(message=message)
+            later.delete()
+        message.content = text
+        message.save(update_fields=["content", "updated_at"])
+        return Turn(message, _start_reply(thread=thread, voice=voice, question=message))
 
 
-@transaction.atomic
 def answer_again(*, thread: Thread, voice: str) -> Turn:
-    """Have the last thing answered anew; the earlier reply becomes a version of the new one.
+    """Start a new reply to the last message; the present one becomes a version of it.
 
     Raises:
-        NotLastError: The person has said nothing yet.
-        replies.InFlightError: A reply is being written.
+        NotLastError: The person has sent no message yet.
+        replies.InFlightError: A reply is in flight in the thread.
+        replies.TooManyInFlightError: In other threads.
     """
-    _lock(thread)
-    question = last_question(thread)
-    if question is None:
-        raise NotLastError
-    _refuse_in_flight(thread)
-    answer = ChatMessage.objects.in_thread(thread).after(question).first()
-    return Turn(question, _ask(thread=thread, voice=voice, question=question, answer=answer))
+    replies.interrupt_abandoned(thread=thread)
+    with transaction.atomic():
+        _lock(thread)
+        question = last_question(thread)
+        if question is None:
+            raise NotLastError
+        _refuse_in_flight(thread)
+        answer = ChatMessage.objects.in_thread(thread).after(question).first()
+        reply = _start_reply(thread=thread, voice=voice, question=question, answer=answer)
+        return Turn(question, reply)
 
 
 @transaction.atomic
 def delete_message(*, message: ChatMessage) -> None:
-    """Take a message back, with all its versions.
+    """Delete a message with all its versions.
 
     Raises:
-        replies.InFlightError: It is being answered, or another reply is to take its place.
+        replies.InFlightError: The reply in flight answers it or is going to replace it.
     """
     thread = _thread(message)
     _lock(thread)
     if Reply.objects.in_flight().about(message).exists():
-        _refuse_in_flight(thread)
+        raise replies.InFlightError
     message.delete()
 
 
 def stop(*, reply: Reply) -> None:
-    """Stop a reply, in whichever worker it is being written."""
+    """Stop a reply, whichever worker writes it."""
     replies.request_stop(reply=reply)
     engine.engine.stop(reply.pk)
 
 
 def last_question(thread: Thread) -> ChatMessage | None:
-    """Return the last thing the person said."""
+    """Return the person's last message."""
     return ChatMessage.objects.in_thread(thread).questions().first()
 
 
-def _ask(
+def _start_reply(
     *, thread: Thread, voice: str, question: ChatMessage, answer: ChatMessage | None = None
 ) -> Reply | None:
     if not provider.is_configured():
@@ -145,29 +153,24 @@ def _ask(
 
 
 def _refuse_in_flight(thread: Thread) -> None:
-    """Go on only if nothing is being written in the thread.
+    """Raise InFlightError if a reply is in flight in the thread.
 
-    The database refuses a second reply too, but lets it in at the moment the first one ends:
-    by then the answer to what was said before would not have been seen.
-
-    Raises:
-        replies.InFlightError: Something is.
+    A constraint of the database refuses a second reply, too, but not in the instant after the
+    first one has ended: the new message would follow an answer that its author has not seen.
     """
-    in_flight = Reply.objects.in_flight().filter(thread=thread)
-    if in_flight.exists():
-        replies.interrupt_abandoned(thread=thread)
-        if in_flight.exists():
-            raise replies.InFlightError
+    if Reply.objects.in_flight().filter(thread=thread).exists():
+        raise replies.InFlightError
 
 
-def _next_moment(thread: Thread) -> datetime:
-    """Return now, or just after the last message where another worker's clock is ahead."""
+def _next_timestamp(thread: Thread) -> datetime:
+    """Return now, or just after the last message if another worker's clock is ahead."""
     now, last = timezone.now(), thread.last_message_at
     return max(now, last + timedelta(microseconds=1)) if last else now
 
 
 def _lock(thread: Thread) -> Thread:
-    """Let what is done to one thread be done one after the other; return it as it is now."""
+    """Lock the person and the thread, in this order as deletion does; return the thread."""
+    User.objects.select_for_update(no_key=True).get(pk=thread.user_id)
     return Thread.objects.select_for_update(no_key=True).get(pk=thread.pk)
 
 

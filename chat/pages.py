@@ -1,4 +1,4 @@
-"""A stretch of a conversation, ready to be shown."""
+"""A page of messages, ready to be shown."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from personas.models import Persona
 from threads.models import Thread
 
 PAGE = 40
-# What is shown after a message that was jumped to.
+# How many messages follow the one that a link leads to.
 AFTER = 15
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A message as it is shown, and what may be done with it."""
+    """A message as it is shown, and what can be done with it."""
 
     message: ChatMessage
-    html: SafeString | None  # None for what the person wrote: it is shown as written
-    origin: Reply | None  # how a reply came about; None for what was written elsewhere
-    speaker: Persona | None  # whose twin spoke: a thread may be another persona's by now
+    html: SafeString | None  # None for the person's messages: they are shown as plain text
+    origin: Reply | None  # how a reply came about; None for an imported message
+    speaker: Persona | None  # whose twin wrote it: the thread may have another persona by now
     has_versions: bool
     is_last_question: bool
     is_last_answer: bool
-    is_sought: bool
+    is_target: bool
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Entries in the order they were said, and whether there are more on either side."""
+class MessagePage:
+    """Entries in their order, and whether there are more on either side."""
 
     thread: Thread
     entries: list[Entry]
     has_older: bool = False
     has_newer: bool = False
-    attempt: Reply | None = None  # the latest, if it is in flight or came to nothing
+    attempt: Reply | None = None  # the latest, if it is in flight or left no message
 
 
-def newest(thread: Thread) -> Stretch:
+def newest(thread: Thread) -> MessagePage:
     """Return the end of the conversation."""
     found = list(_messages(thread)[: PAGE + 1])
-    return Stretch(
+    return MessagePage(
         thread,
         _entries(thread, found[:PAGE][::-1]),
         has_older=len(found) > PAGE,
@@ -63,17 +63,17 @@ def newest(thread: Thread) -> Stretch:
     )
 
 
-def older(thread: Thread, than: ChatMessage) -> Stretch:
-    """Return what was said before a message."""
+def older(thread: Thread, than: ChatMessage) -> MessagePage:
+    """Return the messages before a message."""
     found = list(_messages(thread).before(than)[: PAGE + 1])
-    return Stretch(thread, _entries(thread, found[:PAGE][::-1]), has_older=len(found) > PAGE)
+    return MessagePage(thread, _entries(thread, found[:PAGE][::-1]), has_older=len(found) > PAGE)
 
 
-def newer(thread: Thread, than: ChatMessage) -> Stretch:
-    """Return what was said after a message."""
+def newer(thread: Thread, than: ChatMessage) -> MessagePage:
+    """Return the messages after a message."""
     found = list(_messages(thread).after(than).reverse()[: PAGE + 1])
     has_newer = len(found) > PAGE
-    return Stretch(
+    return MessagePage(
         thread,
         _entries(thread, found[:PAGE]),
         has_newer=has_newer,
@@ -81,23 +81,23 @@ def newer(thread: Thread, than: ChatMessage) -> Stretch:
     )
 
 
-def around(thread: Thread, sought: ChatMessage) -> Stretch:
-    """Return what was said around a message."""
-    before = list(_messages(thread).before(sought)[: PAGE + 1])
-    after = list(_messages(thread).after(sought).reverse()[: AFTER + 1])
-    itself = list(_messages(thread).filter(pk=sought.pk))
+def around(thread: Thread, target: ChatMessage) -> MessagePage:
+    """Return the messages around a message."""
+    before = list(_messages(thread).before(target)[: PAGE + 1])
+    after = list(_messages(thread).after(target).reverse()[: AFTER + 1])
+    itself = list(_messages(thread).filter(pk=target.pk))
     has_newer = len(after) > AFTER
-    return Stretch(
+    return MessagePage(
         thread,
-        _entries(thread, before[:PAGE][::-1] + itself + after[:AFTER], sought=sought),
+        _entries(thread, before[:PAGE][::-1] + itself + after[:AFTER], target=target),
         has_older=len(before) > PAGE,
         has_newer=has_newer,
         attempt=None if has_newer else attempt(thread),
     )
 
 
-def said(message: ChatMessage) -> Entry:
-    """Return what the person has just said, as it is shown."""
+def preview(message: ChatMessage) -> Entry:
+    """Return the entry of a message that was just sent."""
     return Entry(
         message,
         html=None,
@@ -106,17 +106,17 @@ def said(message: ChatMessage) -> Entry:
         has_versions=message.versions.exists(),
         is_last_question=True,
         is_last_answer=False,
-        is_sought=False,
+        is_target=False,
     )
 
 
 def entry(message: ChatMessage, thread: Thread) -> Entry | None:
-    """Return one message as it is shown; None if it is gone."""
+    """Return the entry of a message; None if it was deleted."""
     return next(iter(_entries(thread, list(_messages(thread).filter(pk=message.pk)))), None)
 
 
 def versions(message: ChatMessage) -> list[Version]:
-    """Return what a message said before, and what was answered to that, in order."""
+    """Return the earlier texts of a message and the answers to them, in order."""
     rows = MessageVersion.objects.filter(message=message).order_by("written_at", "id")
     is_user = ChatMessage.Role.USER
     return [
@@ -125,13 +125,13 @@ def versions(message: ChatMessage) -> list[Version]:
 
 
 def last_voice(thread: Thread) -> str:
-    """Return who answered last, for the next message to be answered by the same."""
+    """Return who answered last: the choice for the next message."""
     latest = Reply.objects.latest_in(thread)
     return latest.voice if latest else ""
 
 
 def attempt(thread: Thread) -> Reply | None:
-    """Return the thread's latest attempt to answer if there is no message that shows it."""
+    """Return the thread's latest attempt to answer, unless a message shows it."""
     latest = Reply.objects.latest_in(thread)
     if latest is None or latest.status == Reply.Status.STREAMING:
         return latest
@@ -145,11 +145,11 @@ def _messages(thread: Thread) -> ChatMessageQuerySet:
 
 
 def _entries(
-    thread: Thread, messages: list[ChatMessage], sought: ChatMessage | None = None
+    thread: Thread, messages: list[ChatMessage], target: ChatMessage | None = None
 ) -> list[Entry]:
     origins: dict[object, Reply] = {}
     for reply in Reply.objects.of_messages(messages):
-        origins[reply.answer_id] = reply  # the later one made the text that is shown
+        origins[reply.answer_id] = reply  # the latest one wrote the present text
     question = last_question(thread)
     answer = question and ChatMessage.objects.in_thread(thread).after(question).first()
     return [
@@ -161,7 +161,7 @@ def _entries(
             getattr(message, "has_versions", False),
             is_last_question=message == question,
             is_last_answer=message == answer,
-            is_sought=message == sought,
+            is_target=message == target,
         )
         for message in messages
     ]

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 # A worker writes its replies' heartbeats twice a second; one that says nothing for this
 # long is dead, or so stuck that its text is better shown as what it is. Whoever finds one
-# and is in no hurry looks twice (LOOK_AGAIN_SECONDS): where it was the database that was
+# and is in no hurry looks twice (RECHECK_SECONDS): where it was the database that was
 # away, the worker is alive and says so as soon as it can.
 ABANDONED_AFTER = timedelta(seconds=6)
-LOOK_AGAIN_SECONDS = 2
+RECHECK_SECONDS = 2
 
 
 class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):

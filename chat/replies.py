@@ -1,7 +1,8 @@
-"""A reply's row, from its beginning to its end."""
+"""A reply's row, from its start to its end."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,18 +15,26 @@ from django.utils import timezone
 
 from chat.failures import Failure
 from chat.models import ChatMessage, MessageVersion, Reply
-from chat.querysets import ReplyQuerySet
+from chat.querysets import RECHECK_SECONDS, ReplyQuerySet
 from personas.models import Persona
 from threads.models import Thread
 
+# How many replies one person may have in flight, each in a thread of its own.
+MAX_IN_FLIGHT = 5
+POLL_SECONDS = 0.1
+
 
 class InFlightError(Exception):
-    """The thread has a reply that is being written; there is one at a time."""
+    """A reply is in flight in the thread. There may be one at a time."""
+
+
+class TooManyInFlightError(Exception):
+    """The person has MAX_IN_FLIGHT replies in flight."""
 
 
 @dataclass(frozen=True)
-class End:
-    """How a reply ended, and all that came of it."""
+class Outcome:
+    """How a reply ended, and what it left."""
 
     status: Reply.Status
     text: str
@@ -40,12 +49,17 @@ class End:
 def begin(
     *, thread: Thread, voice: str, question: ChatMessage, answer: ChatMessage | None = None
 ) -> Reply:
-    """Return a new reply in flight; who calls starts its task once this is committed.
+    """Create a reply in flight. The caller starts its task after the commit.
+
+    The caller holds the lock of the thread's user, so that the count below is right.
 
     Raises:
-        InFlightError: Another one is being written in the thread.
+        InFlightError: The thread has a reply in flight.
+        TooManyInFlightError: The person has too many of them in other threads.
     """
-    fresh = Reply(
+    if Reply.objects.in_flight().filter(thread__user=thread.user_id).count() >= MAX_IN_FLIGHT:
+        raise TooManyInFlightError
+    reply = Reply(
         thread=thread,
         voice=voice,
         question=question,
@@ -53,80 +67,100 @@ def begin(
         persona=_persona(thread) if voice == Reply.Voice.TWIN else None,
         model=thread.model or settings.OPENAI_MODEL,
     )
-    # The second time, what a dead worker left in flight is out of the way.
-    if _is_begun(fresh) or (interrupt_abandoned(thread=thread) and _is_begun(fresh)):
-        return fresh
-    raise InFlightError
-
-
-def _is_begun(reply: Reply) -> bool:
-    """Write the row; there is one in flight a thread, says the database."""
     try:
         with transaction.atomic():
             reply.save(force_insert=True)
     except IntegrityError:
-        return False
-    return True
+        raise InFlightError from None
+    return reply
 
 
 @transaction.atomic
-def finish(reply_id: uuid.UUID, end: End, *, abandoned: bool = False) -> Reply | None:
-    """End the reply and write the message it became; None if it is not in flight any more.
+def finish(reply_id: uuid.UUID, outcome: Outcome, *, abandoned: bool = False) -> Reply | None:
+    """End the reply and write the message that it became.
 
     Args:
-        reply_id: The reply; nothing happens if somebody else ended it first.
-        end: How. Without any words there is no message, only the row.
-        abandoned: End it only if nobody writes it, and take the text of the row.
+        reply_id: The reply.
+        outcome: How it ended. A reply without text becomes no message.
+        abandoned: End it only if no worker writes it any more, with the text in its row.
+
+    Returns:
+        The reply; None if it is gone or if somebody else has ended it for another reason than
+        a missing heartbeat. After a missing heartbeat, the worker that turns out to be alive
+        saves the text that it has beyond the row.
     """
     rows = Reply.objects.abandoned() if abandoned else Reply.objects.in_flight()
-    reply = (
-        rows.select_for_update(of=("self",), no_key=True)
-        .select_related("thread", "question", "answer")
-        .filter(pk=reply_id)
-        .first()
-    )
+    reply = _locked(rows, reply_id)
     if reply is None:
-        return None
-    text = reply.text if abandoned else end.text
-    reply.status = end.status
-    reply.failure = end.failure or ""
-    if not text.strip() and end.status == Reply.Status.COMPLETE:
+        return None if abandoned else _extend_interrupted(reply_id, outcome.text)
+    text = reply.text if abandoned else outcome.text
+    reply.status = outcome.status
+    reply.failure = outcome.failure or ""
+    if not text.strip() and outcome.status == Reply.Status.COMPLETE:
         reply.status, reply.failure = Reply.Status.FAILED, Failure.EMPTY
-    reply.answer = _message(reply, text) if text.strip() else None
+    reply.answer = _write_message(reply, text) if text.strip() else None
     reply.text = ""
-    reply.error = end.error
-    reply.retry_after = end.retry_after
-    reply.prompt_tokens = end.prompt_tokens
-    reply.completion_tokens = end.completion_tokens
+    reply.error = outcome.error
+    reply.retry_after = outcome.retry_after
+    reply.prompt_tokens = outcome.prompt_tokens
+    reply.completion_tokens = outcome.completion_tokens
     reply.save()
     return reply
 
 
-def interrupt_abandoned(*, thread: Thread) -> bool:
-    """End what a dead worker left in flight in the thread; tell whether there was any."""
-    found = Reply.objects.abandoned().filter(thread=thread).first()  # one a thread at most
-    return found is not None and _interrupt(found.pk)
+def _locked(rows: ReplyQuerySet, reply_id: uuid.UUID) -> Reply | None:
+    locked = rows.select_for_update(of=("self",), no_key=True)
+    return locked.select_related("thread", "question", "answer").filter(pk=reply_id).first()
+
+
+def _extend_interrupted(reply_id: uuid.UUID, text: str) -> Reply | None:
+    """Save what the worker of an interrupted reply has beyond the text that was saved."""
+    reply = _locked(Reply.objects.filter(status=Reply.Status.INTERRUPTED), reply_id)
+    saved = reply.answer.content if reply and reply.answer else ""
+    if reply is None or not text[len(saved) :].strip() or not text.startswith(saved):
+        return None
+    if reply.answer:
+        ChatMessage.objects.filter(pk=reply.answer.pk).update(content=text)
+    elif reply.question and not _has_successor(reply.question):
+        reply.answer = _write_message(reply, text)
+        reply.save(update_fields=["answer", "updated_at"])
+    return reply
+
+
+def _has_successor(message: ChatMessage) -> bool:
+    return ChatMessage.objects.filter(thread=message.thread_id).after(message).exists()
+
+
+def interrupt_abandoned(*, thread: Thread) -> None:
+    """End the reply that a dead worker left in flight in the thread.
+
+    Where the database was away, the worker is alive and writes a heartbeat as soon as it can,
+    so this waits up to RECHECK_SECONDS for one. Call it outside a transaction.
+    """
+    abandoned = Reply.objects.abandoned().filter(thread=thread)
+    reply = abandoned.first()
+    deadline = time.monotonic() + RECHECK_SECONDS
+    while reply and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        reply = abandoned.first()
+    if reply:
+        _interrupt(reply.pk)
 
 
 def interrupt_suspects(suspects: Collection[uuid.UUID]) -> set[uuid.UUID]:
     """End those of `suspects` that are still abandoned, with the text that was saved.
 
     Returns:
-        Those that look abandoned only now: the suspects of the next time.
+        The replies that look abandoned for the first time: the suspects of the next call.
     """
-    abandoned = set(_keys(Reply.objects.abandoned()))
+    abandoned = set(Reply.objects.abandoned().values_list("pk", flat=True))
     for pk in abandoned.intersection(suspects):
         _interrupt(pk)
     return abandoned.difference(suspects)
 
 
-def _interrupt(reply_id: uuid.UUID) -> bool:
-    end = End(Reply.Status.INTERRUPTED, "")
-    return finish(reply_id, end, abandoned=True) is not None
-
-
-def _keys(rows: ReplyQuerySet) -> list[uuid.UUID]:
-    return list(rows.values_list("pk", flat=True))
+def _interrupt(reply_id: uuid.UUID) -> None:
+    finish(reply_id, Outcome(Reply.Status.INTERRUPTED, ""), abandoned=True)
 
 
 def request_stop(*, reply: Reply) -> None:
@@ -140,8 +174,8 @@ def write_progress(
     """Save the texts that grew and the heartbeats of all, in a few statements.
 
     Returns:
-        The replies somebody asked to stop, and those that are in flight no more: their
-        thread was deleted, or they were taken for abandoned.
+        The replies that somebody asked to stop, and those that are no longer in flight because
+        their thread was deleted or they were taken for abandoned.
     """
     field = Reply._meta.pk
     with transaction.atomic():
@@ -157,12 +191,12 @@ def write_progress(
     return {pk for pk, stop in found.items() if stop}, set(alive) - set(found)
 
 
-def _message(reply: Reply, text: str) -> ChatMessage:
-    """Write the message: a new one, or a new text of the one that is replaced."""
+def _write_message(reply: Reply, text: str) -> ChatMessage:
+    """Write the message: a new one, or the new text of the one that is replaced."""
     message = reply.answer
     if message is None:
         now = timezone.now()
-        if reply.question:  # workers' clocks differ; the order of a conversation must not
+        if reply.question:  # the clocks of workers differ, but the order must be right
             now = max(now, reply.question.created_at + timedelta(microseconds=1))
         return ChatMessage.objects.create(
             user_id=reply.thread.user_id,
@@ -178,7 +212,7 @@ def _message(reply: Reply, text: str) -> ChatMessage:
 
 
 def keep_version(message: ChatMessage, *, under: ChatMessage | None = None) -> None:
-    """Keep what `message` says now among the versions, its own or those of `under`."""
+    """Keep the present text of `message` among its versions, or those of `under`."""
     MessageVersion.objects.create(
         message=under or message,
         role=message.role,
@@ -188,5 +222,5 @@ def keep_version(message: ChatMessage, *, under: ChatMessage | None = None) -> N
 
 
 def _persona(thread: Thread) -> Persona | None:
-    """Return who the twin is: the thread's persona, else the person's active one."""
+    """Return the persona of the twin: the thread's, else the person's active one."""
     return thread.persona or Persona.objects.for_user(thread.user).active().first()

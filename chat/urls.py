@@ -9,7 +9,7 @@ from chat.search import views as search
 
 app_name = "chat"
 urlpatterns = [
-    path("threads/<uuid:thread>/", views.conversation, name="conversation"),
+    path("threads/<uuid:thread>/", views.show, name="conversation"),
     path("threads/<uuid:thread>/messages/", views.send, name="send"),
     path("threads/<uuid:thread>/messages/older/", views.older, name="older"),
     path("threads/<uuid:thread>/messages/newer/", views.newer, name="newer"),

@@ -1,147 +1,133 @@
-"""The pages of a conversation, and what is done there."""
+"""The pages of a conversation and its actions."""
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages as notices
 from django.db import IntegrityError
-from django.http import (
-    Http404,
-    HttpResponse,
-    HttpResponseBase,
-    StreamingHttpResponse,
-)
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from chat import conversation as verbs
-from chat import pages
+from chat import conversation, pages
 from chat.forms import MessageForm, ModelForm, VoiceForm, first_error
 from chat.generation import model_catalog, provider
-from chat.generation import stream as streaming
 from chat.generation.engine import engine
+from chat.generation.stream import follow
 from chat.models import ChatMessage, Reply
-from chat.replies import InFlightError
+from chat.replies import MAX_IN_FLIGHT, InFlightError, TooManyInFlightError
 from schema.functions import uuid7
 from threads.models import Thread
 from users.requests import PersonRequest
 
-BUSY = "A reply is being written in this thread. Stop it, or wait until it is done."
-SENT_OTHERWISE = (
-    "This was sent before you changed it. Reload the page to see it; what you wrote is kept."
-)
-NOT_LAST = "Only the last thing you said can be changed or answered again."
+# Why nothing was done, and the status that says so to programs.
+REFUSALS: dict[type[Exception], tuple[str, int]] = {
+    InFlightError: (
+        "A reply is being written in this thread. Stop it, or wait until it is done.",
+        409,
+    ),
+    TooManyInFlightError: (
+        f"{MAX_IN_FLIGHT} replies are being written in other threads. Stop one, or wait until"
+        " one is done.",
+        429,
+    ),
+    conversation.IdempotencyConflictError: (
+        "This was sent before you changed it. Reload the page to see it; what you wrote is kept.",
+        409,
+    ),
+    conversation.NotLastError: (
+        "Only your last message can be changed or answered again.",
+        409,
+    ),
+    # The key is somebody else's; whose, is not told.
+    IntegrityError: ("Send it again.", 422),
+}
 
 
 @never_cache
 @require_GET
-def conversation(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
+def show(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     """Show a conversation, at its end or around the message that `?message=` names."""
     found = _thread(request, thread)
-    sought = _sought(found, request.GET.get("message", ""))
-    return _page(request, pages.around(found, sought) if sought else pages.newest(found))
+    target = _target(found, request.GET.get("message", ""))
+    return _page(request, pages.around(found, target) if target else pages.newest(found))
 
 
 @never_cache
 @require_GET
 def older(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
-    """Show what was said before `?message=`."""
-    found = _thread(request, thread)
-    sought = _sought(found, request.GET.get("message", ""))
-    if sought is None:
-        raise Http404
-    context = _context(request, pages.older(found, sought))
-    return render(request, "chat/_stretch.html", context)
+    """Show the messages before `?message=`."""
+    return _part(request, thread, pages.older)
 
 
 @never_cache
 @require_GET
 def newer(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
-    """Show what was said after `?message=`."""
-    found = _thread(request, thread)
-    sought = _sought(found, request.GET.get("message", ""))
-    if sought is None:
-        raise Http404
-    context = _context(request, pages.newer(found, sought))
-    return render(request, "chat/_stretch.html", context)
+    """Show the messages after `?message=`."""
+    return _part(request, thread, pages.newer)
 
 
 @require_POST
 def send(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
-    """Say something."""
+    """Send a message."""
     found = _thread(request, thread)
     form = MessageForm(request.POST)
     if not form.is_valid():
-        return _refuse(request, found, first_error(form), status=422)
-    try:
-        turn = verbs.send_message(thread=found, **form.sent())
-    except InFlightError:
-        return _refuse(request, found, BUSY)
-    except verbs.SentOtherwiseError:
-        return _refuse(request, found, SENT_OTHERWISE)
-    except IntegrityError:  # the key is somebody else's; whose is nobody's business
-        return _refuse(request, found, "Send it again.", status=422)
-    return _show(request, turn)
+        return _refuse(request, found, first_error(form), 422)
+    return _act(request, found, partial(conversation.send_message, thread=found, **form.sent()))
 
 
 @require_POST
 def edit(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
-    """Say the last thing otherwise."""
+    """Edit the last message."""
     found = _message(request, message)
     form = MessageForm(request.POST)
     if not form.is_valid():
-        return _refuse(request, _in(found), first_error(form), status=422)
+        return _refuse(request, _in(found), first_error(form), 422)
     text, voice = form.cleaned_data["text"], form.cleaned_data["voice"]
-    try:
-        return _show(request, verbs.edit_message(message=found, text=text, voice=voice))
-    except InFlightError:
-        return _refuse(request, _in(found), BUSY)
-    except verbs.NotLastError:
-        return _refuse(request, _in(found), NOT_LAST)
+    action = partial(conversation.edit_message, message=found, text=text, voice=voice)
+    return _act(request, _in(found), action)
 
 
 @require_POST
 def again(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
-    """Have the last thing answered again, or at last."""
+    """Answer the last message again."""
     found = _thread(request, thread)
     form = VoiceForm(request.POST)
     if not form.is_valid():
-        return _refuse(request, found, first_error(form), status=422)
-    try:
-        turn = verbs.answer_again(thread=found, voice=form.cleaned_data["voice"])
-        return _show(request, turn, template="chat/_reply.html")
-    except InFlightError:
-        return _refuse(request, found, BUSY)
-    except verbs.NotLastError:
-        return _refuse(request, found, NOT_LAST)
+        return _refuse(request, found, first_error(form), 422)
+    voice = form.cleaned_data["voice"]
+    action = partial(conversation.answer_again, thread=found, voice=voice)
+    return _act(request, found, action, template="chat/_reply.html")
 
 
 @require_http_methods(["GET", "POST"])
 async def models(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
-    """Show which models there are, or have the thread use one."""
+    """List the models, or choose one for the thread."""
     found = await sync_to_async(_thread)(request, thread)
     if request.method == "POST":
-        return await sync_to_async(_use_model)(request, found)
+        return await sync_to_async(_choose_model)(request, found)
     context = {
         "thread": found,
-        "offers": await model_catalog.listed(),
+        "models": await model_catalog.available_models(),
         "default_model": settings.OPENAI_MODEL,
     }
     return await sync_to_async(render)(request, "chat/_models.html", context)
 
 
-def _use_model(request: PersonRequest, thread: Thread) -> HttpResponse:
+def _choose_model(request: PersonRequest, thread: Thread) -> HttpResponse:
     form = ModelForm(request.POST)
     if not form.is_valid():
-        return _refuse(request, thread, first_error(form), status=422)
+        return _refuse(request, thread, first_error(form), 422)
     thread.model = form.cleaned_data["model"]
     thread.save(update_fields=["model", "updated_at"])
     return redirect(thread)
@@ -150,26 +136,26 @@ def _use_model(request: PersonRequest, thread: Thread) -> HttpResponse:
 @never_cache
 @require_GET
 def message(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
-    """Lead to where a message is shown."""
+    """Redirect to the place where a message is shown."""
     return redirect(_message(request, message))
 
 
 @require_POST
 def delete(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
-    """Take a message back."""
+    """Delete a message."""
     found = _message(request, message)
     thread = _in(found)
     try:
-        verbs.delete_message(message=found)
+        conversation.delete_message(message=found)
     except InFlightError:
-        return _refuse(request, thread, BUSY)
+        return _refuse(request, thread, *REFUSALS[InFlightError])
     return HttpResponse() if request.htmx else redirect("chat:conversation", thread.pk)
 
 
 @never_cache
 @require_GET
 def text(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
-    """Give a message as it was written, to be copied."""
+    """Return a message's plain text, to be copied."""
     found = _message(request, message)
     response = HttpResponse(found.content, content_type="text/plain; charset=utf-8")
     response["X-Content-Type-Options"] = "nosniff"
@@ -179,13 +165,9 @@ def text(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_GET
 def versions(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
-    """Show what a message said before."""
+    """Show the earlier texts of a message."""
     found = _message(request, message)
-    context = {
-        "message": found,
-        "thread": _in(found),
-        "versions": pages.versions(found),
-    }
+    context = {"message": found, "thread": _in(found), "versions": pages.versions(found)}
     template = "chat/_versions.html" if request.htmx else "chat/versions.html"
     return render(request, template, context)
 
@@ -194,7 +176,7 @@ def versions(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
 def stop(request: PersonRequest, reply: uuid.UUID) -> HttpResponse:
     """Stop a reply."""
     found = get_object_or_404(Reply.objects.for_user(request.user), pk=reply)
-    verbs.stop(reply=found)
+    conversation.stop(reply=found)
     return (
         HttpResponse(status=204) if request.htmx else redirect("chat:conversation", found.thread_id)
     )
@@ -202,15 +184,15 @@ def stop(request: PersonRequest, reply: uuid.UUID) -> HttpResponse:
 
 @require_GET
 async def stream(request: PersonRequest, reply: uuid.UUID) -> HttpResponseBase:
-    """Send a reply as it is being written, from where the browser has it."""
+    """Stream a reply, starting where the browser has stopped reading."""
     if not await engine.in_database(_owns, request, reply):
         raise Http404
     at = request.headers.get("Last-Event-ID") or request.GET.get("from") or ""
     position = int(at) if re.fullmatch("[0-9]{1,9}", at) else 0
-    parts = streaming.follow(reply, position, partial(_render_end, request))
-    response = StreamingHttpResponse(parts, content_type="text/event-stream")
+    events = follow(reply, position, partial(_render_end, request))
+    response = StreamingHttpResponse(events, content_type="text/event-stream")
     patch_cache_control(response, no_cache=True, no_store=True)
-    response["X-Accel-Buffering"] = "no"  # nginx would keep the words back
+    response["X-Accel-Buffering"] = "no"  # nginx would delay the text
     return response
 
 
@@ -219,7 +201,7 @@ def _owns(request: PersonRequest, reply: uuid.UUID) -> bool:
 
 
 def _render_end(request: PersonRequest, reply: Reply) -> str:
-    """Return what stands where the reply streamed."""
+    """Return the HTML that replaces the stream."""
     context: dict[str, object] = {"thread": reply.thread, "attempt": reply}
     if reply.answer:
         context["entry"] = pages.entry(reply.answer, reply.thread)
@@ -229,40 +211,58 @@ def _render_end(request: PersonRequest, reply: Reply) -> str:
     return render_to_string("chat/_attempt.html", context, request=request)
 
 
-def _show(
-    request: PersonRequest, turn: verbs.Turn, template: str = "chat/_turn.html"
+def _part(
+    request: PersonRequest,
+    key: uuid.UUID,
+    load: Callable[[Thread, ChatMessage], pages.MessagePage],
 ) -> HttpResponse:
-    """Show what was said and the reply on its way; without JavaScript, the whole page."""
-    thread = _in(turn.message)
+    """Show the messages on one side of `?message=`."""
+    thread = _thread(request, key)
+    target = _target(thread, request.GET.get("message", ""))
+    if target is None:
+        raise Http404
+    return render(request, "chat/_message_page.html", _context(load(thread, target)))
+
+
+def _act(
+    request: PersonRequest,
+    thread: Thread,
+    action: Callable[[], conversation.Turn],
+    template: str = "chat/_turn.html",
+) -> HttpResponse:
+    """Show what came of an action, or why it was refused."""
+    try:
+        turn = action()
+    except tuple(REFUSALS) as refusal:
+        found = next(REFUSALS[kind] for kind in type(refusal).__mro__ if kind in REFUSALS)
+        return _refuse(request, thread, *found)
     if not request.htmx:
         return redirect(f"{turn.message.get_absolute_url().partition('?')[0]}#end")
     context: dict[str, object] = {"thread": thread, "is_configured": provider.is_configured()}
     if turn.is_new:
-        context |= {"entry": pages.said(turn.message), "attempt": turn.reply}
-    else:  # sent again: all that came of it by now
+        context |= {"entry": pages.preview(turn.message), "attempt": turn.reply}
+    else:  # sent again: show what came of it meanwhile
         since = pages.newer(thread, turn.message)
-        context |= _context(request, since) | {"entry": pages.entry(turn.message, thread)}
+        context |= _context(since) | {"entry": pages.entry(turn.message, thread)}
     return render(request, template, context)
 
 
 def _page(
-    request: PersonRequest, stretch: pages.Stretch, *, text: str = "", status: int = 200
+    request: PersonRequest, page: pages.MessagePage, *, text: str = "", status: int = 200
 ) -> HttpResponse:
-    """Show the whole page, with `text` where one writes."""
-    context = _context(request, stretch) | {
+    """Show the whole page, with `text` in the composer."""
+    context = _context(page) | {
         "key": uuid7(),
         "text": text,
-        "voice": request.POST.get("voice") or pages.last_voice(stretch.thread),
+        "voice": request.POST.get("voice") or pages.last_voice(page.thread),
         "is_configured": provider.is_configured(),
         "default_model": settings.OPENAI_MODEL,
     }
     return render(request, "chat/conversation.html", context, status=status)
 
 
-def _refuse(
-    request: PersonRequest, thread: Thread, reason: str, *, status: int = 409
-) -> HttpResponse:
-    """Say why nothing was done; what the person wrote stays theirs."""
+def _refuse(request: PersonRequest, thread: Thread, reason: str, status: int) -> HttpResponse:
+    """Report why nothing was done, without losing the text that was sent."""
     if request.htmx:
         return HttpResponse(reason, status=status, content_type="text/plain; charset=utf-8")
     notices.error(request, reason)
@@ -271,8 +271,8 @@ def _refuse(
     return redirect("chat:conversation", thread.pk)
 
 
-def _context(request: PersonRequest, stretch: pages.Stretch) -> dict[str, object]:
-    return {"thread": stretch.thread, "stretch": stretch, "attempt": stretch.attempt}
+def _context(page: pages.MessagePage) -> dict[str, object]:
+    return {"thread": page.thread, "page": page, "attempt": page.attempt}
 
 
 def _thread(request: PersonRequest, key: uuid.UUID) -> Thread:
@@ -291,7 +291,7 @@ def _in(message: ChatMessage) -> Thread:
     return message.thread
 
 
-def _sought(thread: Thread, key: str) -> ChatMessage | None:
+def _target(thread: Thread, key: str) -> ChatMessage | None:
     """Return the thread's message with this key; None for anything else."""
     try:
         return thread.messages.filter(pk=uuid.UUID(key)).first()

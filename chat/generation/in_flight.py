@@ -1,4 +1,4 @@
-"""A reply while it is being produced, as the process that produces it knows it."""
+"""A reply in flight, as the process that generates it sees it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chat.models import Reply
 
 
 @dataclass
-class Live:
-    """The words so far, and who waits for more; used in the event loop's thread only."""
+class InFlightReply:
+    """The text so far and an event for the readers; used only in the event loop's thread."""
 
     reply_id: uuid.UUID
     text: str = ""
@@ -24,23 +24,23 @@ class Live:
 
     @property
     def is_unsaved(self) -> bool:
-        """Tell whether there are words that the row does not hold."""
+        """Return whether the row lacks some of the text."""
         return len(self.text) > self.saved
 
-    def add(self, words: str) -> None:
-        """Take in more words, and wake whoever waits for them."""
-        if words:
-            self.text += words
+    def append(self, text: str) -> None:
+        """Append text and wake the readers."""
+        if text:
+            self.text += text
             self._wake()
 
     def stop(self, status: Reply.Status) -> None:
-        """End it as it is, unless it is ending already."""
+        """Cancel the generation, unless it is already ending."""
         if not self.is_finishing and self.stopped_as is None and self.task:
             self.stopped_as = status
             self.task.cancel()
 
     def end(self) -> None:
-        """Say that no more comes and that the row tells how it ended."""
+        """Tell the readers that the text is complete and the row has the outcome."""
         self.has_ended = True
         self._wake()
 

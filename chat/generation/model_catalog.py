@@ -1,6 +1,6 @@
-"""The models that the provider offers, remembered for a while.
+"""The models that the server offers, cached for a while.
 
-One thread asks, so that a server that is slow holds up nobody but who waits for its list.
+A single thread asks for the list, so a slow server delays only those who need the list.
 """
 
 from __future__ import annotations
@@ -15,111 +15,120 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from chat.generation import provider
+from chat.unicode import one_line
 
-FRESH_SECONDS = 300
-# Shorter, so that a server that was just started is soon found.
-FAILED_FRESH_SECONDS = 15
-# How long the server may take, and how long somebody who wants the list waits for it.
-ASK_SECONDS = 30
+MAX_AGE_SECONDS = 300
+# After a failure, shorter, so that a server that has just started is found soon.
+FAILED_MAX_AGE_SECONDS = 15
+# How long the server may take, and how long a request for the list waits for it.
+REQUEST_SECONDS = 30
 WAIT_SECONDS = 5
-# What servers call the number of tokens a model reads: vLLM, OpenRouter, and others.
+MAX_MODELS = 5_000
+MAX_NAME = 255
+# What servers call the number of tokens that a model reads: vLLM, OpenRouter and others.
 CONTEXT_FIELDS = ("max_model_len", "context_length", "context_window", "max_context_length")
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A model by name, and how many tokens it reads where the server says so."""
+class AvailableModel:
+    """A model's name, and how many tokens it reads if the server tells it."""
 
     name: str
     context_tokens: int | None = None
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Catalog:
     source: tuple[str, str]
-    offers: list[Offer]
-    stale_at: float
+    models: list[AvailableModel]
+    expires_at: float
 
 
-_known: _Known | None = None
-_asker = ThreadPoolExecutor(1, thread_name_prefix="offers")
+_catalog: _Catalog | None = None
+_executor = ThreadPoolExecutor(1, thread_name_prefix="model-catalog")
 
 
 def refresh() -> None:
-    """Have the list asked for where it is old, and do not wait for it."""
-    if _fresh() is None:
-        _asker.submit(_refresh)
+    """Ask for the list in the background if it has expired."""
+    if _current() is None:
+        _executor.submit(_refresh)
 
 
-async def listed() -> list[Offer]:
-    """Return what the provider lists, by name; nothing where it does not answer in time."""
-    if _known and _known.source == _source() and _known.offers:
+async def available_models() -> list[AvailableModel]:
+    """Return the models sorted by name; none if the server does not answer in time."""
+    if _catalog and _catalog.source == _source() and _catalog.models:
         refresh()
-    elif _fresh() is None:
-        asked = asyncio.wrap_future(_asker.submit(_refresh))
+    elif _current() is None:
+        request = asyncio.wrap_future(_executor.submit(_refresh))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(asked), WAIT_SECONDS)
-    return _known.offers if _known and _known.source == _source() else []
+            await asyncio.wait_for(asyncio.shield(request), WAIT_SECONDS)
+    return _catalog.models if _catalog and _catalog.source == _source() else []
 
 
 async def default_model() -> str:
-    """Return the model for threads that chose none: the setting's, else the first offered."""
+    """Return the model of threads without one: the configured one, else the first offered."""
     if settings.OPENAI_MODEL:
         return str(settings.OPENAI_MODEL)
-    return next((offer.name for offer in await listed()), "")
+    return next((model.name for model in await available_models()), "")
 
 
-def context_tokens(model: str) -> int:
-    """Return how much `model` reads, as far as that is known without asking."""
-    listed = _known.offers if _known else []
-    said = next((offer.context_tokens for offer in listed if offer.name == model), None)
-    return said or int(settings.OPENAI_CONTEXT_TOKENS)
+def context_tokens(name: str) -> int:
+    """Return how many tokens the model reads, as far as the cached list tells it."""
+    models = _catalog.models if _catalog else []
+    known = next((model.context_tokens for model in models if model.name == name), None)
+    return known or int(settings.OPENAI_CONTEXT_TOKENS)
 
 
 def _source() -> tuple[str, str]:
     return settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY
 
 
-def _fresh() -> _Known | None:
-    is_fresh = _known and _known.source == _source() and _known.stale_at > time.monotonic()
-    return _known if is_fresh else None
+def _current() -> _Catalog | None:
+    if _catalog and _catalog.source == _source() and _catalog.expires_at > time.monotonic():
+        return _catalog
+    return None
 
 
 def _refresh() -> None:
-    """Ask, unless whoever came before has done so; what was known outlives a failure."""
-    global _known
-    if _fresh() is not None:
+    """Ask for the list, unless another call has just done so; keep the old one on failure."""
+    global _catalog
+    if _current() is not None:
         return
     source = _source()
-    found = _ask() if provider.is_configured() else []
-    stale_at = time.monotonic() + (FRESH_SECONDS if found else FAILED_FRESH_SECONDS)
-    if not found and _known and _known.source == source:
-        found = _known.offers
-    _known = _Known(source, found, stale_at)
+    models = _request() if provider.is_configured() else []
+    expires_at = time.monotonic() + (MAX_AGE_SECONDS if models else FAILED_MAX_AGE_SECONDS)
+    if not models and _catalog and _catalog.source == source:
+        models = _catalog.models
+    _catalog = _Catalog(source, models, expires_at)
 
 
-def _ask() -> list[Offer]:
+def _request() -> list[AvailableModel]:
     import openai
 
     client = openai.OpenAI(
         base_url=settings.OPENAI_BASE_URL or None,
         api_key=settings.OPENAI_API_KEY or "none",
         max_retries=0,
-        timeout=openai.Timeout(ASK_SECONDS),
+        timeout=openai.Timeout(REQUEST_SECONDS),
     )
     try:
         with client:
-            return read(json.loads(client.models.with_raw_response.list().content))
+            return read_models(json.loads(client.models.with_raw_response.list().content))
     except (openai.OpenAIError, ValueError, RecursionError):
         return []
 
 
-def read(answer: object) -> list[Offer]:
-    """Return the models of a list, by name; what is no list holds none."""
-    rows = answer.get("data") if isinstance(answer, dict) else answer  # Together's is bare
-    found = []
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, dict) and isinstance(name := row.get("id"), str):
-            sizes = [row[field] for field in CONTEXT_FIELDS if isinstance(row.get(field), int)]
-            found.append(Offer(name, sizes[0] if sizes else None))
-    return sorted(found, key=lambda offer: offer.name)
+def read_models(answer: object) -> list[AvailableModel]:
+    """Return the models in an answer, sorted by name; none if it is not a list of models."""
+    rows = answer.get("data") if isinstance(answer, dict) else answer  # Together sends a bare list
+    models = []
+    for row in rows[:MAX_MODELS] if isinstance(rows, list) else []:
+        name = row.get("id") if isinstance(row, dict) else None
+        if isinstance(name, str) and 0 < len(name) <= MAX_NAME and one_line(name) == name:
+            models.append(AvailableModel(name, _context_tokens(row)))
+    return sorted(models, key=lambda model: model.name)
+
+
+def _context_tokens(row: dict[str, object]) -> int | None:
+    sizes = (row.get(field) for field in CONTEXT_FIELDS)
+    return next((size for size in sizes if isinstance(size, int) and size > 0), None)

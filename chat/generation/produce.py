@@ -1,4 +1,4 @@
-"""How one reply comes about: read the conversation, ask the model, keep what it says."""
+"""Generate one reply: read the conversation, ask the model, save the outcome."""
 
 from __future__ import annotations
 
@@ -9,104 +9,130 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import Error
+from django.db import DataError, Error
 
 from chat import replies
-from chat.characters import clean, whole
 from chat.failures import Failure
-from chat.generation import model_catalog, provider, titles
-from chat.generation import prompt as prompts
-from chat.generation.in_flight import Live
-from chat.generation.provider import ProviderError
+from chat.generation import model_catalog, prompt, provider, titles
+from chat.generation.errors import ProviderError
+from chat.generation.in_flight import InFlightReply
+from chat.generation.reasoning import ReasoningFilter
 from chat.models import Reply
-from chat.replies import End
+from chat.replies import Outcome
+from chat.unicode import split_surrogate, storable
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
 
 log = logging.getLogger(__name__)
+InDatabase = Callable[..., Awaitable[Any]]
 
-# How much of the room to fill: estimates can be wrong, so a refusal is answered with less.
-SHARES = (1.0, 0.5, 0.2)
-# A model that repeats itself without end is stopped here; the longest answers that models
-# are sold with are half of it.
-MOST_CHARACTERS = 1_000_000
-# While the database is away an ended reply waits here to be saved, for so long.
+# How much of the context to fill. Token estimates may be wrong, so after a refusal the request
+# is sent again with a shorter history.
+CONTEXT_SHARES = (1.0, 0.5, 0.2)
+# Stops a model that repeats itself without end; the longest possible answers are half as long.
+MAX_CHARACTERS = 1_000_000
+# How long the outcome is kept to be saved while the database is away.
 AWAY_SECONDS = 600
-LONGEST_PAUSE = 10
+MAX_PAUSE = 10
 
 
 @dataclass
-class Cost:
-    """Tokens, where the server counts them."""
+class Usage:
+    """Token counts, if the server sends them."""
 
     prompt: int | None = None
     completion: int | None = None
 
 
-async def produce(live: Live, in_database: Callable[..., Awaitable[Any]]) -> None:
-    """Produce the reply and save its end, whatever that is."""
-    cost = Cost()
+async def produce(reply: InFlightReply, in_database: InDatabase) -> None:
+    """Generate the reply and save its outcome, whatever that is."""
+    usage = Usage()
     status, failure, error, wait = Reply.Status.COMPLETE, None, "", None
     try:
-        await _listen(live, cost, in_database)
+        await _generate(reply, usage, in_database)
     except ProviderError as problem:
         status, failure = Reply.Status.FAILED, problem.failure
         error, wait = problem.detail, problem.retry_after
     except asyncio.CancelledError:
-        status = live.stopped_as or Reply.Status.INTERRUPTED
-    except Reply.DoesNotExist:  # its thread is gone, and nobody waits
+        status = reply.stopped_as or Reply.Status.INTERRUPTED
+    except Reply.DoesNotExist:  # the thread was deleted
         status = Reply.Status.INTERRUPTED
     except Exception:
-        log.exception("reply %s failed", live.reply_id)
+        log.exception("reply %s failed", reply.reply_id)
         status, failure = Reply.Status.FAILED, Failure.INTERNAL
-    live.is_finishing = True
+    reply.is_finishing = True
     if failure:
-        log.warning("reply %s failed: %s %s", live.reply_id, failure.label, error)
-    end = End(status, live.text, failure, error, wait, cost.prompt, cost.completion)
-    reply = await _save(live, end, in_database)
-    if reply is not None and reply.status == Reply.Status.COMPLETE:
-        live.end()  # a title may take a while, and nobody has to wait for it
-        await titles.give(reply, in_database)
+        log.warning("reply %s failed: %s %s", reply.reply_id, failure.label, error)
+    outcome = Outcome(status, reply.text, failure, error, wait, usage.prompt, usage.completion)
+    saved = await _save(reply, outcome, in_database)
+    if saved is not None and saved.status == Reply.Status.COMPLETE:
+        reply.end()  # nobody has to wait for the title
+        await titles.generate_title(saved, in_database)
 
 
-async def _save(live: Live, end: End, in_database: Callable[..., Awaitable[Any]]) -> Reply | None:
-    """Save the end of a reply, also if the database comes back only after a while."""
+async def _save(reply: InFlightReply, outcome: Outcome, in_database: InDatabase) -> Reply | None:
+    """Save the outcome, trying again while the database is away.
+
+    What the server reported besides the text never prevents the reply from being saved: if the
+    database rejects the row, the text is saved alone.
+    """
     pause, waited = 0.5, 0.0
     while True:
         try:
-            reply: Reply | None = await in_database(replies.finish, live.reply_id, end)
+            saved: Reply | None = await in_database(replies.finish, reply.reply_id, outcome)
+        except DataError as problem:
+            bare = Outcome(outcome.status, storable(outcome.text), outcome.failure)
+            if outcome == bare:
+                raise
+            log.warning("reply %s is saved without its details: %s", reply.reply_id, problem)
+            outcome = bare
         except Error as problem:
             if waited > AWAY_SECONDS:
                 raise
-            log.warning("the end of reply %s could not be saved yet: %s", live.reply_id, problem)
+            log.warning("reply %s could not be saved yet: %s", reply.reply_id, problem)
+            await asyncio.sleep(pause)
+            waited += pause
+            pause = min(2 * pause, MAX_PAUSE)
         else:
-            return reply
-        await asyncio.sleep(pause)
-        waited += pause
-        pause = min(2 * pause, LONGEST_PAUSE)
+            return saved
 
 
-async def _listen(live: Live, cost: Cost, in_database: Callable[..., Awaitable[Any]]) -> None:
-    model_catalog.refresh()  # how much a model reads may be in the list
+async def _generate(reply: InFlightReply, usage: Usage, in_database: InDatabase) -> None:
+    model_catalog.refresh()  # the list may tell how much the model reads
     default = await model_catalog.default_model()
-    for share in SHARES:
-        model, messages = await in_database(_prompt, live.reply_id, default, share)
-        half = ""
+    for share in CONTEXT_SHARES:
+        model, messages = await in_database(_prompt, reply.reply_id, default, share)
         try:
-            async for piece in provider.stream(model=model, messages=messages):
-                if piece.text:
-                    words, half = whole(half + piece.text)
-                    live.add(clean(words))
-                if len(live.text) > MOST_CHARACTERS:
-                    raise ProviderError(Failure.LENGTH)
-                cost.prompt = piece.prompt_tokens or cost.prompt
-                cost.completion = piece.completion_tokens or cost.completion
-            return
+            await _receive(reply, usage, model, messages)
         except ProviderError as problem:
-            can_shorten = share != SHARES[-1] and len(messages) > 2 and not live.text
+            can_shorten = share != CONTEXT_SHARES[-1] and len(messages) > 2 and not reply.text
             if problem.failure != Failure.TOO_LONG or not can_shorten:
                 raise
+        else:
+            return
+
+
+async def _receive(
+    reply: InFlightReply, usage: Usage, model: str, messages: list[ChatCompletionMessageParam]
+) -> None:
+    """Append the text as it arrives, without the model's reasoning."""
+    half, received, reasoning = "", 0, ReasoningFilter()
+    try:
+        async for chunk in provider.stream(model=model, messages=messages):
+            text, half = split_surrogate(half + chunk.text)
+            reply.append(reasoning.feed(storable(text)))
+            received += len(chunk.text)
+            if received > MAX_CHARACTERS:
+                raise ProviderError(Failure.LENGTH)
+            if chunk.prompt_tokens is not None:
+                usage.prompt = chunk.prompt_tokens
+            if chunk.completion_tokens is not None:
+                usage.completion = chunk.completion_tokens
+    finally:
+        reply.append(reasoning.end())
+    if not reply.text:
+        raise ProviderError(Failure.EMPTY)
 
 
 def _prompt(
@@ -118,4 +144,4 @@ def _prompt(
         if not reply.model:
             raise ProviderError(Failure.UNLISTED)
         reply.save(update_fields=["model", "updated_at"])
-    return reply.model, prompts.for_reply(reply, share=share)
+    return reply.model, prompt.for_reply(reply, share=share)

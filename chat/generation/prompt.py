@@ -1,8 +1,9 @@
-"""What the model is told: who it is, and as much of the conversation as it can read."""
+"""Write the prompt: instructions, and as much of the conversation as the model can read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby, takewhile
 from typing import TYPE_CHECKING
 
 from chat.generation import model_catalog
@@ -18,50 +19,54 @@ ASSISTANT = (
     "You are a helpful assistant in a private chat. Answer in the language you are written"
     " in, plainly and truthfully; say so when you do not know. You may use Markdown."
 )
+OPENING = "Before the first message below, you said:\n{text}"
 # Tokenizers differ from model to model, and servers do not publish theirs. The rule of thumb
-# for English is four characters a token; three errs on the safe side, as does one token for
-# each character outside ASCII. The model's own refusal is answered with less (producing.SHARES).
-CHARACTERS_A_TOKEN = 3
-TOKENS_A_MESSAGE = 8  # the marks around it, in the chat formats of the common models
-# What is left of the context for the reply.
+# for English is four characters a token. The estimate uses three, and one token for each
+# character outside ASCII. If it is still too low, produce.CONTEXT_SHARES helps.
+CHARACTERS_PER_TOKEN = 3
+TOKENS_PER_MESSAGE = 8  # the marks around a message in common chat templates
+# The part of the context that is left for the reply.
 REPLY_SHARE = 0.25
-# History is read in pages until the room is full, and never more of them than this.
+# The history is read in pages until the context is full, but no further than MAX_PAGES.
 PAGE = 50
-MOST_PAGES = 40
+MAX_PAGES = 40
 
 
 def estimate_tokens(text: str) -> int:
-    """Return about how many tokens `text` is, rather too many than too few."""
+    """Estimate the number of tokens, rather too high than too low."""
     plain = sum(character.isascii() for character in text)
-    return plain // CHARACTERS_A_TOKEN + (len(text) - plain) + TOKENS_A_MESSAGE
+    return plain // CHARACTERS_PER_TOKEN + (len(text) - plain) + TOKENS_PER_MESSAGE
 
 
 def for_reply(reply: Reply, *, share: float = 1.0) -> list[ChatCompletionMessageParam]:
     """Return the messages to send for `reply`.
 
+    Strict chat templates want roles that alternate and begin with the user. Neighbours of one
+    role are merged; what the model said before the first question goes into the instructions.
+
     Args:
-        reply: The attempt; what it replaces is left out, and all that came after.
-        share: How much of the room for history to use; less after the model refused more.
+        reply: The attempt. The answer that it replaces is not sent, nor is anything after it.
+        share: How much of the room for history to use.
     """
     system = instructions(reply)
     room = model_catalog.context_tokens(reply.model) * (1 - REPLY_SHARE) - estimate_tokens(system)
-    kept = (
-        newest_that_fit(reply.question, earlier(reply.question), room=int(room * share))
+    history = (
+        newest_that_fit(reply.question, earlier(reply.question), room=int(room * share))[::-1]
         if reply.question
         else []
     )
-    return [
-        {"role": "system", "content": system},
-        *(_as_said(message) for message in reversed(kept)),
-    ]
+    opening = list(takewhile(lambda message: message.role != ChatMessage.Role.USER, history))
+    if opening:
+        system += "\n\n" + OPENING.format(text=_joined(opening))
+    return [{"role": "system", "content": system}, *_merged(history[len(opening) :])]
 
 
 def earlier(question: ChatMessage) -> Iterator[ChatMessage]:
-    """Yield what was said before the question, newest first, read as far as it is asked for."""
-    said = ChatMessage.objects.filter(thread=question.thread_id).order_by("-created_at", "-id")
+    """Yield the messages before the question, newest first, reading them page by page."""
+    messages = ChatMessage.objects.filter(thread=question.thread_id).order_by("-created_at", "-id")
     last = question
-    for _ in range(MOST_PAGES):
-        page = list(said.before(last)[:PAGE])
+    for _ in range(MAX_PAGES):
+        page = list(messages.before(last)[:PAGE])
         yield from page
         if len(page) < PAGE:
             return
@@ -71,9 +76,9 @@ def earlier(question: ChatMessage) -> Iterator[ChatMessage]:
 def newest_that_fit(
     question: ChatMessage, recent: Iterable[ChatMessage], *, room: int
 ) -> list[ChatMessage]:
-    """Return the question, and before it what fits into `room` tokens, newest first.
+    """Return the question and the messages before it that fit into `room` tokens, newest first.
 
-    The question itself always goes, whole: to cut it is to answer another one.
+    The question is always included and never cut: a part of it would be another question.
     """
     kept = [question]
     left = room - estimate_tokens(question.content)
@@ -87,7 +92,7 @@ def newest_that_fit(
 
 
 def instructions(reply: Reply) -> str:
-    """Return what the model is told before the conversation."""
+    """Return the instructions that precede the conversation."""
     if reply.voice == Reply.Voice.ASSISTANT:
         return ASSISTANT
     return twin(reply.persona, reply.thread.user.get_short_name())
@@ -109,10 +114,10 @@ def twin(persona: Persona | None, person: str) -> str:
 
 
 def traits(persona: Persona) -> list[str]:
-    """Return what is known of how `persona` speaks; what nobody said is left out."""
+    """Return a line for each known trait of how `persona` speaks."""
     voice = Voice.read(persona.metadata)
     sentence = voice.average_sentence
-    said = {
+    known = {
         "About you": persona.description.strip(),
         "How you speak": voice.instructions,
         "Your tone": voice.tone,
@@ -122,10 +127,19 @@ def traits(persona: Persona) -> list[str]:
             f"\n---\n{text}" for text in voice.sample_texts
         ),
     }
-    return [f"{name}: {text}" for name, text in said.items() if text]
+    return [f"{name}: {text}" for name, text in known.items() if text]
 
 
-def _as_said(message: ChatMessage) -> ChatCompletionMessageParam:
-    if message.role == ChatMessage.Role.USER:
-        return {"role": "user", "content": message.content}
-    return {"role": "assistant", "content": message.content}
+def _merged(messages: list[ChatMessage]) -> list[ChatCompletionMessageParam]:
+    """Return the messages with neighbours of one role merged into one."""
+    merged: list[ChatCompletionMessageParam] = []
+    for is_user, group in groupby(messages, lambda one: one.role == ChatMessage.Role.USER):
+        text = _joined(group)
+        merged.append(
+            {"role": "user", "content": text} if is_user else {"role": "assistant", "content": text}
+        )
+    return merged
+
+
+def _joined(messages: Iterable[ChatMessage]) -> str:
+    return "\n\n".join(message.content for message in messages)

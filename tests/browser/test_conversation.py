@@ -54,7 +54,7 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page) -> None:
     expect(page.locator(".voices")).to_contain_text("Captain")
 
     say(page, "Hello words=3")
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2 word3")
     expect(last_reply(page).locator(".name")).to_have_text("Assistant")
     wait_until_done(page)
     expect(page.locator("main h1")).to_have_text(re.compile("Hello words=3|A fitting title"))
@@ -62,24 +62,26 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page) -> None:
     page.locator(".voices").get_by_label("Captain").check()
     say(page, "And you? words=2")
     expect(last_reply(page).locator(".name")).to_have_text("Captain")
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     wait_until_done(page)
 
     say(page, "Slowly words=60 pause=0.1")
-    expect(last_reply(page).locator(".said")).to_contain_text("word5")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word5")
     page.reload()
-    expect(last_reply(page).locator(".said")).to_contain_text("word1 word2 word3 word4 word5 word6")
+    expect(last_reply(page).locator(".message-text")).to_contain_text(
+        "word1 word2 word3 word4 word5 word6"
+    )
     expect(page).to_have_title(re.compile("Hello words=3|A fitting title"))
     page.get_by_role("button", name="Stop the reply").click()
     wait_until_done(page)
     expect(last_reply(page)).to_contain_text("You stopped this reply.")
     stopped = Reply.objects.latest("created_at")
     assert stopped.answer is not None
-    expect(last_reply(page).locator(".said")).to_have_text(stopped.answer.content.strip())
+    expect(last_reply(page).locator(".message-text")).to_have_text(stopped.answer.content.strip())
 
     ChatMessage.objects.filter(content__startswith="Slowly").update(content="words=5")
     last_reply(page).get_by_role("button", name="Try again").click()
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3 word4 word5")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2 word3 word4 word5")
     wait_until_done(page)
     last_reply(page).get_by_label("Earlier versions").click()
     expect(last_reply(page).locator(".version-list")).to_contain_text("word1")
@@ -91,7 +93,7 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page) -> None:
     say(page, "On the phone words=1")
     wait_until_done(page)
     expect(page.locator("#composer")).to_be_in_viewport()
-    expect(last_reply(page).locator(".said")).to_be_in_viewport()
+    expect(last_reply(page).locator(".message-text")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,10 @@ def test_person_sees_what_happened_and_tries_again(
     wait_until_done(page)
     expect(last_reply(page)).to_contain_text(reason)
     if "words" in script:
-        expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+        expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     ChatMessage.objects.filter(role="user").update(content="Hello words=3")
     last_reply(page).get_by_role("button", name="Try again").click()
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2 word3")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2 word3")
     wait_until_done(page)
     assert ChatMessage.objects.filter(role="user").count() == 1
     assert ChatMessage.objects.filter(role="assistant").count() == 1
@@ -134,8 +136,8 @@ def test_blocks_are_rendered_while_the_reply_streams(
     expect(reply.locator(".code .nb")).to_have_text("print")
     expect(reply.locator("[data-tail]")).to_contain_text("The end end")
     wait_until_done(page)
-    expect(last_reply(page).locator(".said h1")).to_have_text("Head")
-    expect(last_reply(page).locator(".said p")).to_contain_text("The end end")
+    expect(last_reply(page).locator(".message-text h1")).to_have_text("Head")
+    expect(last_reply(page).locator(".message-text p")).to_contain_text("The end end")
 
 
 def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) -> None:
@@ -143,7 +145,7 @@ def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) 
     say(page, "Slowly words=40 pause=0.1")
     second = page.context.new_page()
     second.goto(page.url)
-    expect(last_reply(second).locator(".said")).to_contain_text("word1 word2 word3")
+    expect(last_reply(second).locator(".message-text")).to_contain_text("word1 word2 word3")
     second.get_by_label("Your message").last.fill("Me too")
     second.keyboard.press("Enter")
     expect(second.get_by_role("alert")).to_contain_text("A reply is being written")
@@ -162,7 +164,7 @@ def test_edit_and_resend_keeps_the_earlier_exchange(alice_page: Page) -> None:
     wait_until_done(page)
     open_edit(page).fill("Second words=2")
     page.get_by_role("button", name="Send again").click()
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     wait_until_done(page)
     expect(page.locator(".entry.user")).to_have_count(1)
     page.locator(".entry.user").get_by_label("Earlier versions").click()
@@ -191,14 +193,14 @@ def test_long_conversation_opens_at_the_end_and_loads_upwards(alice_page: Page) 
         for n in range(150)
     )
     page.reload()
-    expect(page.locator(".said", has_text="Number 149")).to_be_in_viewport()
+    expect(page.locator(".message-text", has_text="Number 149")).to_be_in_viewport()
     assert page.locator(".entry").count() == 40
     page.evaluate("scrollTo(0, 0)")
-    expect(page.locator(".said", has_text="Number 75")).to_be_attached()
-    expect(page.locator(".said", has_text="Number 110")).to_be_in_viewport()
+    expect(page.locator(".message-text", has_text="Number 75")).to_be_attached()
+    expect(page.locator(".message-text", has_text="Number 110")).to_be_in_viewport()
     page.goto(first.get_absolute_url())
-    expect(page.locator(".sought")).to_be_in_viewport()
-    expect(page.locator(".sought")).to_contain_text("Hello words=1")
+    expect(page.locator(".target")).to_be_in_viewport()
+    expect(page.locator(".target")).to_contain_text("Hello words=1")
 
 
 def test_markdown_attacks_run_nothing_and_fetch_nothing(
@@ -212,9 +214,14 @@ def test_markdown_attacks_run_nothing_and_fetch_nothing(
     page.evaluate("window.attacked = 0")
     say(page, "text=attacks")
     wait_until_done(page)
-    links = page.locator(".entry.assistant .said a").evaluate_all("all => all.map(a => a.href)")
+    links = page.locator(".entry.assistant .message-text a").evaluate_all(
+        "all => all.map(a => a.href)"
+    )
     assert [link for link in links if not re.match("(https?://|mailto:)|$", link)] == []
-    assert page.locator(".entry.assistant .said :is(img, script, svg, iframe, style)").count() == 0
+    assert (
+        page.locator(".entry.assistant .message-text :is(img, script, svg, iframe, style)").count()
+        == 0
+    )
     page.mouse.move(600, 400)
     page.reload()
     page.get_by_role("button", name="New thread").click()

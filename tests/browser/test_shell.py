@@ -189,7 +189,7 @@ def test_text_runs_the_way_of_its_own_script(alice_page: Page) -> None:
     make_message(thread, "Hello, مرحبا!")
     Thread.objects.update(title="محادثة")
     page.reload()
-    said = page.locator(".said").evaluate_all(
+    said = page.locator(".message-text").evaluate_all(
         "(all) => all.map((e) => getComputedStyle(e).direction)"
     )
     assert said == ["rtl", "rtl", "ltr"]

@@ -37,14 +37,14 @@ def test_reply_goes_on_after_a_proxy_that_refused(alice_page: Page) -> None:
     page.evaluate("window.stays = true")
     page.route("**/replies/*/stream/**", refuse)
     say(page, "Slowly words=80 pause=0.1")
-    expect(last_reply(page).locator(".said")).to_contain_text("word1 word2", timeout=DONE)
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word1 word2", timeout=DONE)
     expect(page.locator(".broken")).to_have_count(0)
     assert page.evaluate("window.stays")
     wait_until_done(page)
     assert len(refusals) > 3
     answer = ChatMessage.objects.get(role="assistant")
     assert answer.content == "".join(f"word{n} " for n in range(1, 81))
-    expect(last_reply(page).locator(".said")).to_have_text(answer.content.strip())
+    expect(last_reply(page).locator(".message-text")).to_have_text(answer.content.strip())
 
 
 def test_answer_that_was_lost_on_its_way_loses_no_text(
@@ -68,7 +68,7 @@ def test_answer_that_was_lost_on_its_way_loses_no_text(
     expect(field).to_have_value("Hello words=2, and more")
     field.fill("Hello words=2")
     page.keyboard.press("Enter")
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     assert ChatMessage.objects.filter(role="user").count() == 1
     forgive_broken_line(console_errors)
 
@@ -77,7 +77,7 @@ def test_double_click_sends_once(alice_page: Page) -> None:
     page = alice_page
     page.get_by_label("Your message").last.fill("Hello words=1")
     page.get_by_role("button", name="Send", exact=True).dblclick()
-    expect(last_reply(page).locator(".said")).to_have_text("word1")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1")
     wait_until_done(page)
     assert ChatMessage.objects.filter(role="user").count() == 1
 
@@ -93,7 +93,7 @@ def test_tab_that_was_open_catches_up(alice_page: Page) -> None:
     second.keyboard.press("Enter")
     expect(second.get_by_role("alert")).to_contain_text("A reply is being written")
     expect(second.locator(".entry.user")).to_have_count(2)
-    expect(last_reply(second).locator(".said")).to_contain_text("word3")
+    expect(last_reply(second).locator(".message-text")).to_contain_text("word3")
     second.get_by_role("button", name="Stop the reply").click()
     wait_until_done(page)
     expect(last_reply(page)).to_contain_text("You stopped this reply.")
@@ -125,18 +125,18 @@ def test_reply_ends_well_while_the_thread_is_being_renamed(alice_page: Page) -> 
     page.keyboard.press("r")
     expect(page.locator(".thread-head [name=title]")).to_be_visible()
     wait_until_done(page)
-    expect(last_reply(page).locator(".said")).to_contain_text("word20")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word20")
 
 
 def test_back_button_shows_the_conversation_as_it_is(alice_page: Page) -> None:
     page = alice_page
     say(page, "Slowly words=20 pause=0.1")
-    expect(last_reply(page).locator(".said")).to_contain_text("word1")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word1")
     page.goto("/threads/")
     page.wait_for_timeout(2500)
     page.go_back()
     wait_until_done(page)
-    expect(last_reply(page).locator(".said")).to_contain_text("word20")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word20")
     say(page, "More words=1")
     expect(page.locator(".entry.user")).to_have_count(2)
 
@@ -146,7 +146,7 @@ def test_deleting_everything_in_the_middle_leaves_no_error(alice_page: Page) -> 
     say(page, "Slowly words=50 pause=0.1")
     second = page.context.new_page()
     second.goto(page.url)
-    expect(last_reply(second).locator(".said")).to_contain_text("word1")
+    expect(last_reply(second).locator(".message-text")).to_contain_text("word1")
     page.goto("/account/")
     page.get_by_text("Delete my account…").click()
     page.locator("form[action$='/delete/'] [type=password]").fill(PASSWORD)
@@ -239,7 +239,7 @@ def test_scrolling_up_ten_thousand_messages_does_not_jump(alice_page: Page) -> N
         batch_size=2000,
     )
     page.reload()
-    expect(page.locator(".said", has_text="Number 9999")).to_be_in_viewport()
+    expect(page.locator(".message-text", has_text="Number 9999")).to_be_in_viewport()
     for _ in range(5):
         count = page.locator(".entry").count()
         # A message in view, and how far it moves when older ones come in above it.
@@ -278,12 +278,12 @@ def test_page_outlives_a_killed_worker(
     path = page.url.partition("/threads")[2]
     page.goto(f"{own_site.url}/threads{path}")
     say(page, "Slowly words=600 pause=0.1")
-    expect(last_reply(page).locator(".said")).to_contain_text("word15")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word15")
     (worker,) = own_site.worker_pids()
     os.kill(worker, signal.SIGKILL)
     expect(last_reply(page)).to_contain_text("This reply was interrupted", timeout=DONE)
-    expect(last_reply(page).locator(".said")).to_contain_text("word5")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word5")
     ChatMessage.objects.filter(role="user").update(content="words=2")
     last_reply(page).get_by_role("button", name="Try again").click()
-    expect(last_reply(page).locator(".said")).to_have_text("word1 word2")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     forgive_broken_line(console_errors)

@@ -1,4 +1,4 @@
-"""A stretch of a conversation, from any end of it."""
+"""A page of a conversation, from any end of it."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def fill(thread: Thread, count: int) -> list[ChatMessage]:
     )
 
 
-def contents(stretch: pages.Stretch) -> list[str]:
-    return [entry.message.content for entry in stretch.entries]
+def contents(page: pages.MessagePage) -> list[str]:
+    return [entry.message.content for entry in page.entries]
 
 
 def numbers(start: int, stop: int) -> list[str]:
@@ -48,7 +48,7 @@ def test_stretches_join_without_a_gap_or_an_overlap() -> None:
     )
     newer = pages.newer(thread, around.entries[-1].message)
     assert (contents(newer), newer.has_newer) == (numbers(66, 100), False)
-    assert [entry.message for entry in around.entries if entry.is_sought] == [messages[50]]
+    assert [entry.message for entry in around.entries if entry.is_target] == [messages[50]]
 
 
 def test_page_takes_as_many_queries_for_three_messages_as_for_one(client: Client) -> None:

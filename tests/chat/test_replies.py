@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from chat import conversation, replies
 from chat.generation import engine, produce, provider
-from chat.generation.in_flight import Live
-from chat.generation.provider import Piece
+from chat.generation.chunks import Chunk
+from chat.generation.in_flight import InFlightReply
 from chat.models import ChatMessage, Reply
 from chat.querysets import ABANDONED_AFTER
 from tests.factories import make_message, make_thread, make_user
@@ -90,17 +90,17 @@ def in_thread(call: Any, *args: Any) -> Any:
 
 @pytest.mark.django_db(transaction=True)
 def test_end_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    monkeypatch.setattr(produce, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(produce, "MAX_PAUSE", 0.5)
     settings.OPENAI_MODEL = "small-model"
     reply = make_reply(text="", heartbeat_at=timezone.now(), model="small-model")
 
     async def stream(**_: Any) -> Any:
-        for piece in (Piece("All of "), Piece("it"), Piece("", "stop")):
-            yield piece
+        for chunk in (Chunk("All of "), Chunk("it"), Chunk("", "stop")):
+            yield chunk
 
     monkeypatch.setattr(provider, "stream", stream)
     database = Away(3)
-    asyncio.run(produce.produce(Live(reply.pk), database))
+    asyncio.run(produce.produce(InFlightReply(reply.pk), database))
     assert database.left == 0
     reply.refresh_from_db()
     assert (reply.status, reply.answer and reply.answer.content) == ("complete", "All of it")
@@ -120,7 +120,7 @@ def test_message_said_while_a_reply_ends_comes_after_it(
         with pytest.raises(replies.InFlightError):
             conversation.delete_message(message=message)
     monkeypatch.setattr(engine.engine, "start", lambda _: None)
-    replies.finish(reply.pk, replies.End(Reply.Status.COMPLETE, "Ahead of time"))
+    replies.finish(reply.pk, replies.Outcome(Reply.Status.COMPLETE, "Ahead of time"))
     ahead = timezone.now() + timedelta(minutes=5)  # the other worker's clock
     ChatMessage.objects.filter(role="assistant").update(created_at=ahead)
     conversation.send_message(thread=reply.thread, text="And then?", voice="twin")
@@ -153,6 +153,6 @@ def test_key_that_was_used_for_another_text_keeps_both(settings: Any) -> None:
     first = conversation.send_message(thread=thread, text="First", voice="twin", key=key)
     again = conversation.send_message(thread=thread, text="First", voice="twin", key=key)
     assert (again.message, again.is_new) == (first.message, False)
-    with pytest.raises(conversation.SentOtherwiseError):
+    with pytest.raises(conversation.IdempotencyConflictError):
         conversation.send_message(thread=thread, text="Second", voice="twin", key=key)
     assert list(thread.messages.values_list("content", flat=True)) == ["First"]

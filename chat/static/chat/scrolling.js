@@ -30,10 +30,10 @@
     toEnd();
   });
 
-  const sought = entries.querySelector(".sought");
-  if (sought) {
+  const target = entries.querySelector(".target");
+  if (target) {
     follows = false;
-    sought.scrollIntoView({ block: "center", behavior: "instant" });
+    target.scrollIntoView({ block: "center", behavior: "instant" });
   } else {
     toEnd();
   }

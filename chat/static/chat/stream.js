@@ -93,7 +93,7 @@
       if (hadFocus) document.getElementById("text").focus();
       entries.dispatchEvent(new CustomEvent("entries:added", { detail: ended }));
       entries.dispatchEvent(new CustomEvent("reply:ended", { detail: status }));
-      const words = ended[0]?.querySelector(".said, .ending")?.textContent.trim() || "";
+      const words = ended[0]?.querySelector(".message-text, .ending")?.textContent.trim() || "";
       say(status === "complete" ? `${name}: ${words.slice(0, 600)}` : `${name}: the reply was ${status}.`);
     };
     open();

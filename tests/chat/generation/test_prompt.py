@@ -27,8 +27,7 @@ def test_history_is_told_in_order_and_the_replaced_answer_is_not() -> None:
     told = prompt.for_reply(make_reply(thread, question, answer=answer))
     assert [(message["role"], message.get("content")) for message in told[1:]] == [
         ("user", "One"),
-        ("assistant", "Two"),
-        ("assistant", "Three"),
+        ("assistant", "Two\n\nThree"),
         ("user", "Four"),
     ]
 
@@ -37,16 +36,43 @@ def test_history_is_trimmed_to_what_the_model_reads(settings: Any) -> None:
     settings.OPENAI_CONTEXT_TOKENS = 1000
     thread = make_thread(make_user())
     for number in range(200):
-        make_message(thread, f"{number} " + "word " * 20)
+        role = "assistant" if number % 2 else "user"
+        make_message(thread, f"{number} " + "word " * 20, role=role)
     question = make_message(thread, "The question")
     told = prompt.for_reply(make_reply(thread, question))
     assert told[-1].get("content") == "The question"
     texts = [str(message.get("content")) for message in told]
     assert sum(prompt.estimate_tokens(text) for text in texts) <= 750
     assert 10 < len(told) < 30
+    assert [message["role"] for message in told[1:3]] == ["user", "assistant"]
     assert texts[1].startswith(str(200 - len(texts[1:-1])))
     half = prompt.for_reply(make_reply_again(thread, question), share=0.5)
     assert len(half) < len(told)
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        (["user", "user"], ["user"]),
+        (["assistant", "user"], ["user"]),
+        (
+            ["assistant", "twin", "user", "assistant", "twin", "user", "user"],
+            ["user", "assistant", "user"],
+        ),
+    ],
+)
+def test_roles_alternate_and_begin_with_the_user(roles: list[str], told: list[str]) -> None:
+    thread = make_thread(make_user())
+    for number, role in enumerate(roles[:-1]):
+        make_message(thread, f"Text {number}", role=role)
+    question = make_message(thread, "The question")
+    system, *rest = prompt.for_reply(make_reply(thread, question))
+    assert [message["role"] for message in rest] == told
+    whole = "\n\n".join(str(message.get("content")) for message in rest)
+    everything = f"{system.get('content')}\n\n{whole}"
+    texts = [f"Text {number}" for number in range(len(roles) - 1)]
+    assert [text for text in texts if text in everything] == texts
+    assert whole.endswith("The question")
 
 
 def make_reply_again(thread: Thread, question: ChatMessage) -> Reply:

@@ -87,13 +87,13 @@ def test_dropped_line_goes_on_where_it_was(site: Site) -> None:
 @pytest.mark.parametrize(
     ("script", "failure", "kept"),
     [
-        ("after=cut", "cut_off", WORDS),
         ("after=drop", "cut_off", WORDS),
         ("after=stall", "silent", WORDS),
         ("after=error", "broken", WORDS),
         ("after=length", "length", WORDS),
         ("after=filter", "filtered", WORDS),
-        ("words=0 after=cut", "cut_off", None),
+        ("words=0 after=cut", "empty", None),
+        ("words=0 after=drop", "cut_off", None),
         ("words=0", "empty", None),
         ("status=401", "refused", None),
         ("status=404", "no_model", None),
@@ -117,6 +117,13 @@ def test_failure_is_named_and_what_arrived_is_kept(
     assert status == 200
     assert reply.reason.replace("'", "&#x27;") in page
     assert "Try again" in page
+
+
+def test_done_is_an_end_without_a_reason(site: Site) -> None:
+    alice = make_user()
+    visitor = site.log_in(alice)
+    reply = say(visitor, make_thread(alice), "Hello after=cut pause=0.05")
+    assert heard(visitor, reply) == (WORDS, "complete")
 
 
 def test_retry_after_failure_answers_the_same_message(site: Site) -> None:
