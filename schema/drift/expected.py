@@ -114,11 +114,14 @@ def _enter_new_schema(connection: BaseDatabaseWrapper) -> None:
 def _in_order(
     connection: BaseDatabaseWrapper, applied: Collection[MigrationKey]
 ) -> list[Migration]:
-    """Return the `applied` migrations whose files are here, in the order to apply them."""
+    """Return the `applied` migrations whose files are here, in the order to apply them.
+
+    Those of this app come first: batched steps record their progress in its tables.
+    """
     loader = MigrationLoader(connection)
     graph = loader.graph
     ordered: dict[MigrationKey, None] = {}
-    for leaf in graph.leaf_nodes():
+    for leaf in sorted(graph.leaf_nodes(), key=lambda leaf: leaf[0] != "schema"):
         ordered |= dict.fromkeys(graph.forwards_plan(leaf))
     return [graph.nodes[key] for key in ordered if key in applied]
 
