@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "personas",
     "threads",
     "chat",
+    "api",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -12,4 +12,5 @@ urlpatterns = [
     path("personas/", include("personas.urls")),
     path("", include("threads.urls")),
     path("", include("chat.urls")),
+    path("", include("api.urls")),
 ]

@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from api.keys import create_key
 from chat.models import Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
@@ -88,7 +89,9 @@ def rows_of(owner: User, words: str = "Words") -> dict[str, str]:
     persona = make_persona(owner, words, description=words)
     thread = make_thread(owner, words, persona=persona, description=words)
     message = make_message(thread, words)
+    key, _ = create_key(user=owner, name=words)
     made: dict[str, models.Model] = {"persona": persona, "thread": thread, "message": message}
+    made["apikey"] = key
     for name in {name for route in WITH_ROWS for name in route.keys} - {"pk", *made}:
         model = apps.get_model("chat", name)
         made[name] = model._default_manager.create(**fields_of(owner, model, made))
@@ -132,7 +135,7 @@ def snapshot() -> dict[str, list[tuple[object, ...]]]:
     """Return everything that the domain's tables hold."""
     return {
         model._meta.label: sorted(model._default_manager.values_list(), key=str)
-        for room in ("users", "personas", "threads", "chat")
+        for room in ("users", "personas", "threads", "chat", "api")
         for model in apps.get_app_config(room).get_models()
     }
 

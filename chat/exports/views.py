@@ -29,7 +29,7 @@ def page(request: PersonRequest) -> HttpResponse:
     threads = Thread.objects.for_user(request.user).filter(deleted_at=None)
     counts = threads.values_list("message_count", flat=True)
     context = {"formats": FORMATS, "thread_count": len(counts), "count": sum(counts)}
-    return render(request, "chat/exports.html", context)
+    return render(request, "chat/export.html", context)
 
 
 @require_safe

@@ -21,7 +21,7 @@ from django_safe_migrations.rules.base import Severity
 from tests.schema.conftest import Migrated
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = ["schema", "users", "personas", "threads", "chat"]
+ROOMS = ["schema", "users", "personas", "threads", "chat", "api"]
 
 # Beside this Python: the environment need not be the shell's.
 SQUAWK_PROGRAM = Path(sysconfig.get_path("scripts")) / "squawk"

@@ -1,0 +1,55 @@
+"""The admin's pages about the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+
+from api.models import ApiKey
+from personas.admin import link_to
+from schema.admin.large_tables import BigTableAdmin, chosen
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(BigTableAdmin):
+    """Keys, the newest first: to be seen, revoked and deleted, and made by their owner only."""
+
+    list_display = ("name", "hint", "owner", "scope", "state", "expires_at", "last_used_at")
+    list_filter = ("scope", "is_login", chosen("user"))
+    list_select_related = ("user",)
+    search_fields = ("name__istartswith", "user__email__istartswith")
+    search_help_text = "The beginning of a name or of the user's e-mail address, or a whole id."
+    has_user = True
+    key_fields = ("pk", "user")
+    ordering = ("-created_at", "-id")
+    sortable_by = ("created_at",)
+    actions = ("revoke",)
+    fields = (
+        *("id", "owner", "name", "hint", "scope", "chats", "is_login", "state"),
+        *("expires_at", "revoked_at", "last_used_at", "last_client", "created_at"),
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: a key is shown once, to whoever makes it."""
+        return False
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        """Let nobody in with the keys any more."""
+        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        messages.success(request, f"{count} revoked.")
+
+    @admin.display(description="user")
+    def owner(self, key: ApiKey) -> str:
+        """Return a link to the user's page."""
+        return link_to(key.user)
+
+    @admin.display(description="state")
+    def state(self, key: ApiKey) -> str:
+        """Return whether it lets a program in."""
+        return key.state
