@@ -113,45 +113,48 @@ def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
 
 
 def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[str, str]:
-    """Find out which of the causes it is, without reading the server's words.
-
-    They come in the server's language.
-    """
+    """Find out the cause without reading the server's message, which is in its own language."""
     setting = configuration().connection_setting(connection)
     answer = _ping(connection)
     if answer == Ping.NO_ATTEMPT or isinstance(error.__cause__, psycopg.ProgrammingError):
-        return "an option makes no sense", f"Correct what follows the ? in {setting}."
+        return "an option is wrong", f"Correct what follows the ? in {setting}."
+    if answer == Ping.OK:
+        return _refusal(connection, setting)
     if answer == Ping.REJECT:
         return (
             "the server is starting or stopping",
-            "Try again in a moment, or let `migrate --wait SECONDS` do it.",
+            "Try again in a moment, or let `migrate --wait SECONDS` wait for it.",
         )
-    if answer != Ping.OK and _ping(connection, sslmode="disable") == Ping.OK:
+    if _ping(connection, sslmode="disable") == Ping.OK:
         return (
-            "a server answers there, but not with the encryption that is asked for",
+            "a server answers there, but not with the requested encryption",
             f"Correct sslmode in {setting}, or set up TLS on the server.",
         )
-    if answer != Ping.OK:
-        return (
-            "no server answers there",
-            f"Start it, or correct host and port in {setting}; `migrate --wait SECONDS` waits for"
-            " one that is starting.",
-        )
+    return (
+        "no server answers there",
+        f"Start it, or correct host and port in {setting}; `migrate --wait SECONDS` waits for"
+        " one that is starting.",
+    )
+
+
+def _refusal(connection: BaseDatabaseWrapper, setting: str) -> tuple[str, str]:
+    """Find out why a server that answers refuses the connection."""
     name = connection.settings_dict["NAME"]
     parameters = server_parameters(connection) | {"dbname": "postgres", "connect_timeout": "5"}
     try:
         with psycopg.connect(make_conninfo(**parameters)) as elsewhere:
             known = elsewhere.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if known.fetchone() is None:
-                return (
-                    "there is no such database",
-                    f'Create it (CREATE DATABASE "{name}"), or correct the name in {setting}.',
-                )
+            exists = known.fetchone() is not None
     except psycopg.Error:
         return (
             "the server refuses the log-in",
             f"Check the user, the password (@ is written %40, % is %25) and the name of the"
             f" database in {setting}.",
+        )
+    if not exists:
+        return (
+            "there is no such database",
+            f'Create it (CREATE DATABASE "{name}"), or correct the name in {setting}.',
         )
     return (
         "the server refuses this database to this user",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -14,6 +16,7 @@ from schema.batches.as_sql import batches_as_sql
 from schema.operations.recording import written_as
 
 
+@dataclass(eq=False, repr=False)
 class BatchedSQL(Operation):
     """Change the rows of one table a batch at a time, each in a short transaction.
 
@@ -32,31 +35,22 @@ class BatchedSQL(Operation):
         pending_backward: The same for the way back.
     """
 
-    reduces_to_sql = True
-    reversible = True
+    migration: str
+    step: str
+    table: str
+    forward: Mapping[str, Sequence[str]]
+    backward: Mapping[str, Sequence[str]]
+    _: KW_ONLY
+    key: str | None = None
+    pending: str | None = None
+    pending_backward: str | None = None
 
-    def __init__(
-        self,
-        migration: str,
-        step: str,
-        table: str,
-        forward: Mapping[str, Sequence[str]],
-        backward: Mapping[str, Sequence[str]],
-        *,
-        key: str | None = None,
-        pending: str | None = None,
-        pending_backward: str | None = None,
-    ) -> None:
-        if key is None and pending is None:
+    reduces_to_sql: ClassVar[bool] = True
+    reversible: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.key is None and self.pending is None:
             raise ValueError("BatchedSQL needs a key or pending, to do each row once.")
-        self.migration = migration
-        self.step = step
-        self.table = table
-        self.forward = forward
-        self.backward = backward
-        self.key = key
-        self.pending = pending
-        self.pending_backward = pending_backward
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Leave the models as they are."""

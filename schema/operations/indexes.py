@@ -1,18 +1,20 @@
-"""Indexes that are built and dropped while people write."""
+"""Build and drop indexes while other sessions write."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from django.contrib.postgres.indexes import GinIndex
-from django.db import migrations, models
+from django.db import Error, migrations, models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
-from django_pg_migration_tools.operations import SafeIndexOperationManager
 
-from schema.connection.session import for_gathering
+from schema.connection.errors import LOCK_NOT_AVAILABLE, sqlstate
+from schema.connection.retry import GaveUpError, milliseconds, retry_policy
+from schema.connection.session import for_gathering, session_settings
 from schema.operations.recording import in_one_transaction, written_as
 
-# An invalid index is what a build that was cut off leaves behind. It answers nothing, so
-# dropping it holds its table for an instant only.
+# An interrupted build leaves an invalid index behind. No query uses it, so dropping it locks the
+# table for an instant only.
 DROP_INVALID = """
 DO $$
 BEGIN
@@ -41,7 +43,7 @@ class AddIndexOnline(migrations.AddIndex):
     ) -> None:
         """Build the index."""
         model = to_state.apps.get_model(app_label, self.model_name)
-        build(app_label, schema_editor, from_state, to_state, model, self.index)
+        build(schema_editor, model, self.index)
 
     def database_backwards(
         self,
@@ -52,7 +54,7 @@ class AddIndexOnline(migrations.AddIndex):
     ) -> None:
         """Drop the index."""
         model = from_state.apps.get_model(app_label, self.model_name)
-        drop(app_label, schema_editor, from_state, to_state, model, self.index)
+        drop(schema_editor, model, self.index)
 
 
 class AddPostgreSQLIndexOnline(AddIndexOnline):
@@ -125,7 +127,7 @@ class RemoveIndexOnline(migrations.RemoveIndex):
         """Drop the index."""
         model = from_state.apps.get_model(app_label, self.model_name)
         index = from_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
-        drop(app_label, schema_editor, from_state, to_state, model, index)
+        drop(schema_editor, model, index)
 
     def database_backwards(
         self,
@@ -137,56 +139,86 @@ class RemoveIndexOnline(migrations.RemoveIndex):
         """Build the index."""
         model = to_state.apps.get_model(app_label, self.model_name)
         index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
-        build(app_label, schema_editor, from_state, to_state, model, index)
+        build(schema_editor, model, index)
 
 
 def build(
-    app_label: str,
-    schema_editor: BaseDatabaseSchemaEditor,
-    from_state: ProjectState,
-    to_state: ProjectState,
-    model: type[models.Model],
-    index: models.Index,
+    schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], index: models.Index
 ) -> None:
-    """Build `index`, unless a valid one of its name is there."""
-    plain = str(index.create_sql(model, schema_editor))
-    if schema_editor.connection.vendor != "postgresql":
-        schema_editor.execute(if_not_exists(plain), params=None)
+    """Build `index`, unless a valid one of its name exists."""
+    connection = schema_editor.connection
+    if not may_migrate(connection, model):
+        return
+    plain = if_not_exists(str(index.create_sql(model, schema_editor)))
+    if connection.vendor != "postgresql":
+        schema_editor.execute(plain, params=None)
         return
     drop_invalid = DROP_INVALID.format(name=schema_editor.quote_name(index.name))
     online = if_not_exists(str(index.create_sql(model, schema_editor, concurrently=True)))
     if in_one_transaction(schema_editor):
         with written_as(schema_editor, [drop_invalid, online]):
-            schema_editor.execute(if_not_exists(plain), params=None)
+            schema_editor.execute(plain, params=None)
         return
     schema_editor.execute(drop_invalid, params=None)
-    gathers = isinstance(index, GinIndex) and not schema_editor.collect_sql
-    with for_gathering(schema_editor.connection) if gathers else nullcontext():
-        SafeIndexOperationManager().safer_create_index(
-            app_label, schema_editor, from_state, to_state, index, unique=False, model=model
-        )
+    if schema_editor.collect_sql:
+        schema_editor.execute(online, params=None)
+        return
+    gathers = isinstance(index, GinIndex)
+    try:
+        with for_gathering(connection) if gathers else nullcontext():
+            execute_concurrently(schema_editor, online)
+    except GaveUpError:
+        # An invalid index costs every write something and helps no query. If it cannot be
+        # dropped now either, the next run drops it.
+        with suppress(Error), session_settings(connection, {"lock_timeout": "1s"}):
+            schema_editor.execute(drop_invalid, params=None)
+        raise
 
 
 def drop(
-    app_label: str,
-    schema_editor: BaseDatabaseSchemaEditor,
-    from_state: ProjectState,
-    to_state: ProjectState,
-    model: type[models.Model],
-    index: models.Index,
+    schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], index: models.Index
 ) -> None:
-    """Drop `index` if it is there."""
+    """Drop `index` if it exists."""
+    connection = schema_editor.connection
+    if not may_migrate(connection, model):
+        return
     plain = f"DROP INDEX IF EXISTS {schema_editor.quote_name(index.name)}"
-    if schema_editor.connection.vendor != "postgresql":
+    online = plain.replace("DROP INDEX", "DROP INDEX CONCURRENTLY")
+    if connection.vendor != "postgresql":
         schema_editor.execute(plain, params=None)
     elif in_one_transaction(schema_editor):
-        online = plain.replace("DROP INDEX", "DROP INDEX CONCURRENTLY")
         with written_as(schema_editor, [online]):
             schema_editor.execute(plain, params=None)
+    elif schema_editor.collect_sql:
+        schema_editor.execute(online, params=None)
     else:
-        SafeIndexOperationManager().safer_drop_index(
-            app_label, schema_editor, from_state, to_state, index, model=model
-        )
+        execute_concurrently(schema_editor, online)
+
+
+def execute_concurrently(schema_editor: BaseDatabaseSchemaEditor, statement: str) -> None:
+    """Execute a CONCURRENTLY statement, which waits for the transactions of other sessions.
+
+    It keeps nobody from reading or writing while it waits, so it may wait as long as the run's
+    patience lasts.
+
+    Raises:
+        GaveUpError: A transaction was open for longer.
+    """
+    limit = {"lock_timeout": milliseconds(retry_policy.get().patience)}
+    try:
+        with session_settings(schema_editor.connection, limit):
+            schema_editor.execute(statement, params=None)
+    except Error as error:
+        if sqlstate(error) == LOCK_NOT_AVAILABLE:
+            raise GaveUpError(str(error)) from error
+        raise
+
+
+def may_migrate(connection: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
+    """Return whether the project's database routers want the model in this database."""
+    return model._meta.can_migrate(connection) and router.allow_migrate_model(
+        connection.alias, model
+    )
 
 
 def if_not_exists(create_index: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -135,104 +135,118 @@ def file_name(number: int, recording: Recording) -> str:
     return f"{number:04}_{migration.app_label}_{migration.name}.sql"
 
 
+@dataclass(frozen=True)
+class SQLFile:
+    """The content of one file, apart from the engine's syntax."""
+
+    name: str
+    title: str
+    recording: Recording
+    statements: list[str]
+    record: str
+    """The statement that records the end of the work."""
+    done: str
+    """The condition that there is nothing to do."""
+    preconditions: Sequence[tuple[str, str]]
+    """Conditions under which the file may not run, each with the reason."""
+    preparation: str = ""
+
+    def text(self, vendor: str) -> str:
+        """Return the file for an engine."""
+        return self._postgresql() if vendor == "postgresql" else self._sqlite()
+
+    def _sqlite(self) -> str:
+        return (
+            HEAD_SQLITE.format(title=self.title, file=self.name)
+            + self.preparation
+            + SQLITE.format(
+                name=self._key.replace(".", "_"),
+                done=self.done,
+                out_of_turn=" OR ".join(condition for condition, _ in self.preconditions) or "0",
+                statements=joined(self.statements),
+                noted=self.record,
+            )
+        )
+
+    def _postgresql(self) -> str:
+        checks = "".join(
+            CHECK.format(wrong=condition, problem=f"{self._key} {problem}")
+            for condition, problem in self.preconditions
+        )
+        head = HEAD_POSTGRESQL.format(title=self.title, file=self.name)
+        facts = {"timeout": LOCK_TIMEOUT, "done": self.done, "checks": checks}
+        if self.recording.migration.atomic:
+            statements = joined(self.statements)
+            body = ATOMIC.format(**facts, key=self._key, statements=statements, noted=self.record)
+            return head + self.preparation + body
+        parts = [GUARDED.format(**facts, statements="")] if checks else []
+        for statement in self.statements:
+            if ALONE.match(statement):
+                parts.append(f"\n{statement.strip()};\n")
+            else:
+                one = joined([statement])
+                parts.append(GUARDED.format(**facts | {"checks": ""}, statements=one))
+        return head + ONE_BY_ONE + "".join(parts) + f"\n{self.record};\n"
+
+    @property
+    def _key(self) -> str:
+        return name((self.recording.migration.app_label, self.recording.migration.name))
+
+
 def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) -> str:
     key = (recording.migration.app_label, recording.migration.name)
-    moment = "now()" if vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    # One statement: what replaces others is recorded together with them.
-    noted = "INSERT INTO django_migrations (app, name, applied)" + " UNION ALL".join(
-        f" SELECT {literal(one[0])}, {literal(one[1])}, {moment} WHERE NOT {recorded(one)}"
+    now = "now()" if vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    # One statement: a squashed migration is recorded together with those it replaces.
+    record = "INSERT INTO django_migrations (app, name, applied)" + " UNION ALL".join(
+        f" SELECT {literal(one[0])}, {literal(one[1])}, {now} WHERE NOT {recorded(one)}"
         for one in [*recording.migration.replaces, key]
     )
-    preparing = "".join(
-        f"\n{re.sub('^CREATE TABLE ', 'CREATE TABLE IF NOT EXISTS ', statement)};\n"
-        for statement in first
-    )
-    return _file(
-        vendor,
-        f"{recording.migration}: {_summary(recording)}",
-        file_name(number, recording),
-        recording,
-        recording.forwards,
-        noted,
+    preconditions = [
+        *(
+            (f"NOT {recorded(parent)}", f"goes after {name(parent)}")
+            for parent in recording.parents
+        ),
+        *(
+            (recorded(part), f"replaces {name(part)}, which is recorded: let migrate go on")
+            for part in recording.migration.replaces
+        ),
+    ]
+    if vendor == "sqlite":
+        preconditions += [
+            (recorded(child), f"goes before {name(child)}") for child in recording.children
+        ]
+    return SQLFile(
+        name=file_name(number, recording),
+        title=f"{recording.migration}: {_summary(recording)}",
+        recording=recording,
+        statements=recording.forwards,
+        record=record,
         done=recorded(key),
-        wrong=[
-            *(
-                (f"NOT {recorded(parent)}", f"goes after {name(parent)}")
-                for parent in recording.parents
-            ),
-            *(
-                (recorded(part), f"replaces {name(part)}, which is recorded: let migrate go on")
-                for part in recording.migration.replaces
-            ),
-            *(
-                (recorded(child), f"goes before {name(child)}")
-                for child in recording.children
-                if vendor == "sqlite"
-            ),
-        ],
-        preparing=preparing,
-    )
+        preconditions=preconditions,
+        preparation="".join(
+            f"\n{re.sub('^CREATE TABLE ', 'CREATE TABLE IF NOT EXISTS ', statement)};\n"
+            for statement in first
+        ),
+    ).text(vendor)
 
 
 def _backwards(vendor: str, file: str, recording: Recording) -> str:
     key = (recording.migration.app_label, recording.migration.name)
-    return _file(
-        vendor,
-        f"{recording.migration}, the way back: {_summary(recording)}",
-        file,
-        recording,
-        recording.backwards,
-        "DELETE FROM django_migrations WHERE "  # noqa: S608 - quoted
-        + " OR ".join(
-            f"(app = {literal(one[0])} AND name = {literal(one[1])})"
-            for one in [*recording.migration.replaces, key]
-        ),
+    records = " OR ".join(
+        f"(app = {literal(one[0])} AND name = {literal(one[1])})"
+        for one in [*recording.migration.replaces, key]
+    )
+    return SQLFile(
+        name=file,
+        title=f"{recording.migration}, the way back: {_summary(recording)}",
+        recording=recording,
+        statements=recording.backwards,
+        record=f"DELETE FROM django_migrations WHERE {records}",  # noqa: S608 - quoted
         done=f"NOT {recorded(key)}",
-        wrong=[(recorded(child), f"goes after {name(child)}") for child in recording.children],
-    )
-
-
-def _file(
-    vendor: str,
-    title: str,
-    file: str,
-    recording: Recording,
-    statements: list[str],
-    noted: str,
-    *,
-    done: str,
-    wrong: Sequence[tuple[str, str]],
-    preparing: str = "",
-) -> str:
-    """Return the text of one file, which notes in the end that it is done."""
-    key = name((recording.migration.app_label, recording.migration.name))
-    if vendor != "postgresql":
-        return (
-            HEAD_SQLITE.format(title=title, file=file)
-            + preparing
-            + SQLITE.format(
-                name=key.replace(".", "_"),
-                done=done,
-                out_of_turn=" OR ".join(condition for condition, _ in wrong) or "0",
-                statements=joined(statements),
-                noted=noted,
-            )
-        )
-    checks = "".join(
-        CHECK.format(wrong=condition, problem=f"{key} {problem}") for condition, problem in wrong
-    )
-    head = HEAD_POSTGRESQL.format(title=title, file=file)
-    facts = {"timeout": LOCK_TIMEOUT, "done": done, "checks": checks}
-    if recording.migration.atomic:
-        body = ATOMIC.format(**facts, key=key, statements=joined(statements), noted=noted)
-        return head + preparing + body
-    parts = [GUARDED.format(**facts, statements="")] if checks else []
-    for statement in statements:
-        if ALONE.match(statement):
-            parts.append(f"\n{statement.strip()};\n")
-        else:
-            parts.append(GUARDED.format(**facts | {"checks": ""}, statements=joined([statement])))
-    return head + ONE_BY_ONE + "".join(parts) + f"\n{noted};\n"
+        preconditions=[
+            (recorded(child), f"goes after {name(child)}") for child in recording.children
+        ],
+    ).text(vendor)
 
 
 def _summary(recording: Recording) -> str:

@@ -75,12 +75,12 @@ def test_wrong_password(guarded_server: str) -> None:
 @pytest.mark.parametrize(
     ("option", "reason", "way_out"),
     [
-        ("sslmode=sometimes", "an option makes no sense", "what follows the ?"),
-        ("color=blue", "an option makes no sense", "what follows the ?"),
-        ("connect_timeout=soon", "an option makes no sense", "what follows the ?"),
+        ("sslmode=sometimes", "an option is wrong", "what follows the ?"),
+        ("color=blue", "an option is wrong", "what follows the ?"),
+        ("connect_timeout=soon", "an option is wrong", "what follows the ?"),
         (
             "sslmode=require",
-            "a server answers there, but not with the encryption that is asked for",
+            "a server answers there, but not with the requested encryption",
             "sslmode",
         ),
     ],
