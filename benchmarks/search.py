@@ -114,9 +114,9 @@ def written(alias: str, person: Any, samples: list[str]) -> float:
 
 def asked(alias: str, person: Any, *, best: bool) -> Callable[[str], Any]:
     """Return the product's own way to ask."""
-    from chat.search.results import find
+    from chat.search.results import search_messages
 
-    return lambda typed: find(person, typed, best=best, using=alias).hits
+    return lambda typed: search_messages(person, typed, best=best, using=alias).hits
 
 
 def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Callable[[str], Any]:
@@ -126,7 +126,7 @@ def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Calla
 
     def ask(typed: str) -> Any:
         query = parse(typed)
-        question = f"{conditions.tsquery_scope(person.pk)} & {conditions.tsquery_words(query)}"
+        question = f"{conditions.tsquery_owner(person.pk)} & {conditions.tsquery_words(query)}"
         phrases = [phrase.words for phrase in conditions.phrases(query)]
         sql = statement.format(in_order=" ".join([IN_ORDER] * len(phrases)))
         params = [question, person.pk, *phrases, *([question] if ranked else [])]
@@ -139,14 +139,14 @@ def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Calla
 
 IN_ORDER = "AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0"
 NEWEST = """
-    SELECT m.id, m.user_id, m.thread_id, m.role, m.created_at, m.content, t.title
+    SELECT m.id, m.thread_id, m.role, m.created_at, m.content, t.title
     FROM chat_messages m JOIN threads t ON t.id = m.thread_id
     WHERE chat_search_lexemes(m.user_id, m.created_at, m.content) @@ %s::tsquery
         AND m.user_id = %s {in_order}
     ORDER BY m.created_at DESC, m.id DESC LIMIT 31
 """
 BEST = """
-    SELECT m.id, m.user_id, m.thread_id, m.role, m.created_at, m.content, t.title FROM (
+    SELECT m.id, m.thread_id, m.role, m.created_at, m.content, t.title FROM (
         SELECT * FROM chat_messages
         WHERE chat_search_lexemes(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
             {in_order}
@@ -201,7 +201,7 @@ def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
     rows = []
     for kind, typed in queries(samples).items():
         for query in typed:
-            if [hit.message.pk for hit in newest(query)] != [row[0] for row in plain(query)][:30]:
+            if [hit.id for hit in newest(query)] != [row[0] for row in plain(query)][:30]:
                 raise SystemExit(f"{query} finds other messages than it should.")
         row = [kind]
         for ways, turns in (([newest, plain], rounds), ([best, plain_best], max(1, rounds // 3))):

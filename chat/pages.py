@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.utils.safestring import SafeString
@@ -139,7 +140,7 @@ def attempt(thread: Thread) -> Reply | None:
     return None if is_shown or latest.question_id != _key(last_question(thread)) else latest
 
 
-def _messages(thread: Thread) -> ChatMessageQuerySet:
+def _messages(thread: Thread) -> ChatMessageQuerySet[Any]:
     versions = MessageVersion.objects.filter(message=OuterRef("pk"))
     return ChatMessage.objects.in_thread(thread).annotate(has_versions=Exists(versions))
 

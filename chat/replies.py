@@ -108,7 +108,7 @@ def finish(reply_id: uuid.UUID, outcome: Outcome, *, abandoned: bool = False) ->
     return reply
 
 
-def _locked(rows: ReplyQuerySet, reply_id: uuid.UUID) -> Reply | None:
+def _locked(rows: ReplyQuerySet[Reply], reply_id: uuid.UUID) -> Reply | None:
     locked = rows.select_for_update(of=("self",), no_key=True)
     return locked.select_related("thread", "question", "answer").filter(pk=reply_id).first()
 

@@ -6,14 +6,13 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from chat.models import ChatMessage
-from chat.search.query import SearchQuery, parse
+from chat.search.query import ROLES, SearchQuery, parse
 from personas.models import Persona
 from users.models import User
 
 
 class SearchForm(forms.Form):
-    """What to look for; every field may be left empty, and text filters do the same."""
+    """The query and its filters. Every field is optional; the query may contain filters too."""
 
     q = forms.CharField(
         label="Search",
@@ -31,7 +30,9 @@ class SearchForm(forms.Form):
         ),
     )
     role = forms.ChoiceField(
-        label="From", required=False, choices=[("", "Anyone"), *ChatMessage.Role.choices]
+        label="From",
+        required=False,
+        choices=[("", "Anyone"), *((role, role.title()) for role in dict.fromkeys(ROLES.values()))],
     )
     persona = forms.ModelChoiceField(
         label="Persona", required=False, queryset=Persona.objects.none(), empty_label="Any"
@@ -59,10 +60,10 @@ class SearchForm(forms.Form):
             personas.queryset = Persona.objects.for_user(user)
 
     def query(self) -> SearchQuery:
-        """Return what is asked for; a field filled in wrongly is left out, and noted."""
+        """Return the query. A field with an invalid value is ignored, and the notes say so."""
         self.is_valid()
         data = self.cleaned_data
-        # A NUL fails the field, and is nothing one could look for.
+        # A NUL makes the field invalid, but no word contains one.
         query = parse(data.get("q") or str(self.data.get("q", "")).replace("\0", " "))
         if data.get("role"):
             query.roles.add(data["role"])
@@ -77,15 +78,15 @@ class SearchForm(forms.Form):
             before = _start(data["before"])
             query.before = min(query.before or before, before)
         query.notes += [
-            f"{self.fields[name].label} was left out: it cannot be that."
+            f"{self.fields[name].label} was ignored: choose a valid value."
             for name in self.errors
             if name != "q"
         ]
         return query
 
     @property
-    def best_first(self) -> bool:
-        """Whether the best are wanted first."""
+    def is_best_first(self) -> bool:
+        """Whether the best matches come first."""
         return bool(self.cleaned_data.get("best"))
 
 

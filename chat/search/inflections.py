@@ -1,17 +1,16 @@
-"""The other forms an English word is written in.
+"""List the inflected forms of an English word: invoice, invoices, invoiced, invoicing.
 
-The index holds words as they were written, so that what is being typed can be completed and
-a quoted phrase means itself; the forms are put into the query instead. A form that no one
-writes costs one look-up and finds nothing.
+The index holds words as written, so that a prefix and a quoted phrase match exactly; the forms
+are added to the query instead. A form that does not exist costs one lookup in the index.
 """
 
-import itertools
 import re
 from collections.abc import Iterator
 
+MAX_FORMS = 24
 SIBILANT = re.compile("(s|x|z|ch|sh)$")
 VOWEL = re.compile("[aeiouy]")
-# One vowel between consonants: the last letter is doubled, stop: stopped.
+# One vowel before the last consonant doubles that consonant: stop, stopped.
 DOUBLED = re.compile("(^|[^aeiou])[aeiou][bcdfghjklmnpqrstvz]$")
 IRREGULAR = [
     set(group.split())
@@ -92,21 +91,20 @@ IRREGULAR = [
 ]
 
 
-def forms(word: str) -> list[str]:
-    """Return `word` and its other forms: plural, past, participles; sorted, at most 24."""
-    found = {word}
+def inflections(word: str) -> list[str]:
+    """Return `word`, then its other forms in alphabetical order; 24 at most."""
+    forms: set[str] = set()
     if len(word) > 2 and word.isascii() and word.isalpha():
         for base in _bases(word):
-            found.update(_inflected(base))
+            forms.update(_inflected(base))
         for group in IRREGULAR:
             if word in group:
-                found |= group
-    others = sorted(found - {word})
-    return [word, *itertools.islice(others, 23)]
+                forms |= group
+    return [word, *sorted(forms - {word})[: MAX_FORMS - 1]]
 
 
 def _bases(word: str) -> Iterator[str]:
-    """Yield what `word` may be a form of, itself among it."""
+    """Yield the words that `word` may be a form of, and `word` itself."""
     yield word
     if word.endswith(("ies", "ied")) and len(word) > 4:
         yield word[:-3] + "y"
@@ -124,7 +122,7 @@ def _bases(word: str) -> Iterator[str]:
 
 
 def _inflected(base: str) -> Iterator[str]:
-    """Yield a base word with the regular endings."""
+    """Yield a base word and its regular forms."""
     yield base
     consonant_y = base.endswith("y") and base[-2:-1] not in "aeiou"
     if consonant_y:

@@ -1,16 +1,12 @@
-"""The newest hits, found by looking at no more messages than it takes.
+"""Find the newest matches while reading as few messages as possible.
 
-A word that stands everywhere fills a page from the latest messages, so the search goes back in
-time in stretches: each asks the index for some spans of about twelve days, as many as the hits
-so far let expect to be enough, and the last one for all that is left. Words that are known to
-be rare are asked for all at once.
+How depends on how common the words are; docs/search.md gives an example and the figures of each
+way.
 
-A word that is still being typed is another thing on PostgreSQL: before it looks for the user's,
-its index gathers everyone's messages with any word that begins so. Where it begins common
-words, looking at the latest messages one by one is quicker, and the very latest tell.
-
-Nor does PostgreSQL's index know in which order words stand. Where a phrase's are common, one
-span is read after the other, and no more of them than hold enough hits.
+- A rare word is looked up in the index once, for all messages of the user.
+- A common word is looked up period by period, newest first, until the page is full.
+- On PostgreSQL, a prefix of common words makes the index collect the messages of all users.
+  The newest messages are read without it first.
 """
 
 import datetime
@@ -22,188 +18,137 @@ from typing import Any
 from django.db import connections
 
 from chat.search import conditions, sql
-from chat.search.scope import Cursor, Scope
+from chat.search.conditions import Cursor, Scope
+from chat.search.query import SearchQuery
 from chat.search.sql import Statement
 from chat.search.statistics import Frequencies, frequencies
 
-SPAN = datetime.timedelta(seconds=conditions.SPAN)
+PERIOD = datetime.timedelta(seconds=conditions.PERIOD_SECONDS)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FIRST_ID = uuid.UUID(int=0)
-# How many spans the index is asked for: together, which takes longer the more there are, and one
-# after the other. Where more are wanted it is asked for all that is left.
-MOST_AT_ONCE = 32
-MOST_IN_TURN = 64
-# How many a phrase's first question reads one after the other.
-FIRST_IN_TURN = 8
-ALL = 1_000_000
-# Hits do not lie as evenly as the expectation has it.
+# How many messages of the user contain the rarest term of a rare query, and how many of all
+# users a word that its prefix begins, at most.
+RARE = 1_000
+RARE_PREFIX = 25_000
+# How many messages are read without the index: first, and at most, as long as they are short.
+FIRST_READ = 128
+MAX_READ = 1_500
+MAX_READ_BYTES = 400_000
+# How many periods are looked up first, and with a phrase, which few messages match that contain
+# its words. If more than the most are needed, all that is left is looked up at once.
+FIRST_PERIODS = 2
+FIRST_PERIODS_OF_PHRASE = 8
+MAX_PERIODS = 32
+# Matches are not spread evenly, so that more must be searched than the average suggests.
 MARGIN = 1.5
-# All are asked for at once where not more messages than these hold a word that an unfinished one
-# begins, of everyone, and of the user's the rarest word, or of a phrase all words: each of those
-# takes looking at.
-MOST_GATHERED = 25_000
-MOST_WITH_RAREST = 1_000
-MOST_WITH_ALL = 2_000
-# How many of the very latest messages tell, and how many hits among them tell of a common word.
-SAMPLE = 128
-COMMON = 4
-# What is looked at one by one, in messages and in bytes: it takes about as long as the index
-# takes to gather a common word's.
-MOST_WALKED = 1_500
-MOST_BYTES = 400_000
 
 Row = tuple[Any, ...]
 
 
-def newest_rows(scope: Scope, limit: int, using: str) -> list[Row]:
-    """Return the newest `limit` hits, each as `statements.newest_hits` says."""
+def newest_matches(scope: Scope, limit: int, using: str) -> list[Row]:
+    """Return the newest `limit` matches as rows of `sql.COLUMNS`."""
     search = _Search(scope, limit, using)
-    if not scope.query.has_words:
-        return search.ask(sql.newest_hits(scope, search.vendor, limit))
-    search.start()
-    search.go_back()
-    return search.hits
+    known = frequencies(using)
+    if not scope.query.has_words or _is_rare(scope, known):
+        search.look_up()
+        return search.rows
+    if search.vendor == "postgresql" and _has_common_prefix(scope.query, known):
+        search.read_newest()
+    search.look_up_periods()
+    return search.rows
 
 
-def moment(value: Any) -> datetime.datetime:
-    """Return a moment as the driver gave it with its time zone; SQLite keeps UTC texts."""
-    read = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
-    return read if read.tzinfo else read.replace(tzinfo=datetime.UTC)
+def parse_time(value: Any) -> datetime.datetime:
+    """Return a timestamp as an aware datetime; SQLite's are texts in UTC."""
+    time = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+
+
+def _is_rare(scope: Scope, known: Frequencies | None) -> bool:
+    """Whether all matches can be found by reading few messages."""
+    if known is None or _has_common_prefix(scope.query, known):
+        return False
+    share = known.share_of_owner(scope.owner)
+    return known.with_rarest_term(scope.query) * share <= RARE
+
+
+def _has_common_prefix(query: SearchQuery, known: Frequencies | None) -> bool:
+    """Whether many messages contain words that a prefix begins; assumed if nothing is known."""
+    if known is None:
+        return query.has_prefix
+    return known.with_prefixes(query) > RARE_PREFIX
 
 
 class _Search:
-    """A way back in time.
+    """A search from the newest message backwards.
 
     Attributes:
-        scope: What is left to be searched: its cursor is how far the way has come.
-        missing: How many hits are still to be found; 0 once all messages were looked at.
-        newest: The moment of the newest message that could be found.
-        end: The moment the way has come to.
-        top: The newest span that is not yet wholly looked at.
-        spans: How many the next stretch takes in.
+        scope: What is left to search; its cursor moves back in time.
+        rows: The matches so far.
+        missing: How many are still to find; 0 also once everything was searched.
     """
 
     def __init__(self, scope: Scope, limit: int, using: str) -> None:
         self.connection = connections[using]
         self.vendor = self.connection.vendor
-        self.has_phrases = self.vendor == "postgresql" and bool(conditions.phrases(scope.query))
-        self.is_unfinished = self.vendor == "postgresql" and any(
-            term.is_unfinished for term in scope.query.terms
-        )
-        self.scope = replace(scope)
+        self.scope = scope
+        self.rows: list[Row] = []
         self.missing = limit
-        self.hits: list[Row] = []
-        self.newest = self.end = EPOCH
-        self.top = 0
-        self.spans = ALL
 
-    def ask(self, statement: Statement) -> list[Row]:
+    def run(self, statement: Statement) -> list[Row]:
         with self.connection.cursor() as cursor:
             cursor.execute(str(statement), statement.params)
-            return cursor.fetchall()  # type: ignore[no-any-return]  # as the driver says
+            return cursor.fetchall()  # type: ignore[no-any-return]  # untyped in django-stubs
 
-    def found(self, rows: list[Row]) -> None:
-        self.hits += [row[:7] for row in rows[: self.missing]]
-        self.missing -= min(self.missing, len(rows))
+    def add(self, rows: list[Row]) -> None:
+        self.rows += rows
+        self.missing -= len(rows)
 
-    def start(self) -> None:
-        """Look for the latest, unless all had better be asked for at once."""
-        known = frequencies(self.connection.alias)
-        if known:
-            owned = known.messages * known.share(self.scope.owner)
-            self.scope.words_first = known.with_rarest(self.scope.query) < owned
-            if self.is_rare(known):
-                return
-        gathers_much = known is None or known.gathered(self.scope.query) > MOST_GATHERED
-        if self.is_unfinished and (self.has_phrases or gathers_much):
-            self.start_walking()
-            return
-        self.start_at_newest()
-        if self.has_phrases:
-            self.spans = FIRST_IN_TURN
+    def look_up(self, periods: range | None = None) -> None:
+        """Look up some periods in the index, or all that is left."""
+        self.add(self.run(sql.newest_matches(self.scope, self.vendor, self.missing, periods)))
 
-    def is_rare(self, known: Frequencies) -> bool:
-        """Whether the index has little to gather, to read and to leave to be looked at."""
-        query, share = self.scope.query, known.share(self.scope.owner)
-        if known.gathered(query) > MOST_GATHERED:
-            return False
-        if self.has_phrases:
-            return known.with_all(query) * share <= MOST_WITH_ALL
-        return known.with_rarest(query) * share <= MOST_WITH_RAREST
-
-    def start_from(self, newest: datetime.datetime) -> None:
-        """Begin the way at a message's moment."""
-        self.newest = self.end = newest
-        self.top, into = divmod(newest - EPOCH, SPAN)
-        # Of a span that has only just begun there would be little to tell from.
-        self.spans = 1 if into > SPAN / 2 else 2
-
-    def start_at_newest(self) -> None:
-        """Begin the way at the newest message."""
-        rows = self.ask(sql.newest_moment(self.scope, self.vendor))
-        if rows:
-            self.start_from(moment(rows[0][0]))
-        else:
-            self.missing = 0
-
-    def start_walking(self) -> None:
-        """Look at the latest messages one by one, while that is the quicker way."""
-        walked, size = 0, 1
-        count = SAMPLE
-        while count:
-            rows = self.ask(sql.walk(self.scope, count, self.missing))
-            self.found([row for row in rows if row[7]])
+    def read_newest(self) -> None:
+        """Read the newest messages one by one, as long as enough of them match."""
+        read, read_bytes, count = 0, 0, FIRST_READ
+        while self.missing and count:
+            self.add(self.run(sql.matches_among_newest(self.scope, self.missing, count)))
             if not self.missing:
                 return
-            if not rows or rows[-1][8] < count:
+            last = self.run(sql.last_of_newest(self.scope, count))
+            if not last:
                 self.missing = 0
                 return
-            last = rows[-1]
-            newest = self.newest if walked else last[9]
-            self.start_from(last[4])
-            self.newest = newest
-            self.scope.cursor = Cursor(last[4], last[0])
-            walked += count
-            size += int(last[10])
-            most = min(MOST_WALKED, MOST_BYTES * walked // size) - walked
-            if len(self.hits) < COMMON:
-                break
-            wanted = walked * self.missing / len(self.hits)
-            count = min(math.ceil(wanted * MARGIN), most) if wanted <= most else 0
-        # To ask twice gathers everyone's twice. So all at once where a phrase is seldom met, and
-        # else one span more, for the newest may only just have begun.
-        seldom = self.has_phrases and len(self.hits) < COMMON
-        self.spans = ALL if seldom else max(self.spans, self.expected() + 1)
-
-    def go_back(self) -> None:
-        """Ask the index for one stretch of time after the other."""
-        while self.missing:
-            # A phrase's words are too common to be read all at once.
-            in_turn = self.has_phrases and not self.is_unfinished
-            is_last = self.spans > min(self.top, MOST_IN_TURN if in_turn else MOST_AT_ONCE)
-            stretch = None if is_last else range(self.top - self.spans + 1, self.top + 1)
-            if stretch and in_turn:
-                statement = sql.hits_span_by_span(self.scope, self.missing, stretch)
-            else:
-                statement = sql.newest_hits(self.scope, self.vendor, self.missing, stretch)
-            self.found(self.ask(statement))
-            if is_last:
+            created_at, key, new_bytes = last[0]
+            self.scope = replace(self.scope, cursor=Cursor(created_at, key))
+            read += count
+            read_bytes += int(new_bytes)
+            count = self.estimate(read, len(self.rows))
+            most = min(MAX_READ, MAX_READ_BYTES * read // (read_bytes + 1))
+            if read + count > most:
                 return
-            self.come_to(EPOCH + (self.top - self.spans + 1) * SPAN)
 
-    def come_to(self, end: datetime.datetime) -> None:
-        """Note that all since `end`, where a span begins, was looked at; size the next stretch."""
-        if end <= EPOCH:
-            # The first span holds all that is older.
-            self.missing = 0
-        self.end = end
-        self.top = (end - EPOCH) // SPAN - 1
-        self.scope.cursor = Cursor(end, FIRST_ID)
-        self.spans = self.expected() or ALL
+    def look_up_periods(self) -> None:
+        """Look up period by period, as many at once as should contain the missing matches."""
+        if not self.missing:
+            return
+        latest = self.run(sql.latest_time(self.scope, self.vendor))
+        if not latest:
+            return
+        # Period 0 also contains everything before 1970.
+        newest = end = (parse_time(latest[0][0]) - EPOCH) // PERIOD + 1
+        found_before = len(self.rows)
+        has_phrase = bool(conditions.phrases(self.scope.query))
+        count = FIRST_PERIODS_OF_PHRASE if has_phrase else FIRST_PERIODS
+        while 0 < count <= MAX_PERIODS and count < end:
+            self.look_up(range(end - count, end))
+            if not self.missing:
+                return
+            end -= count
+            self.scope = replace(self.scope, cursor=Cursor(EPOCH + end * PERIOD, FIRST_ID))
+            count = self.estimate(newest - end, len(self.rows) - found_before)
+        self.look_up()
 
-    def expected(self) -> int:
-        """Return how many spans should hold the missing hits; 0 if nothing tells."""
-        if not self.hits:
-            return 0
-        looked = (self.newest - self.end) / SPAN
-        return math.ceil(looked * self.missing / len(self.hits) * MARGIN)
+    def estimate(self, searched: int, found: int) -> int:
+        """Return how much more to search for the missing matches; 0 if nothing was found."""
+        return math.ceil(MARGIN * searched * self.missing / found) if found else 0

@@ -1,4 +1,4 @@
-"""What somebody typed into the search field, understood. Whatever is typed has a meaning."""
+"""Parse what was typed into the search field. Every input is a valid query."""
 
 import datetime
 import re
@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from chat.search import text
-from chat.search.inflections import forms
+from chat.search.inflections import inflections
 
-# Longer input is not read to its end: no one types it, and a query has to stay small.
-LONGEST = 1_000
-MOST_TERMS = 32
-# From this many letters on, the word being typed also finds the words it begins.
-SHORTEST_PREFIX = 3
+MAX_LENGTH = 1_000
+MAX_TERMS = 32
+# The word being typed also matches the words that it begins, from this many letters on.
+MIN_PREFIX = 3
 
 TOKEN = re.compile(
     r"""
@@ -34,12 +33,12 @@ DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 @dataclass(frozen=True)
 class Term:
-    """What one place of the text must hold.
+    """A word or a phrase that a message must contain, or must not.
 
     Attributes:
-        words: One word, or several that have to stand next to each other.
-        alternatives: What may stand instead of a single word, itself first.
-        prefix: Whether the last word may go on.
+        words: One word, or the words of a phrase.
+        alternatives: A single word and its inflections, the word itself first.
+        prefix: Whether the last word also matches longer words that begin with it.
     """
 
     words: tuple[str, ...]
@@ -52,14 +51,22 @@ class Term:
         return bool(text.IS_CJK.match(self.words[0]))
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether the last word, or the only character, may be the beginning of a longer one."""
+    def is_phrase(self) -> bool:
+        """Whether this is several words that must be next to each other."""
+        return len(self.words) > 1
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether the index must be read for all words with the same beginning.
+
+        A single CJK character is looked up as the first of a pair.
+        """
         return self.prefix or (self.is_cjk and len(self.words[0]) == 1)
 
 
 @dataclass
 class SearchQuery:
-    """A search: the terms and filters that all hold of what is found, and what does not."""
+    """A parsed query: a message matches if all terms and filters hold and no excluded term does."""
 
     terms: list[Term] = field(default_factory=list)
     excluded: list[Term] = field(default_factory=list)
@@ -73,8 +80,13 @@ class SearchQuery:
 
     @property
     def has_words(self) -> bool:
-        """Whether the texts themselves have to be looked at."""
+        """Whether the index of the words is needed."""
         return bool(self.terms or self.excluded)
+
+    @property
+    def has_prefix(self) -> bool:
+        """Whether a term is the beginning of a word."""
+        return any(term.is_prefix for term in self.terms)
 
     def __bool__(self) -> bool:
         return bool(
@@ -89,58 +101,62 @@ class SearchQuery:
 
 
 def parse(typed: str) -> SearchQuery:
-    """Return what `typed` asks for; `notes` say what of it could not be used."""
+    """Return the query in `typed`. Its `notes` name what was ignored and why."""
     query = SearchQuery()
-    if len(typed) > LONGEST:
-        query.notes.append(f"Only the first {LONGEST:,} characters were used.")
-    typed = typed[:LONGEST]
-    tokens = list(TOKEN.finditer(typed))
-    for token in tokens:
+    if len(typed) > MAX_LENGTH:
+        query.notes.append(f"Only the first {MAX_LENGTH:,} characters were used.")
+    typed = typed[:MAX_LENGTH]
+    for token in TOKEN.finditer(typed):
         if token["field"]:
             _add_filter(query, token)
             continue
-        quoted = token["phrase"] is not None
-        said = token["phrase"] if quoted else token["word"]
-        typing = not quoted and not token["minus"] and token.end() == len(typed)
-        into = query.excluded if token["minus"] else query.terms
-        into += terms(said, quoted=quoted, typing=typing)
-    if len(query.terms) + len(query.excluded) > MOST_TERMS:
-        query.notes.append(f"Only the first {MOST_TERMS} words were used.")
-        query.terms = query.terms[:MOST_TERMS]
-        query.excluded = query.excluded[: MOST_TERMS - len(query.terms)]
+        is_quoted = token["phrase"] is not None
+        is_being_typed = not is_quoted and not token["minus"] and token.end() == len(typed)
+        terms = query.excluded if token["minus"] else query.terms
+        terms += split_terms(
+            token["phrase"] if is_quoted else token["word"],
+            is_quoted=is_quoted,
+            is_being_typed=is_being_typed,
+        )
+    if len(query.terms) + len(query.excluded) > MAX_TERMS:
+        query.notes.append(f"Only the first {MAX_TERMS} words were used.")
+        query.terms = query.terms[:MAX_TERMS]
+        query.excluded = query.excluded[: MAX_TERMS - len(query.terms)]
     return query
 
 
-def terms(said: str, *, quoted: bool = False, typing: bool = False) -> list[Term]:
-    """Return the terms of a phrase, or of what stands between blanks.
+def split_terms(typed: str, *, is_quoted: bool, is_being_typed: bool) -> list[Term]:
+    """Return the terms of a quoted phrase, or of an input without blanks.
 
-    `foo.bar()`, `snake_case` and a path are words next to each other, as in quotes.
+    `foo.bar()`, `snake_case` and paths are phrases, as if they were quoted. A CJK run is a
+    term by itself.
     """
-    found: list[Term] = []
-    together: list[str] = []
-    runs = [*text.words(said), ""]
-    for place, run in enumerate(runs):
-        if run and not text.IS_CJK.match(run):
-            together.append(run)
-            continue
-        if together:
-            last = not run and place == len(runs) - 1
-            prefix = typing and last and len(together[-1]) >= SHORTEST_PREFIX
-            single = len(together) == 1 and not quoted
-            alternatives = tuple(forms(together[0])) if single else ()
-            found.append(Term(tuple(together), alternatives, prefix))
-            together = []
-        if run:
-            found.append(Term((run,)))
-    return found
+    terms: list[Term] = []
+    phrase: list[str] = []
+
+    def end_phrase(*, is_last: bool) -> None:
+        if not phrase:
+            return
+        prefix = is_being_typed and is_last and len(phrase[-1]) >= MIN_PREFIX
+        is_word = len(phrase) == 1 and not is_quoted
+        terms.append(Term(tuple(phrase), tuple(inflections(phrase[0])) if is_word else (), prefix))
+        phrase.clear()
+
+    for run in text.words(typed):
+        if text.IS_CJK.match(run):
+            end_phrase(is_last=False)
+            terms.append(Term((run,)))
+        else:
+            phrase.append(run)
+    end_phrase(is_last=True)
+    return terms
 
 
 def _add_filter(query: SearchQuery, token: re.Match[str]) -> None:
     name = token["field"].lower()
     value = (token["quoted"] if token["quoted"] is not None else token["value"]).strip()
-    written = f"{name}:{value}"
     if token["minus"]:
-        query.notes.append(f"-{written} was left out: only words can be excluded.")
+        query.notes.append(f"-{name}:{value} was ignored: only words can be excluded.")
     elif not value:
         return  # it is being typed
     elif name in {"from", "role"}:
@@ -148,23 +164,27 @@ def _add_filter(query: SearchQuery, token: re.Match[str]) -> None:
         if role:
             query.roles.add(role)
         else:
-            query.notes.append(f"{written} was left out: it takes user, assistant or twin.")
+            query.notes.append(f"{name}:{value} was ignored: use user, assistant or twin.")
     elif name == "persona":
         query.personas.append(value)
     elif name in {"thread", "in"}:
         query.threads.append(value)
     else:
-        day = _day(value)
-        if day is None:
-            query.notes.append(f"{written} was left out: it takes a date such as 2025-01-31.")
-        elif name == "before":
-            query.before = min(query.before or day, day)
-        else:
-            query.after = max(query.after or day, day)
+        _add_date(query, name, value)
 
 
-def _day(value: str) -> datetime.datetime | None:
-    """Return the start of a day, month or year, in the site's time zone; None if it is none."""
+def _add_date(query: SearchQuery, name: str, value: str) -> None:
+    start = _start_of(value)
+    if start is None:
+        query.notes.append(f"{name}:{value} was ignored: use a date such as 2025-01-31.")
+    elif name == "before":
+        query.before = min(query.before or start, start)
+    else:
+        query.after = max(query.after or start, start)
+
+
+def _start_of(value: str) -> datetime.datetime | None:
+    """Return the start of a day, month or year in the site's time zone; None if it is none."""
     parts = DATE.fullmatch(value)
     if parts is None:
         return None

@@ -1,6 +1,4 @@
-"""A page of search results."""
-
-from __future__ import annotations
+"""Search messages and threads, and return a page of results."""
 
 import base64
 import binascii
@@ -8,54 +6,51 @@ import datetime
 import re
 import struct
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from django.db import connections
 from django.utils.safestring import SafeString
 
-from chat.models import ChatMessage
-from chat.search import highlight
-from chat.search.pagination import EPOCH, moment, newest_rows
+from chat.search import highlight, ranking
+from chat.search.conditions import Cursor, Scope
+from chat.search.pagination import EPOCH, newest_matches, parse_time
 from chat.search.query import SearchQuery, parse
-from chat.search.scope import Cursor, Scope
 from chat.search.text import fold
 from personas.models import Persona
 from threads.models import Thread
+from users.models import User
 
-if TYPE_CHECKING:
-    from users.models import User
-
-PAGE = 30
-# How many of the newest hits are put in order when the best are asked for; of a phrase's fewer:
-# each takes looking at many messages that hold its words apart.
+PAGE_SIZE = 30
+# How many of the newest matches are ranked; fewer of a phrase, which takes longer to find.
 RANKED = 400
 RANKED_PHRASE = 90
-# How many of the most recently used threads have their titles looked at.
-TITLES = 5_000
-THREADS_SHOWN = 5
-FIELDS = ["id", "user_id", "thread_id", "role", "created_at"]
+# How many of the latest threads are searched by title and description, and how many are shown.
+SEARCHED_THREADS = 5_000
+SHOWN_THREADS = 5
 
 
 @dataclass
 class Hit:
-    """A message that was found."""
+    """A message that matches; `content` is the part of it that is searched."""
 
-    message: ChatMessage
+    id: uuid.UUID
+    thread_id: uuid.UUID
+    role: str
+    created_at: datetime.datetime
+    content: str
     thread_title: str
-    said: str
     query: SearchQuery
 
     @property
     def snippet(self) -> SafeString:
-        """Return the words around the first place that matched, marked, as HTML."""
-        return highlight.snippet(self.query, self.said)
+        """Return the text around the first match as HTML, with the matches marked."""
+        return highlight.snippet(self.query, self.content)
 
 
 @dataclass
 class Results:
-    """One page of hits; `next` is what to ask for the one after it with."""
+    """One page of hits. `next` is the `after` of the next page, "" on the last one."""
 
     query: SearchQuery
     hits: list[Hit] = field(default_factory=list)
@@ -63,51 +58,41 @@ class Results:
     threads: list[Thread] = field(default_factory=list)
 
 
-def find(
+def search_messages(
     user: User,
-    typed: str | SearchQuery,
+    query: SearchQuery | str,
     *,
     best: bool = False,
     after: str = "",
-    size: int = PAGE,
+    size: int = PAGE_SIZE,
     using: str = "default",
 ) -> Results:
-    """Return a page of this user's messages that match, the newest or the best first.
+    """Return a page of the user's messages that match, newest or best first.
 
     Args:
-        user: Whose messages.
-        typed: What was typed into the field, or that already parsed.
-        best: Put the best of the newest RANKED hits first, of a phrase RANKED_PHRASE.
-        after: `next` of the page before.
-        size: Hits a page.
-        using: The database's alias.
+        user: The owner of the messages.
+        query: A query, parsed or as typed.
+        best: Rank the newest RANKED matches (RANKED_PHRASE with a phrase), best first.
+        after: `next` of the previous page.
+        size: Hits per page.
+        using: The alias of the database.
     """
-    query = parse(typed) if isinstance(typed, str) else typed
-    results = Results(query)
-    if not query:
-        return results
+    if isinstance(query, str):
+        query = parse(query)
     scope = scope_of(user, query, using)
     if scope is None:
-        return results
+        return Results(query)
     if best and query.terms:
-        start = int(after) if re.fullmatch(r"\d{1,4}", after, re.ASCII) else 0
-        has_phrase = any(len(term.words) > 1 for term in query.terms)
-        rows = newest_rows(scope, RANKED_PHRASE if has_phrase else RANKED, using)
-        # Stable: of two that are as good, the newer comes first.
-        rows.sort(key=lambda row: -highlight.score(query, row[5]))
-        results.next = str(start + size) if len(rows) > start + size else ""
-        results.hits = [_hit(row, query, using) for row in rows[start : start + size]]
-        return results
-    scope.cursor = read_cursor(after)
-    rows = newest_rows(scope, size + 1, using)
-    results.hits = [_hit(row, query, using) for row in rows[:size]]
-    if len(rows) > size:
-        results.next = write_cursor(results.hits[-1].message)
-    return results
+        return _best(scope, after, size, using)
+    rows = newest_matches(replace(scope, cursor=decode_cursor(after)), size + 1, using)
+    hits = [_hit(row, query) for row in rows[:size]]
+    return Results(query, hits, next=encode_cursor(hits[-1]) if len(rows) > size else "")
 
 
 def scope_of(user: User, query: SearchQuery, using: str = "default") -> Scope | None:
-    """Return what to search, names of personas and threads looked up; None if there is nothing."""
+    """Return what to search; None if the query is empty or names no thread that exists."""
+    if not query:
+        return None
     threads: list[uuid.UUID] | None = None
     if query.personas or query.persona_ids or query.threads:
         threads = _named_threads(user, query, using)
@@ -116,68 +101,81 @@ def scope_of(user: User, query: SearchQuery, using: str = "default") -> Scope | 
     return Scope(owner=user.pk, query=query, threads=threads)
 
 
-def find_threads(user: User, query: SearchQuery, using: str = "default") -> list[Thread]:
-    """Return the most recently used threads whose title or description holds every term."""
+def search_threads(user: User, query: SearchQuery, using: str = "default") -> list[Thread]:
+    """Return the latest threads whose title or description contains every term."""
     if not query.terms:
         return []
-    found: list[Thread] = []
-    threads = Thread.objects.using(using).for_user(user).recent().filter(deleted_at=None)
-    for thread in threads.only("id", "user_id", "title", "description")[:TITLES]:
-        if highlight.holds(query, f"{thread.title}\n{thread.description}"):
-            found.append(thread)
-            if len(found) == THREADS_SHOWN:
-                break
-    return found
+    threads = Thread.objects.using(using).for_user(user).recent()
+    matches = (
+        thread
+        for thread in threads.only("id", "user_id", "title", "description")[:SEARCHED_THREADS]
+        if highlight.contains_terms(query, f"{thread.title}\n{thread.description}")
+    )
+    return [thread for thread, _ in zip(matches, range(SHOWN_THREADS), strict=False)]
 
 
-def _hit(row: Sequence[Any], query: SearchQuery, using: str) -> Hit:
-    values = list(row[:5])
-    if connections[using].vendor == "sqlite":
-        values[:3] = [uuid.UUID(value) for value in values[:3]]
-        values[4] = moment(values[4])
-    return Hit(ChatMessage.from_db(using, FIELDS, values), row[6], row[5], query)
+def _best(scope: Scope, after: str, size: int, using: str) -> Results:
+    """Return a page of the ranked hits. Its cursor is a number: how many are before it."""
+    query = scope.query
+    start = int(after) if re.fullmatch(r"\d{1,4}", after, re.ASCII) else 0
+    has_phrase = any(term.is_phrase for term in query.terms)
+    rows = newest_matches(scope, RANKED_PHRASE if has_phrase else RANKED, using)
+    score = ranking.scorer(query)
+    # The sort is stable: of two matches with the same score, the newer comes first.
+    rows.sort(key=lambda row: score(row[4]), reverse=True)
+    end = start + size
+    hits = [_hit(row, query) for row in rows[start:end]]
+    return Results(query, hits, next=str(end) if len(rows) > end else "")
+
+
+def _hit(row: Sequence[Any], query: SearchQuery) -> Hit:
+    """Return a hit from a row of `sql.COLUMNS`."""
+    message, thread, role, created_at, content, title = row
+    return Hit(_uuid(message), _uuid(thread), role, parse_time(created_at), content, title, query)
+
+
+def _uuid(value: uuid.UUID | str) -> uuid.UUID:
+    """Return an id of PostgreSQL, or of SQLite, which keeps ids as text."""
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
 
 
 def _named_threads(user: User, query: SearchQuery, using: str) -> list[uuid.UUID]:
-    """Return the threads whose title, and whose persona's name, holds what was written."""
+    """Return the ids of the threads whose title and persona contain the names in the query."""
     threads = Thread.objects.using(using).for_user(user)
     if query.persona_ids:
         threads = threads.filter(persona__in=query.persona_ids)
     if query.personas:
-        wanted = [fold(name) for name in query.personas]
-        people = [
-            key
-            for key, name in Persona.objects.using(using).for_user(user).values_list("pk", "name")
-            if any(part in fold(name) for part in wanted)
-        ]
-        if not people:
+        personas = Persona.objects.using(using).for_user(user).values_list("pk", "name")
+        named = _containing(query.personas, personas)
+        if not named:
             query.notes.append("You have no persona of that name.")
-        threads = threads.filter(persona__in=people)
+        threads = threads.filter(persona__in=named)
     if not query.threads:
         return list(threads.values_list("pk", flat=True))
-    titles = [fold(title) for title in query.threads]
-    found = [
-        key
-        for key, title in threads.values_list("pk", "title")
-        if any(part in fold(title) for part in titles)
-    ]
-    if not found:
+    titled = _containing(query.threads, threads.values_list("pk", "title"))
+    if not titled:
         query.notes.append("You have no thread of that title.")
-    return found
+    return titled
 
 
-def write_cursor(message: ChatMessage) -> str:
-    """Return the place of a message in the order of time, as text for an address."""
-    since = message.created_at - EPOCH
-    packed = struct.pack(">q", since // datetime.timedelta(microseconds=1)) + message.pk.bytes
-    return base64.urlsafe_b64encode(packed).decode()
+def _containing(parts: list[str], names: Iterable[tuple[uuid.UUID, str]]) -> list[uuid.UUID]:
+    """Return the ids of the names that contain one of the parts, both folded."""
+    folded = [fold(part) for part in parts]
+    return [key for key, name in names if any(part in fold(name) for part in folded)]
 
 
-def read_cursor(written: str) -> Cursor | None:
-    """Return the place that `write_cursor` wrote; None for anything else."""
+def encode_cursor(hit: Hit) -> str:
+    """Return a hit's position in the order of time as text for a URL."""
+    microseconds = (hit.created_at - EPOCH) // datetime.timedelta(microseconds=1)
+    return base64.urlsafe_b64encode(struct.pack(">q16s", microseconds, hit.id.bytes)).decode()
+
+
+def decode_cursor(encoded: str) -> Cursor | None:
+    """Return the position that `encode_cursor` encoded; None for any other text."""
     try:
-        packed = base64.urlsafe_b64decode(written.encode("ascii"))
-        since, key = struct.unpack(">q16s", packed)
-        return Cursor(EPOCH + datetime.timedelta(microseconds=since), uuid.UUID(bytes=key))
+        packed = base64.urlsafe_b64decode(encoded.encode("ascii"))
+        microseconds, key = struct.unpack(">q16s", packed)
+        created_at = EPOCH + datetime.timedelta(microseconds=microseconds)
+        return Cursor(created_at, uuid.UUID(bytes=key))
     except (ValueError, binascii.Error, struct.error, OverflowError):
         return None

@@ -1,7 +1,8 @@
-"""How often words are met, as PostgreSQL's statistics of its index tell.
+"""Estimate how common words are from PostgreSQL's statistics of the search index.
 
-ANALYZE, and with it autovacuum, notes the thousand or so lexemes that most messages hold, the
-users who write most among them. How a search goes about depends on it, never what it finds.
+ANALYZE, which autovacuum also runs, records the thousand or so lexemes that most messages
+contain, among them the owners of most messages. The estimates choose how to search; they never
+change what is found.
 """
 
 import bisect
@@ -16,8 +17,8 @@ from django.db import connections
 from chat.search import text
 from chat.search.query import SearchQuery, Term
 
-# How long a process goes by what it has read, in seconds.
-VALID = 3_600
+# How long a process uses what it has read.
+VALID_SECONDS = 3_600
 STATISTICS = """
     SELECT most_common_elems::text::text[], most_common_elem_freqs, greatest(reltuples, 0)
     FROM pg_stats, pg_class
@@ -28,68 +29,64 @@ STATISTICS = """
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How many messages hold the commonest lexemes.
+    """The most common lexemes.
 
     Attributes:
-        messages: How many there are, of everyone.
-        shares: The share of them, 0 to 1, by lexeme; one at least.
+        messages: The number of messages of all users.
+        shares: The share of them, 0 to 1, that contain a lexeme; never empty.
     """
 
     messages: float
     shares: dict[str, float]
 
     @functools.cached_property
-    def ordered(self) -> list[str]:
-        """The lexemes in order."""
+    def _sorted(self) -> list[str]:
         return sorted(self.shares)
 
     @functools.cached_property
-    def rare(self) -> float:
-        """What any other lexeme's share is taken to be: it is at most that of the last."""
+    def _other(self) -> float:
+        """The share assumed for every other lexeme: it is at most that of the last one."""
         return min(self.shares.values()) / 2
 
-    def gathered(self, query: SearchQuery) -> float:
-        """Return how many messages of everyone hold a word that an unfinished one begins."""
-        beginnings = [term.words[-1] for term in query.terms if term.is_unfinished]
-        return self.messages * sum(map(self._beginning, beginnings))
-
-    def share(self, owner: uuid.UUID) -> float:
-        """Return the share of the messages, 0 to 1, that are this user's."""
+    def share_of_owner(self, owner: uuid.UUID) -> float:
+        """Return the share of the messages, 0 to 1, that belong to a user."""
         return self._share(f"@{owner}")
 
-    def with_rarest(self, query: SearchQuery) -> float:
-        """Return how many messages of everyone hold the rarest of the words."""
-        return self.messages * min(map(self._term, query.terms), default=1)
+    def with_rarest_term(self, query: SearchQuery) -> float:
+        """Return the number of messages of all users that contain the rarest term."""
+        return self.messages * min(map(self._share_of_term, query.terms), default=1)
 
-    def with_all(self, query: SearchQuery) -> float:
-        """Return how many messages of everyone hold all words, as if none attracted another."""
-        return self.messages * math.prod(map(self._term, query.terms))
+    def with_prefixes(self, query: SearchQuery) -> float:
+        """Return the number of messages of all users with a word that a prefix begins."""
+        prefixes = [term.words[-1] for term in query.terms if term.is_prefix]
+        return self.messages * sum(map(self._share_of_prefix, prefixes))
 
-    def _term(self, term: Term) -> float:
-        words = text.pairs(term.words[0]) if term.is_cjk else term.words
+    def _share_of_term(self, term: Term) -> float:
+        """Return the share of a term as if no word of a phrase attracted another."""
+        words = text.bigrams(term.words[0]) if term.is_cjk else term.words
         shares = [self._share(word) for word in words]
-        if term.is_unfinished:
-            shares[-1] = max(self.rare, self._beginning(words[-1]))
-        others = sum(self.shares.get(word, 0) for word in term.alternatives[1:])
-        return min(1, math.prod(shares) + others)
+        if term.is_prefix:
+            shares[-1] = max(self._other, self._share_of_prefix(words[-1]))
+        alternatives = sum(self.shares.get(word, 0) for word in term.alternatives[1:])
+        return min(1, math.prod(shares) + alternatives)
 
     def _share(self, lexeme: str) -> float:
-        return self.shares.get(lexeme, self.rare)
+        return self.shares.get(lexeme, self._other)
 
-    def _beginning(self, beginning: str) -> float:
+    def _share_of_prefix(self, prefix: str) -> float:
         total = 0.0
-        for lexeme in self.ordered[bisect.bisect_left(self.ordered, beginning) :]:
-            if not lexeme.startswith(beginning):
+        for lexeme in self._sorted[bisect.bisect_left(self._sorted, prefix) :]:
+            if not lexeme.startswith(prefix):
                 break
             total += self.shares[lexeme]
         return total
 
 
 def frequencies(using: str) -> Frequencies | None:
-    """Return what PostgreSQL knows; None if it never analyzed the index, and on SQLite."""
+    """Return PostgreSQL's statistics; None before the first ANALYZE, and on SQLite."""
     if connections[using].vendor == "sqlite":
         return None
-    return _read(using, int(time.monotonic() // VALID))
+    return _read(using, int(time.monotonic() // VALID_SECONDS))
 
 
 @functools.lru_cache(maxsize=4)
@@ -100,5 +97,5 @@ def _read(using: str, hour: int) -> Frequencies | None:
     if row is None:
         return None
     lexemes, shares, messages = row
-    # After the shares stand the least, the greatest and that of no value at all.
+    # The last three shares are the least, the greatest and that of nulls.
     return Frequencies(messages, dict(zip(lexemes, shares, strict=False)))

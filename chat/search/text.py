@@ -14,12 +14,12 @@ CJK = (
 ACCENTS = re.compile("([A-Za-z])[\u0300-\u036f]+")
 RUN = re.compile(f"[{CJK}]+|[^{CJK}]+")
 IS_CJK = re.compile(f"[{CJK}]")
-# What is found of a message: a tsvector may not pass a megabyte.
-LENGTH = 50_000
+# Only the beginning of a message is indexed: a tsvector is limited to 1 MB.
+INDEXED_LENGTH = 50_000
 
 
 def fold(text: str) -> str:
-    """Return `text` in lower case, its Latin letters without accents."""
+    """Return `text` in lower case and without accents on Latin letters."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFD", text)
@@ -27,17 +27,17 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Split `text`, folded first, into runs of letters and digits, CJK runs by themselves."""
+    """Return the folded words of `text`: runs of letters and digits, CJK runs apart."""
     spaced = "".join(c if is_letter(c) else " " for c in fold(text))
     return [run for word in spaced.split() for run in RUN.findall(word)]
 
 
 def is_letter(character: str) -> bool:
-    """Whether a character belongs to a word: a letter, a digit or a mark on a letter."""
+    """Whether a character is part of a word: a letter, a digit or a combining mark."""
     if character.isascii():
         return character.isalnum()
     category = unicodedata.category(character)
-    # A mark on nothing is the variation selector after an emoji.
+    # Variation selectors are marks too, but follow an emoji.
     return (
         category[0] == "L"
         or category == "Nd"
@@ -45,6 +45,6 @@ def is_letter(character: str) -> bool:
     )
 
 
-def pairs(run: str) -> list[str]:
-    """Return the neighbouring characters of a CJK run, two by two."""
+def bigrams(run: str) -> list[str]:
+    """Return the bigrams of a CJK run: 北京, 京烤 and 烤鸭 of 北京烤鸭."""
     return [run[n : n + 2] for n in range(len(run) - 1)] or [run]

@@ -5,23 +5,27 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from chat.search.forms import SearchForm
-from chat.search.results import find, find_threads
+from chat.search.results import search_messages, search_threads
 from users.requests import PersonRequest
 
 
 @require_safe
 def search(request: PersonRequest) -> HttpResponse:
-    """Show what was found; to htmx, only the results."""
-    user = request.user
-    form = SearchForm(user, request.GET)
+    """Show the search page; to htmx, only the results or the next page of them."""
+    form = SearchForm(request.user, request.GET)
     query = form.query()
     after = request.GET.get("page", "")
-    results = find(user, query, best=form.best_first, after=after)
+    results = search_messages(request.user, query, best=form.is_best_first, after=after)
     if not after:
-        results.threads = find_threads(user, query)
-    address = request.GET.copy()
-    address.pop("page", None)
-    context = {"form": form, "results": results, "address": address.urlencode(), "after": after}
+        results.threads = search_threads(request.user, query)
+    parameters = request.GET.copy()
+    parameters.pop("page", None)
+    context = {
+        "form": form,
+        "results": results,
+        "parameters": parameters.urlencode(),
+        "after": after,
+    }
     template = "chat/search.html"
     if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
         template = "chat/_more_hits.html" if after else "chat/_results.html"

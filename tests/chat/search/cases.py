@@ -1,6 +1,6 @@
-"""What a search has to mean, on either engine: text, query, whether the one finds the other."""
+"""Messages, queries, and whether the query finds the message, on both engines."""
 
-TABLE = [
+CASES = [
     # English inflections
     ("Please send the invoices", "invoice", True),
     ("Please send the invoice", "invoices", True),
@@ -12,7 +12,7 @@ TABLE = [
     ("I am making plans", "make", True),
     ("She planned it", "plan", True),
     ("a university degree", "universe ", False),
-    # words that other indexes leave out
+    # words that other indexes ignore
     ("The Who are a band", "the who ", True),
     ("to be or not to be", '"to be or not to be"', True),
     ("to be or not to be", '"not or"', False),
@@ -32,7 +32,7 @@ TABLE = [
     ("the quick brown fox", "quick.brow", True),
     ("the quick brown fox", '-"brown quick"', True),
     ("brown paper and a quick fox", 'quick -"quick brown"', True),
-    # what is being typed
+    # the word being typed
     ("Photosynthesis explained", "photosy", True),
     ("Photosynthesis explained", "photosy ", False),
     ("Photosynthesis explained", "photosy explained", False),
@@ -96,7 +96,7 @@ TABLE = [
     ("ԲԱՐԵՎ", "բարեվ", True),
     ("ΆΝΟΙΞΗ", "άνοιξη", True),
     ("“curly” — dashes…", "curly dashes", True),
-    # longer than an index takes
+    # longer than the index allows
     ("न" * 900 + " end", "end", True),
     ("x" * 60_000 + " end", "end", False),
     # nothing to find

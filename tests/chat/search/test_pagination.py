@@ -1,4 +1,4 @@
-"""Searches that go far back: in order, without a gap or a repeat."""
+"""Pages of results in order, without a gap or a repeat."""
 
 import datetime
 import re
@@ -6,8 +6,8 @@ import re
 import pytest
 
 from chat.models import ChatMessage
-from chat.search import pagination as newest_first
-from chat.search.results import find
+from chat.search import pagination
+from chat.search.results import search_messages
 from chat.search.statistics import Frequencies
 from chat.search.text import fold
 from tests.factories import make_message, make_thread, make_user
@@ -19,7 +19,7 @@ def test_pages_follow_each_other_without_gap_or_repeat() -> None:
     alice = make_user()
     thread = make_thread(alice)
     now = datetime.datetime.now(datetime.UTC)
-    # Some days hold several messages of the same moment, others are far apart.
+    # Some days hold several messages of the same time, others are far apart.
     ages = [0, 0, 0, 1, 2, 5, 5, 9, 40, 41, 90, 90, 200, 500, 1500]
     for n, age in enumerate(ages):
         make_message(thread, f"page {n}", created_at=now - datetime.timedelta(days=age))
@@ -28,22 +28,22 @@ def test_pages_follow_each_other_without_gap_or_repeat() -> None:
     ]
     seen, after = [], ""
     while True:
-        page = find(alice, "page", size=4, after=after)
-        seen += [hit.said for hit in page.hits]
+        page = search_messages(alice, "page", size=4, after=after)
+        seen += [hit.content for hit in page.hits]
         after = page.next
         if not after:
             break
     assert seen == expected
     ranked, after = [], ""
     for _ in range(4):
-        page = find(alice, "page", size=4, after=after, best=True)
-        ranked += [hit.said for hit in page.hits]
+        page = search_messages(alice, "page", size=4, after=after, best=True)
+        ranked += [hit.content for hit in page.hits]
         after = page.next
     assert (sorted(ranked), after) == (sorted(expected), "")
 
 
-# Texts by the days since the one before and how many of each there are, newest first: common
-# words, rare ones, some that stand side by side now and then, and long silences.
+# Newest first: days before the previous text, number of messages, text. There are common and
+# rare words, words that are sometimes next to each other, and long gaps.
 HISTORY = [
     (0.0, 90, "coffee and tea, number {n}"),
     (0.01, 200, "coffee then tea, again coffee {n}"),
@@ -57,7 +57,7 @@ HISTORY = [
 ]
 
 
-# What PostgreSQL may know of the words: however a search goes about, it finds the same.
+# Statistics that PostgreSQL may have. The strategy depends on them, the results must not.
 WORDS = ["coffee", "heron", "number", "only", "tea"]
 KNOWN = [
     pytest.param(None, id="unknown"),
@@ -71,20 +71,20 @@ KNOWN = [
 @pytest.mark.parametrize("known", KNOWN)
 @pytest.mark.parametrize("newest", ["2026-06-01", "2025-12-31T12:00", "1970-01-05", "1969-12-25"])
 @pytest.mark.parametrize("deleted", ["none", "some", "latest"])
-def test_all_is_found_in_order_however_far_back(
+def test_all_matches_are_found_in_order_with_every_strategy(
     newest: str, deleted: str, known: Frequencies | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(newest_first, "frequencies", lambda using: known)
+    monkeypatch.setattr(pagination, "frequencies", lambda using: known)
     alice = make_user()
     threads = [make_thread(alice), make_thread(alice, "Other")]
     gone = make_thread(alice, "Gone")
     gone.deleted_at = datetime.datetime.now(datetime.UTC)
     gone.save()
-    moment = datetime.datetime.fromisoformat(newest).replace(tzinfo=datetime.UTC)
+    time = datetime.datetime.fromisoformat(newest).replace(tzinfo=datetime.UTC)
     messages: list[ChatMessage] = []
     for days, count, text in HISTORY:
         for n in range(count):
-            moment -= datetime.timedelta(days=days if n == 0 or days < 50 else 1)
+            time -= datetime.timedelta(days=days if n == 0 or days < 50 else 1)
             thread = threads[n % 2]
             if (deleted == "some" and n % 5 == 3) or (deleted == "latest" and len(messages) < 300):
                 thread = gone
@@ -94,7 +94,7 @@ def test_all_is_found_in_order_however_far_back(
                     thread=thread,
                     role="user",
                     content=text.format(n=n),
-                    created_at=moment,
+                    created_at=time,
                 )
             )
     ChatMessage.objects.bulk_create(messages)
@@ -121,14 +121,14 @@ def test_all_is_found_in_order_however_far_back(
         ("tea -coffee ", r"^(?!.*coffee).*tea"),
         ("in:other old", r"^old.* tea$"),
     ]:
-        expected = [said for said in ordered if re.search(pattern, fold(said))]
+        expected = [content for content in ordered if re.search(pattern, fold(content))]
         if typed.startswith("in:"):
             expected = expected[:1] + expected[3:4]
         for size in (7, 30, 1_000):
             seen, after = [], ""
             while True:
-                page = find(alice, typed, size=size, after=after)
-                seen += [hit.said for hit in page.hits]
+                page = search_messages(alice, typed, size=size, after=after)
+                seen += [hit.content for hit in page.hits]
                 after = page.next
                 if not after:
                     break

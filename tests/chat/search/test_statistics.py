@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of the words, and how a search goes about by it."""
+"""PostgreSQL's statistics of words, and the strategies chosen by them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from django.db import connection
 from chat.models import ChatMessage
 from chat.search import pagination, statistics
 from chat.search.query import parse
-from chat.search.results import find
+from chat.search.results import search_messages
 from chat.search.statistics import Frequencies
 from tests.factories import make_message, make_thread, make_user
 from users.models import User
@@ -22,7 +22,7 @@ Asked = Callable[[int], AbstractContextManager[Any]]
 
 
 @pytest.fixture(autouse=True)
-def nothing_read_yet() -> Iterator[None]:
+def no_cached_statistics() -> Iterator[None]:
     statistics._read.cache_clear()
     yield
     statistics._read.cache_clear()
@@ -50,80 +50,80 @@ def known() -> Frequencies:
     return read
 
 
-def test_nothing_is_known_before_the_first_analyze(alice: User) -> None:
+def test_there_are_no_statistics_before_the_first_analyze(alice: User) -> None:
     assert statistics.frequencies("default") is None
-    assert len(find(alice, "coff").hits) == 30
+    assert len(search_messages(alice, "coff").hits) == 30
 
 
 @pytest.mark.parametrize(
-    ("typed", "gathered", "with_rarest", "with_all"),
+    ("typed", "with_prefixes", "with_rarest_term"),
     [
-        ("coffee ", 0, 90, 90),
-        ("coffee", 90, 90, 90),
-        ("cof", 120, 120, 120),
-        # Not among the known, so half as frequent as tea, beside its singular.
-        ("coffees ", 0, 15 + 90, 15 + 90),
-        ("coffee tea ", 0, 30, 90 / 4),
-        ('"coffee tea"', 0, 90 / 4, 90 / 4),
-        ("coffee.tea", 30, 90 / 4, 90 / 4),
-        ("漢字", 0, 90, 90),
-        ("漢", 90, 90, 90),
-        ("heron ", 0, 15, 15),
-        ("hero", 0, 15, 15),
-        ("-tea", 0, 120, 120),
+        ("coffee ", 0, 90),
+        ("coffee", 90, 90),
+        ("cof", 120, 120),
+        # Not among the most common lexemes, so half as common as tea; its singular is.
+        ("coffees ", 0, 15 + 90),
+        ("coffee tea ", 0, 30),
+        ('"coffee tea"', 0, 90 / 4),
+        ("coffee.tea", 30, 90 / 4),
+        ("漢字", 0, 90),
+        ("漢", 90, 90),
+        ("heron ", 0, 15),
+        ("hero", 0, 15),
+        ("-tea", 0, 120),
     ],
 )
-def test_words_are_counted(
-    alice: User, typed: str, gathered: float, with_rarest: float, with_all: float
+def test_frequencies_estimate_how_many_messages_contain_words(
+    alice: User, typed: str, with_prefixes: float, with_rarest_term: float
 ) -> None:
     analyze()
     query = parse(typed)
-    assert known().gathered(query) == pytest.approx(gathered, rel=0.01)
-    assert known().with_rarest(query) == pytest.approx(with_rarest, rel=0.01)
-    assert known().with_all(query) == pytest.approx(with_all, rel=0.01)
+    assert known().with_prefixes(query) == pytest.approx(with_prefixes, rel=0.01)
+    assert known().with_rarest_term(query) == pytest.approx(with_rarest_term, rel=0.01)
 
 
-def test_users_messages_are_counted(alice: User) -> None:
+def test_frequencies_estimate_the_share_of_an_owner(alice: User) -> None:
     analyze()
-    assert known().share(alice.pk) == pytest.approx(90 / 120, rel=0.01)
-    assert known().share(make_user("carol@example.com").pk) == pytest.approx(15 / 120, rel=0.01)
+    carol = make_user("carol@example.com")
+    assert known().share_of_owner(alice.pk) == pytest.approx(90 / 120, rel=0.01)
+    assert known().share_of_owner(carol.pk) == pytest.approx(15 / 120, rel=0.01)
 
 
-def test_what_was_known_of_messages_that_are_gone_does_no_harm(alice: User) -> None:
+def test_statistics_of_deleted_messages_do_no_harm(alice: User) -> None:
     analyze()
     ChatMessage.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE pg_class SET reltuples = 0 WHERE relname = 'chat_messages'")
     assert known().messages == 0
-    assert find(alice, "coff").hits == find(alice, '"coffee tea"').hits == []
+    assert search_messages(alice, "coff").hits == search_messages(alice, '"coffee tea"').hits == []
 
 
 @pytest.mark.parametrize(
-    ("typed", "questions"),
+    ("typed", "statements"),
     [("heron ", 1), ("hero", 1), ('"coffee heron"', 1), ("coffee ", 2), ("coff", 1)],
 )
-def test_a_rare_word_takes_one_question(
+def test_rare_word_takes_one_statement(
     alice: User,
     typed: str,
-    questions: int,
+    statements: int,
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: Asked,
 ) -> None:
-    monkeypatch.setattr(pagination, "MOST_GATHERED", 80)
-    monkeypatch.setattr(pagination, "MOST_WITH_RAREST", 40)
+    monkeypatch.setattr(pagination, "RARE_PREFIX", 80)
+    monkeypatch.setattr(pagination, "RARE", 40)
     analyze()
     known()
-    with django_assert_num_queries(questions):
-        find(alice, typed)
+    with django_assert_num_queries(statements):
+        search_messages(alice, typed)
 
 
-def test_what_was_read_is_relied_on_for_an_hour(
+def test_statistics_are_cached_for_an_hour(
     alice: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Asked
 ) -> None:
     analyze()
     with django_assert_num_queries(1):
         assert known() is known()
-    later = time.monotonic() + statistics.VALID
+    later = time.monotonic() + statistics.VALID_SECONDS
     monkeypatch.setattr("chat.search.statistics.time.monotonic", lambda: later)
     with django_assert_num_queries(1):
         known()

@@ -1,0 +1,60 @@
+"""Matches marked in a text."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.search import highlight
+from chat.search.query import parse
+from tests.chat.search.cases import CASES
+
+
+def test_snippet_marks_every_match() -> None:
+    unmarked = [
+        (content, typed)
+        for content, typed, is_match in CASES
+        if is_match
+        and parse(typed).terms
+        and "<mark>" not in highlight.snippet(parse(typed), content)
+    ]
+    assert unmarked == []
+
+
+def test_snippet_is_cut_around_the_first_match_and_escaped() -> None:
+    content = "word " * 100 + "<b>Café & bar</b>" + " word" * 100
+    before, after = "word " * 11, (" word" * 100)[: 240 - 11 * 5 - len("<b>Café & bar</b>")]
+    assert highlight.snippet(parse("cafe"), content) == (
+        f"… {before}&lt;b&gt;<mark>Café</mark> &amp; bar&lt;/b&gt;{after} …"
+    )
+    assert highlight.snippet(parse("x"), "z" * 100 + "x") == f"{'z' * 100}x"
+
+
+def test_snippet_of_a_short_text_is_all_of_it() -> None:
+    assert highlight.snippet(parse("a"), "A b a") == "<mark>A</mark> b <mark>a</mark>"
+    assert highlight.snippet(parse("from:user"), "A <b>") == "A &lt;b&gt;"
+
+
+def test_snippet_marks_decomposed_characters() -> None:
+    for content, typed in [
+        ("\u1112\u1161\u11ab\u1100\u1173\u11af", "한글"),
+        ("и\u0306од", "йод"),
+        ("ΟΔΟΣ", "οδος"),
+    ]:
+        assert highlight.snippet(parse(typed), content) == f"<mark>{content}</mark>"
+        assert highlight.contains_terms(parse(typed), content)
+
+
+def test_titles_are_searched_for_all_terms_and_no_excluded_one() -> None:
+    for typed, expected in [("rome", True), ("rome trip", True), ("rome bus", False)]:
+        assert highlight.contains_terms(parse(typed), "Trip to Rome") is expected
+    assert not highlight.contains_terms(parse("rome -trip"), "Trip to Rome")
+    assert highlight.contains_terms(parse("rome -bus"), "Trip to Rome")
+
+
+@given(
+    content=st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+    | st.text("éİΣσςßйé한ᄒ\u1161\u11ab\u0301\u0306 a", max_size=12)
+)
+def test_text_is_folded_by_parts_as_it_is_as_a_whole(content: str) -> None:
+    folded, origins = highlight.fold_with_origins(content)
+    assert folded == highlight.fold(content)
+    assert origins is None or len(origins) == len(folded) + 1
