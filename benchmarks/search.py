@@ -112,11 +112,11 @@ def written(alias: str, person: Any, samples: list[str]) -> float:
     return taken / len(samples[:1_000]) * 1e6
 
 
-def asked(alias: str, person: Any, *, best: bool) -> Callable[[str], Any]:
+def asked(person: Any, *, best: bool) -> Callable[[str], Any]:
     """Return the product's own way to ask."""
     from chat.search.results import search_messages
 
-    return lambda typed: search_messages(person, typed, best=best, using=alias).hits
+    return lambda typed: search_messages(person, typed, best=best).hits
 
 
 def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Callable[[str], Any]:
@@ -195,7 +195,7 @@ def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
             cursor.execute(OLD, [person.pk, typed.strip('" ')])
             return cursor.fetchall()
 
-    newest, best = asked("postgresql", person, best=False), asked("postgresql", person, best=True)
+    newest, best = asked(person, best=False), asked(person, best=True)
     plain = bare(connection, person, NEWEST, ranked=False)
     plain_best = bare(connection, person, BEST, ranked=True)
     rows = []
@@ -231,7 +231,7 @@ def measure_sqlite(messages: int, rounds: int) -> None:
     )
     rows = []
     for kind, typed in queries(samples).items():
-        ways = [asked("sqlite", person, best=best) for best in (False, True)]
+        ways = [asked(person, best=best) for best in (False, True)]
         rows.append([kind, *figures(times(ways, typed, rounds))])
     print(databases.table(["ms", "newest p50", "p95", "best p50", "p95"], rows), flush=True)
 

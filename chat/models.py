@@ -1,4 +1,4 @@
-"""What was said."""
+"""Messages, their earlier versions, and the replies that become messages."""
 
 from django.conf import settings
 from django.db import models
@@ -14,14 +14,14 @@ from threads.models import Thread
 
 
 class ChatMessage(models.Model):
-    """One message of a conversation.
+    """A message of a thread.
 
-    A message that names no thread is put into its user's General thread by the database,
-    so `thread` is never null in a row that can be read.
+    The database puts a message without a thread into its user's General thread, so `thread` is
+    never null in a row that can be read.
     """
 
     class Role(models.TextChoices):
-        """Who speaks: the person, the assistant, or the thread's persona."""
+        """The author: the user, the assistant, or the thread's persona."""
 
         USER = "user", "User"
         ASSISTANT = "assistant", "Assistant"
@@ -50,11 +50,11 @@ class ChatMessage(models.Model):
             ),
         ]
         indexes = [
-            # A person's messages, newest first: ChatMessageQuerySet.for_user, export, search.
+            # A user's messages, newest first: ChatMessageQuerySet.for_user, export, search.
             models.Index(fields=["user", "-created_at", "-id"], name="chat_messages_user_idx"),
             # The admin's list, newest first.
             models.Index(fields=["-created_at", "-id"], name="chat_messages_created_idx"),
-            # A conversation in order, a thread's last message, and its CASCADE.
+            # A thread's messages in order, its last message, and its CASCADE.
             models.Index(fields=["thread", "created_at", "id"], name="chat_messages_thread_idx"),
         ]
 
@@ -62,16 +62,16 @@ class ChatMessage(models.Model):
         return f"{self.get_role_display()}: {self.content[:60]}"
 
     def get_absolute_url(self) -> str:
-        """Return where the conversation is shown around this message, scrolled to it."""
+        """Return the URL of the page of the thread that contains this message."""
         page = reverse("chat:conversation", args=[self.thread_id])
         return f"{page}?message={self.pk}#m-{self.pk}"
 
 
 class MessageVersion(models.Model):
-    """What a message said before, or what was answered to what it said before.
+    """An earlier text of a message, or an earlier reply to it.
 
-    Messages are edited in place, so that search, export and counts know only one text of
-    each. A reply that went with an earlier wording is kept under the message it answered.
+    Messages are edited in place, so that search, export and counts see one text of each. A
+    reply to an earlier text is kept as a version of the message that it answered.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
@@ -95,15 +95,15 @@ class MessageVersion(models.Model):
 
 
 class Reply(models.Model):
-    """One attempt to answer; while it streams, this row is where its text lives.
+    """One attempt to answer. It holds the text while it is streamed.
 
-    The message it becomes is written once, at the end, in the transaction that ends the
-    row. Text that arrived before a failure becomes a message too, and `status` says what
-    it is. `text` is empty once the message holds it.
+    The message is written once, at the end, in the transaction that ends the reply. Text
+    that arrived before a failure becomes a message too; `status` tells them apart. `text` is
+    empty once the message has it.
     """
 
     class Status(models.TextChoices):
-        """How it goes, or how it ended."""
+        """The state of a reply, or how it ended."""
 
         STREAMING = "streaming", "Streaming"
         COMPLETE = "complete", "Complete"
@@ -112,7 +112,7 @@ class Reply(models.Model):
         INTERRUPTED = "interrupted", "Interrupted"
 
     class Voice(models.TextChoices):
-        """Who answers: a role of the message it becomes."""
+        """Who answers: the role of the message."""
 
         ASSISTANT = ChatMessage.Role.ASSISTANT.value, "Assistant"
         TWIN = ChatMessage.Role.TWIN.value, "Twin"
@@ -184,14 +184,14 @@ class Reply(models.Model):
             ),
         ]
         indexes = [
-            # A thread's latest attempt, and the CASCADE.
+            # A thread's latest reply, and the CASCADE.
             models.Index(fields=["thread", "-created_at"], name="chat_replies_thread_idx"),
-            # How the messages of a page came about, and the CASCADE of a message.
+            # The replies that became the messages of a page, and the CASCADE of a message.
             models.Index(fields=["answer"], name="chat_replies_answer_idx"),
             # The SET NULL of a message and of a persona.
             models.Index(fields=["question"], name="chat_replies_question_idx"),
             models.Index(fields=["persona"], name="chat_replies_persona_idx"),
-            # ReplyQuerySet.abandoned: those in flight that nobody writes any more.
+            # ReplyQuerySet.abandoned: replies in flight whose worker is gone.
             models.Index(
                 fields=["heartbeat_at"],
                 condition=models.Q(status="streaming"),
@@ -204,10 +204,10 @@ class Reply(models.Model):
 
     @property
     def reason(self) -> str:
-        """Return what went wrong, for the person."""
+        """Return what went wrong, for the user."""
         return Failure(self.failure).label if self.failure else ""
 
     @property
     def remedy(self) -> str:
-        """Return what the person can do about the failure."""
+        """Return what the user can do about it."""
         return REMEDIES[Failure(self.failure)] if self.failure else ""

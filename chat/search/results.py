@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.safestring import SafeString
 
 from chat.search import highlight, ranking
@@ -65,7 +66,6 @@ def search_messages(
     best: bool = False,
     after: str = "",
     size: int = PAGE_SIZE,
-    using: str = "default",
 ) -> Results:
     """Return a page of the user's messages that match, newest or best first.
 
@@ -75,10 +75,10 @@ def search_messages(
         best: Rank the newest RANKED matches (RANKED_PHRASE with a phrase), best first.
         after: `next` of the previous page.
         size: Hits per page.
-        using: The alias of the database.
     """
     if isinstance(query, str):
         query = parse(query)
+    using = user._state.db or DEFAULT_DB_ALIAS
     scope = scope_of(user, query, using)
     if scope is None:
         return Results(query)
@@ -89,7 +89,7 @@ def search_messages(
     return Results(query, hits, next=encode_cursor(hits[-1]) if len(rows) > size else "")
 
 
-def scope_of(user: User, query: SearchQuery, using: str = "default") -> Scope | None:
+def scope_of(user: User, query: SearchQuery, using: str) -> Scope | None:
     """Return what to search; None if the query is empty or names no thread that exists."""
     if not query:
         return None
@@ -101,11 +101,11 @@ def scope_of(user: User, query: SearchQuery, using: str = "default") -> Scope | 
     return Scope(owner=user.pk, query=query, threads=threads)
 
 
-def search_threads(user: User, query: SearchQuery, using: str = "default") -> list[Thread]:
+def search_threads(user: User, query: SearchQuery) -> list[Thread]:
     """Return the latest threads whose title or description contains every term."""
     if not query.terms:
         return []
-    threads = Thread.objects.using(using).for_user(user).recent()
+    threads = Thread.objects.using(user._state.db).for_user(user).recent()
     matches = (
         thread
         for thread in threads.only("id", "user_id", "title", "description")[:SEARCHED_THREADS]
