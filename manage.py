@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 
 def main() -> None:
-    """Run the command line; a wrong setting, or a database that is away, is no traceback."""
+    """Run the command line; report wrong settings and an unreachable database in a sentence."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)
@@ -19,10 +19,10 @@ def main() -> None:
     except OperationalError:
         from schema.connection.connect import unreachable
 
-        away = unreachable()
-        if away is None or "--traceback" in sys.argv:
+        problem = unreachable()
+        if problem is None or "--traceback" in sys.argv:
             raise
-        sys.exit(str(away))
+        sys.exit(str(problem))
 
 
 if __name__ == "__main__":

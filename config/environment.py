@@ -1,4 +1,4 @@
-"""What the process environment and `.env` say, read into values that settings can use."""
+"""Read settings from environment variables, with precise errors."""
 
 import logging
 import os
@@ -18,9 +18,9 @@ ENGINES = {
 
 IN_MEMORY = ":memory:"
 
-# WAL lets readers go on while one connection writes; with it, synchronous=NORMAL
-# cannot corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous). Without
-# recursive triggers INSERT OR REPLACE would not fire the delete triggers, and miscount.
+# WAL lets readers continue while one connection writes. With WAL, synchronous=NORMAL cannot
+# corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous). Without recursive
+# triggers, INSERT OR REPLACE would not fire the delete triggers, and counts would be wrong.
 SQLITE_OPTIONS = {
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON;"
@@ -31,7 +31,11 @@ SQLITE_OPTIONS = {
 
 
 def flag(name: str, *, default: bool = False) -> bool:
-    """Return the yes/no variable `name`; anything but a clear yes or no is an error."""
+    """Return the yes/no variable `name`.
+
+    Raises:
+        ImproperlyConfigured: The value is neither yes nor no.
+    """
     value = os.environ.get(name, "").strip().lower()
     if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
         return default if value == "" else value in {"1", "true", "yes", "on"}
@@ -39,12 +43,12 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 
 def words(name: str) -> list[str]:
-    """Return the comma-separated variable `name` as a list without blanks."""
+    """Return the comma-separated variable `name` as a list, without surrounding spaces."""
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
 
 def log_level(name: str) -> str:
-    """Return the variable `name` as the name of a level of logging; INFO where it is blank."""
+    """Return the variable `name` as the name of a log level, by default INFO."""
     value = os.environ.get(name, "").strip().upper() or "INFO"
     if value not in logging.getLevelNamesMapping():
         raise ImproperlyConfigured(f"{name} must be DEBUG, INFO, WARNING or ERROR, not {value!r}.")
@@ -52,7 +56,7 @@ def log_level(name: str) -> str:
 
 
 def whole_number(name: str, *, default: int) -> int:
-    """Return the variable `name` as an integer of 0 or more."""
+    """Return the variable `name` as an integer, 0 or more."""
     value = os.environ.get(name, "").strip()
     if value and not value.isdecimal():
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
@@ -62,7 +66,9 @@ def whole_number(name: str, *, default: int) -> int:
 def database(name: str, *, default: str) -> dict[str, Any]:
     """Return Django's settings for the database URL in the variable `name`.
 
-    The URL itself never appears in an error: it holds a password.
+    Raises:
+        ImproperlyConfigured: The URL is malformed. The message never contains the URL, which
+            holds a password.
     """
     url = os.environ.get(name, "").strip() or default
     remedy = (
@@ -86,7 +92,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     settings["ENGINE"] = ENGINES[engine]
     settings["CONN_HEALTH_CHECKS"] = True
     if engine.endswith("postgresql"):
-        # A host that swallows packets would keep a request for two minutes.
+        # Without it, a host that drops packets would block a request for two minutes.
         settings["OPTIONS"] = {"connect_timeout": 10} | settings.get("OPTIONS", {})
     if engine.endswith("sqlite3"):
         settings["OPTIONS"] = SQLITE_OPTIONS | settings.get("OPTIONS", {})
@@ -94,11 +100,11 @@ def database(name: str, *, default: str) -> dict[str, Any]:
 
 
 def _is_misread(url: str) -> bool:
-    """Tell whether the parser made something of `url` that nobody meant.
+    """Return whether the parser accepted a `url` but misread it.
 
-    It takes all that follows for the name of a database where `//` is missing or one `/` too
-    many, or where the password has one: a name is shown, and this one would hold the password.
-    After `sqlite://` it passes over a file's name and keeps everything in memory.
+    If `//` is missing, or there is one `/` too many or one in the password, the parser takes
+    the rest of the URL as the name of the database. Names are shown in messages, and this one
+    would contain the password. After `sqlite://` it ignores a file name and uses memory.
     """
     if url == f"sqlite://{IN_MEMORY}":
         return False
@@ -110,21 +116,24 @@ def _is_misread(url: str) -> bool:
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where mail is handed in; an empty `host` means nowhere."""
+    """A mail server; an empty `host` means none."""
 
     host: str = ""
     port: int = 25
     user: str = ""
     password: str = ""
-    tls_at_once: bool = False
-    starts_tls: bool = False
+    implicit_tls: bool = False
+    starttls: bool = False
 
 
 def mail(name: str) -> MailServer:
-    """Return the mail server that the URL in the variable `name` tells of.
+    """Return the mail server of the URL in the variable `name`.
 
-    `smtps://` speaks TLS from the first byte (port 465), `smtp://` starts it where the port
-    is 587, the one for handing in mail (RFC 6409), and does without on any other.
+    `smtps://` uses TLS from the first byte (port 465). `smtp://` uses STARTTLS on port 587, the
+    port for mail submission (RFC 6409), and no TLS on any other port.
+
+    Raises:
+        ImproperlyConfigured: The URL is malformed.
     """
     url = os.environ.get(name, "").strip()
     if not url:
@@ -137,20 +146,21 @@ def mail(name: str) -> MailServer:
     if not parts.hostname:
         raise ImproperlyConfigured(
             f"{name} is not a mail server's URL. Write smtp://USER:PASSWORD@HOST:587 or "
-            "smtps://USER:PASSWORD@HOST:465, special characters percent-encoded (@ is %40)."
+            "smtps://USER:PASSWORD@HOST:465, with special "
+            "characters percent-encoded (@ is %40)."
         )
     return MailServer(
         host=parts.hostname,
         port=port,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        tls_at_once=parts.scheme == "smtps",
-        starts_tls=parts.scheme == "smtp" and port == 587,
+        implicit_tls=parts.scheme == "smtps",
+        starttls=parts.scheme == "smtp" and port == 587,
     )
 
 
 def secret_key(path: Path, *, production: bool) -> str:
-    """Return SECRET_KEY; in development make one and keep it in `path`."""
+    """Return SECRET_KEY; in development create one and keep it in `path`."""
     key = os.environ.get("SECRET_KEY", "").strip()
     if key:
         return key
@@ -161,7 +171,7 @@ def secret_key(path: Path, *, production: bool) -> str:
             "(or set DEBUG=1 on a development machine)."
         )
     if not path.exists():
-        # A link appears whole or not at all, and only once: processes that start together
+        # A hard link is created atomically and only once, so processes that start together
         # agree on one key.
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600)

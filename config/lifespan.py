@@ -1,7 +1,7 @@
-"""What is to happen when the server's process starts, is told to stop, and ends.
+"""Functions to call when the server process starts, receives a signal to stop, and ends.
 
-A room that runs tasks of its own registers here; the ASGI application and gunicorn.conf.py
-call. Without an ASGI server nothing is called.
+An app that runs background tasks adds its functions to these lists. The ASGI application and
+gunicorn.conf.py call them; without an ASGI server nothing is called.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ shutdown: list[Callable[[], Awaitable[None]]] = []
 
 
 async def attend(receive: Any, send: Any) -> None:
-    """Speak the ASGI lifespan protocol (asgi.readthedocs.io, "Lifespan Protocol")."""
+    """Follow the ASGI lifespan protocol (asgi.readthedocs.io, "Lifespan Protocol")."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
@@ -28,6 +28,6 @@ async def attend(receive: Any, send: Any) -> None:
 
 
 def close() -> None:
-    """Tell everybody, in the event loop's thread, that the process is to end soon."""
+    """Announce, in the event loop's thread, that the process will end soon."""
     for hook in closing:
         hook()

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it may take requests: what a load balancer asks."""
+"""Health checks for a load balancer: is the process alive, and can it serve requests?"""
 
 from collections.abc import Callable
 
@@ -10,31 +10,31 @@ from schema.history.status import pending_migrations
 
 
 class Probes:
-    """Answers `/healthz` and `/readyz` before anything else looks at the request.
+    """Answer `/healthz` and `/readyz` before any other middleware.
 
-    A load balancer asks by address: its requests name a host that is none of ALLOWED_HOSTS,
-    speak no TLS and bear no log-in.
+    A load balancer addresses the process by IP address: its requests have a host that is not
+    in ALLOWED_HOSTS, no TLS and no session.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer a probe, or pass the request on."""
+        """Answer a health check, or pass the request on."""
         probe = {"/healthz": healthz, "/readyz": readyz}.get(request.path_info)
         return probe() if probe else self.get_response(request)
 
 
 def healthz() -> HttpResponse:
-    """Answer 200: the process lives. It touches no database, so an outage restarts nothing."""
+    """Return 200 without using the database, so that an outage of it restarts no process."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz() -> HttpResponse:
-    """Answer 200, or 503 with the reason.
+    """Return 200, or 503 with the reason.
 
-    That is while the database is away or behind the code, or where the names of the static
-    files, which every page needs, were not there when the process started.
+    The process is not ready while the database is unreachable, while migrations are
+    unapplied, or if the static files were not collected when the process started.
     """
     if getattr(staticfiles_storage, "hashed_files", None) == {}:
         return _not_ready(

@@ -1,4 +1,4 @@
-"""Django settings. Everything that differs between machines comes from the environment."""
+"""Django settings. Values that differ between machines come from the environment."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    # Every view asks for a log-in, but for those marked with login_not_required.
+    # Every view requires a log-in, except those marked with login_not_required.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -83,12 +83,12 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "users.User"
-# Argon2 for what is written now; the last reads what the Node backend wrote.
+# Argon2 for new hashes. The last one verifies the hashes of the earlier product.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "users.hashers.OldBCryptPasswordHasher",
+    "users.hashers.LegacyBCryptPasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -100,21 +100,21 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-AUTHENTICATION_BACKENDS = ["users.backends.LimitedBackend"]
+AUTHENTICATION_BACKENDS = ["users.backends.RateLimitedBackend"]
 LOGIN_URL = "users:log_in"
 LOGIN_REDIRECT_URL = "threads:home"
 LOGOUT_REDIRECT_URL = "users:log_in"
-PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a mail is good for
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
 
-# Mail is written to the console until a server is named.
+# Without a mail server, mail is written to the console.
 MAIL = environment.mail("EMAIL_URL")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL.host else 'console'}.EmailBackend"
 EMAIL_HOST = MAIL.host
 EMAIL_PORT = MAIL.port
 EMAIL_HOST_USER = MAIL.user
 EMAIL_HOST_PASSWORD = MAIL.password
-EMAIL_USE_SSL = MAIL.tls_at_once
-EMAIL_USE_TLS = MAIL.starts_tls
+EMAIL_USE_SSL = MAIL.implicit_tls
+EMAIL_USE_TLS = MAIL.starttls
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localhost>"
 
@@ -164,16 +164,16 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 
-# The model's server: anything that speaks OpenAI's protocol.
+# The model server: any server that speaks OpenAI's protocol.
 OPENAI_BASE_URL = os.environ.get("OPENAI_BASE_URL", "").strip()
 OPENAI_API_KEY = os.environ.get("OPENAI_API_KEY", "").strip()
 OPENAI_MODEL = os.environ.get("OPENAI_MODEL", "").strip()
-# Seconds without a word after which a reply is given up; a local model may need long to load.
+# Seconds of silence after which a reply is given up. A local model may take long to load.
 OPENAI_TIMEOUT = environment.whole_number("OPENAI_TIMEOUT", default=120)
-# What a model reads at most, where its server does not say.
+# How much a model reads at most, if its server does not report it.
 OPENAI_CONTEXT_TOKENS = environment.whole_number("OPENAI_CONTEXT_TOKENS", default=8192)
 
-# Production is whatever is not DEBUG: HTTPS only, unless the operator says otherwise.
+# Without DEBUG the site is in production: HTTPS only, unless HTTPS=0.
 HTTPS = environment.flag("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
@@ -192,7 +192,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": environment.log_level("LOG_LEVEL")},
     "loggers": {
-        "django": {"handlers": []},  # with DEBUG it has one of its own, and all is said twice
-        "httpx2": {"level": "WARNING"},  # a line for each request to the model's server
+        "django": {
+            "handlers": []
+        },  # with DEBUG it has a handler of its own, which would repeat every line
+        "httpx2": {"level": "WARNING"},  # a line for each request to the model server
     },
 }

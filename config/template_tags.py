@@ -1,4 +1,4 @@
-"""Template tags of the look that every page shares."""
+"""Template tags that every page uses."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """Draw the icon `name` of icons.svg; what it stands for is said by the text beside it."""
+    """Return the icon `name` of icons.svg, hidden from screen readers."""
     return format_html(
         '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         static("icons.svg"),
@@ -24,15 +24,15 @@ def icon(name: str) -> SafeString:
 
 
 @register.filter
-def ago(moment: datetime) -> str:
-    """Say how long ago, in the largest unit only: "3 weeks ago"."""
+def ago(timestamp: datetime) -> str:
+    """Return the time since `timestamp` in its largest unit: "3 weeks ago"."""
     now = timezone.now()
-    if (now - moment).total_seconds() < 60:
+    if (now - timestamp).total_seconds() < 60:
         return "just now"
-    return f"{timesince(moment, now, depth=1)} ago"
+    return f"{timesince(timestamp, now, depth=1)} ago"
 
 
 @register.filter
 def focused(field: BoundField) -> SafeString:
-    """Draw a form's field so that the page opens at it, wherever on the page it stands."""
+    """Return the widget of `field` with `autofocus`, so that the page opens at it."""
     return field.as_widget(attrs={"autofocus": True})

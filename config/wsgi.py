@@ -1,4 +1,4 @@
-"""The WSGI application, for hosts that have no ASGI server; replies stream under ASGI only."""
+"""The WSGI application, for hosts without an ASGI server. Replies do not stream under WSGI."""
 
 import os
 

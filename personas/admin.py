@@ -1,4 +1,4 @@
-"""The admin's pages about personas, and a person's personas on their page."""
+"""Personas in the admin, and the personas of a user on the user's page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from users.models import User
 ACTIVE = format_html('<span class="badge succeeded">{}</span>', "Active")
 
 
-class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """Asks for a colour by the browser's own picker."""
+class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime
+    """Use the browser's colour picker."""
 
     class Meta:
         model = Persona
@@ -32,7 +32,7 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
 @admin.register(Persona)
 class PersonaAdmin(BigTableAdmin):
-    """Personas, the newest first."""
+    """Personas, newest first."""
 
     form = PersonaForm
     list_display = ("name", "swatch", "active", "owner", "threads", "created_at")
@@ -49,7 +49,7 @@ class PersonaAdmin(BigTableAdmin):
     readonly_fields = ("id", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("user", "name", "description", "color", "is_active")}),
-        ("Learned", {"fields": ("metadata",)}),
+        ("Voice", {"fields": ("metadata",)}),
         ("Record", {"fields": ("id", "created_at", "updated_at")}),
     )
 
@@ -60,7 +60,7 @@ class PersonaAdmin(BigTableAdmin):
 
     @admin.display(description="active")
     def active(self, persona: Persona) -> str:
-        """Return a badge for the one that speaks."""
+        """Return a badge for the active persona."""
         return ACTIVE if persona.is_active else ""
 
     @admin.display(description="user")
@@ -76,7 +76,7 @@ class PersonaAdmin(BigTableAdmin):
 
 
 def swatch(color: str) -> SafeString:
-    """Draw a dot. The colour is an attribute: the site's policy forbids inline style."""
+    """Return a coloured dot; the content security policy forbids inline styles."""
     return format_html(
         '<svg class="swatch" viewBox="0 0 16 16" role="img" aria-label="{}">'
         '<circle cx="8" cy="8" r="7" fill="{}"/></svg>',
@@ -86,19 +86,19 @@ def swatch(color: str) -> SafeString:
 
 
 def link(page: str, key: object, text: str) -> SafeString:
-    """Return a link to the admin's page of one row; older databases hold rows without a name."""
+    """Return a link to a row in the admin. Adopted databases hold rows without a name."""
     address = reverse(f"admin:{page}_change", args=[key])
     return format_html('<a href="{}">{}</a>', address, text.strip() or "(unnamed)")
 
 
 def link_to(user: User) -> SafeString:
-    """Return a link to the admin's page of a user; the address may be broken after its @."""
+    """Return a link to a user in the admin; the e-mail address may wrap after its @."""
     mailbox, at, host = user.email.partition("@")
     return link("users_user", user.pk, format_html("{}{}<wbr>{}", mailbox, at, host))
 
 
-def personas_of(request: HttpRequest, user: User) -> SafeString:
-    """Show a user's personas."""
+def personas_panel(request: HttpRequest, user: User) -> SafeString:
+    """Return the panel with a user's personas."""
     rows = [
         (swatch(persona.color), link("personas_persona", persona.pk, persona.name), persona)
         for persona in Persona.objects.for_user(user)[:50]
@@ -106,4 +106,4 @@ def personas_of(request: HttpRequest, user: User) -> SafeString:
     return render_to_string("admin/personas/of_user.html", {"rows": rows, "user_shown": user})
 
 
-UserAdmin.panels.append(personas_of)
+UserAdmin.panels.append(personas_panel)

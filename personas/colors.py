@@ -1,4 +1,4 @@
-"""Text that can be read on a persona's colour."""
+"""Choose a readable text colour for a persona's colour."""
 
 LIGHT = "#ffffff"
 DARK = "#000000"
@@ -6,7 +6,7 @@ DARK = "#000000"
 
 def luminance(color: str) -> float:
     """Return the relative luminance of #rrggbb, 0 to 1 (WCAG 2.2, relative luminance)."""
-    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    channels = [int(color[index : index + 2], 16) / 255 for index in (1, 3, 5)]
     red, green, blue = (
         channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
         for channel in channels
@@ -21,8 +21,8 @@ def contrast(one: str, other: str) -> float:
 
 
 def text_on(color: str) -> str:
-    """Return the better of a light and a dark text colour on `color`.
+    """Return the text colour, white or black, with the higher contrast on `color`.
 
-    With black and white the contrast is 4.5 or more on any background (WCAG 2.2, level AA).
+    One of the two has a contrast of at least 4.5 on any background (WCAG 2.2, level AA).
     """
     return max((LIGHT, DARK), key=lambda text: contrast(text, color))

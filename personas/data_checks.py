@@ -1,4 +1,4 @@
-"""What `verify --data` looks for in personas."""
+"""Checks of personas for `verify --data`."""
 
 from schema.drift.data_checks import DataCheck
 
@@ -10,7 +10,7 @@ CHECKS = [
         offending=(
             "SELECT user_id FROM personas WHERE is_active GROUP BY user_id HAVING count(*) > 1"
         ),
-        # The one that was switched to last stays.
+        # The one that was activated last stays active.
         repair=(
             "UPDATE personas SET is_active = false WHERE is_active AND EXISTS ("
             "SELECT 1 FROM personas AS later WHERE later.user_id = personas.user_id"

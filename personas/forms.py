@@ -1,4 +1,4 @@
-"""What people say about a persona."""
+"""Forms about personas."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 from django import forms
 
 from personas.models import DEFAULT_COLOR, Persona
-from personas.voice import MOST_SAMPLES, Voice, lines_of, paragraphs_of
-from users.forms import MOST_IN_NAME, at_most
+from personas.voice import MAX_SAMPLES, Voice, lines_of, paragraphs_of
+from users.forms import MAX_NAME_LENGTH, check_length
 
-MOST_IN_DESCRIPTION = 500
+MAX_DESCRIPTION_LENGTH = 500
 
 
-class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A persona, and how it should speak."""
+class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime
+    """Edit a persona and its voice."""
 
     instructions = forms.CharField(
         label="How it should speak",
         required=False,
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Views, habits, things to avoid: “short sentences, never a pun”.",
+        help_text="Opinions, habits and things to avoid: “short sentences, never a pun”.",
     )
     tone = forms.CharField(
         required=False, max_length=200, help_text="A few words: warm, dry, direct."
@@ -31,14 +31,14 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What you say often, one a line.",
+        help_text="Phrases you often use, one per line.",
     )
     sample_texts = forms.CharField(
         label="Sample texts",
         required=False,
         max_length=40_000,
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text=f"Up to {MOST_SAMPLES} mails or messages of yours, an empty line between them.",
+        help_text=f"Up to {MAX_SAMPLES} of your mails or messages, separated by empty lines.",
     )
 
     class Meta:
@@ -46,18 +46,18 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         fields = ["name", "description", "color"]
         labels = {"color": "Colour"}
         widgets = {
-            "name": forms.TextInput(attrs={"maxlength": MOST_IN_NAME, "autocomplete": "off"}),
-            "description": forms.TextInput(attrs={"maxlength": MOST_IN_DESCRIPTION}),
+            "name": forms.TextInput(attrs={"maxlength": MAX_NAME_LENGTH, "autocomplete": "off"}),
+            "description": forms.TextInput(attrs={"maxlength": MAX_DESCRIPTION_LENGTH}),
             "color": forms.TextInput(attrs={"type": "color"}),
         }
         help_texts = {
-            "name": "Yours, or that of a side of you: “Work me”.",
-            "description": "What it is for. Only you see this, and the model when the twin speaks.",
-            "color": "Shown wherever the twin speaks.",
+            "name": "Your name, or a side of you: “Work me”.",
+            "description": "Its purpose. Only you see it, and the model when the twin answers.",
+            "color": "Marks the twin's messages.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Fill in the voice that the metadata tells of."""
+        """Fill in the voice from the metadata."""
         super().__init__(*args, **kwargs)
         voice = Voice.read(self.instance.metadata)
         self.initial.update(
@@ -71,15 +71,15 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         self.initial.setdefault("color", DEFAULT_COLOR)
 
     def clean_name(self) -> str:
-        """Keep names short enough for the places that show them."""
-        return at_most(MOST_IN_NAME, self, "name")
+        """Limit the length to what pages can show."""
+        return check_length(MAX_NAME_LENGTH, self, "name")
 
     def clean_description(self) -> str:
-        """Keep it to a few sentences."""
-        return at_most(MOST_IN_DESCRIPTION, self, "description")
+        """Limit the length to a few sentences."""
+        return check_length(MAX_DESCRIPTION_LENGTH, self, "description")
 
     def save(self, commit: bool = True) -> Persona:
-        """Save the persona with its voice; unknown metadata stays."""
+        """Save the persona with its voice, and keep unknown metadata."""
         data = self.cleaned_data
         voice = Voice(
             instructions=data["instructions"].strip(),

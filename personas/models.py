@@ -1,4 +1,4 @@
-"""A person's twins."""
+"""Personas: the twins of a user."""
 
 from collections.abc import Collection
 
@@ -15,10 +15,10 @@ DEFAULT_COLOR = "#4f46e5"
 
 
 class Persona(models.Model):
-    """A twin: a manner of speaking that belongs to one user.
+    """A twin: a way of speaking that belongs to one user.
 
-    A user has at most one active persona, and the database keeps to it: making one active
-    puts the others off, and a user's first persona is active, whoever writes the row.
+    A user has at most one active persona. Triggers keep it so, whatever writes the row:
+    activating a persona deactivates the others, and a user's first persona is active.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
@@ -60,17 +60,17 @@ class Persona(models.Model):
         return self.name
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check all but the one active persona of a user: the database sees to that itself."""
+        """Skip the constraint on active personas: a trigger deactivates the others."""
         super().validate_constraints(exclude={*(exclude or ()), "user"})
 
     @property
     def initials(self) -> str:
-        """Return one or two letters to know the persona by."""
+        """Return the persona's initials, one or two letters."""
         words = self.name.split()
         letters = words[0][:1] + (words[-1][:1] if len(words) > 1 else "") if words else "?"
         return letters.upper()
 
     @property
     def text_color(self) -> str:
-        """Return the colour of text on the persona's own."""
+        """Return a readable text colour on the persona's colour."""
         return text_on(self.color)

@@ -1,4 +1,4 @@
-"""How personas are asked for."""
+"""Queries for personas."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ M = TypeVar("M", bound=models.Model)
 
 
 class PersonaQuerySet(models.QuerySet[M]):
-    """The language personas are asked for in."""
+    """Queries for personas, by user and state."""
 
     def for_user(self, user: User) -> Self:
-        """Keep this user's personas, oldest first."""
+        """Return the user's personas, oldest first."""
         return self.filter(user=user).order_by("created_at", "id")
 
     def active(self) -> Self:
-        """Keep the active ones: at most one a user."""
+        """Return the active personas, at most one for each user."""
         return self.filter(is_active=True)

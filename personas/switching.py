@@ -1,6 +1,6 @@
-"""Which persona is active: exactly one a user, whatever is clicked at once.
+"""Add, switch and delete personas; exactly one persona of a user is active.
 
-Every verb here locks the user's row first, so that those of one person take turns.
+Every function first locks the user's row, so concurrent changes of one user are serialised.
 """
 
 from uuid import UUID
@@ -12,16 +12,16 @@ from users.models import User
 
 
 def lock_owner(user_id: UUID) -> None:
-    """Make others who change this user's personas wait until the transaction ends."""
+    """Lock the user until the transaction ends; other changes of the user's personas wait."""
     User.objects.select_for_update(no_key=True).only("pk").get(pk=user_id)
 
 
 @transaction.atomic
 def switch_to(*, persona: Persona) -> None:
-    """Make `persona` the active one; the database puts the others off.
+    """Activate `persona`; a trigger deactivates the others.
 
     Raises:
-        Persona.DoesNotExist: It was deleted meanwhile.
+        Persona.DoesNotExist: It has been deleted in the meantime.
     """
     lock_owner(persona.user_id)
     if not Persona.objects.filter(pk=persona.pk).update(is_active=True):
@@ -31,7 +31,7 @@ def switch_to(*, persona: Persona) -> None:
 
 @transaction.atomic
 def add_persona(*, user: User, persona: Persona) -> Persona:
-    """Save a new persona for `user`; the database makes a first one active."""
+    """Save a new persona of `user`; a trigger activates the first one."""
     lock_owner(user.pk)
     persona.user = user
     persona.save()
@@ -39,19 +39,19 @@ def add_persona(*, user: User, persona: Persona) -> Persona:
 
 
 class LastPersonaError(Exception):
-    """A person always has a persona: the last one goes only when another comes."""
+    """The last persona of a user can only be deleted with a replacement."""
 
 
 @transaction.atomic
 def delete_persona(*, persona: Persona, replacement: str = "") -> None:
-    """Delete `persona`; if it was active, the oldest of the others becomes so.
+    """Delete `persona`; if it was active, activate the oldest of the others.
 
     Args:
-        persona: The one to delete; its threads stay, and speak with the active one.
-        replacement: The name of a persona to make in its place.
+        persona: The persona to delete. Its threads stay and use the active persona.
+        replacement: The name of a new persona that replaces it.
 
     Raises:
-        LastPersonaError: It is the last one, and nothing is to replace it.
+        LastPersonaError: It is the last one, and there is no replacement.
     """
     lock_owner(persona.user_id)
     owned = Persona.objects.filter(user=persona.user_id).order_by("created_at", "id")
@@ -62,5 +62,5 @@ def delete_persona(*, persona: Persona, replacement: str = "") -> None:
         raise LastPersonaError
     owned.filter(pk=persona.pk).delete()
     if not others.active().exists():
-        heir = others[0]
-        others.filter(pk=heir.pk).update(is_active=True)
+        successor = others[0]
+        others.filter(pk=successor.pk).update(is_active=True)

@@ -1,4 +1,4 @@
-"""The pages of the personas."""
+"""Pages of personas."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from personas.voice import Voice
 from users.navigation import back_to
 from users.requests import PersonRequest
 
-NEEDS_ANOTHER = "It is your last persona: name one to take its place."
+REPLACEMENT_REQUIRED = "This is your last persona. Enter the name of a replacement."
 
 
 @require_GET
 def index(request: PersonRequest) -> HttpResponse:
-    """Show all personas."""
-    living = Q(threads__deleted_at=None)
+    """List all personas."""
+    is_current = Q(threads__deleted_at=None)
     personas = Persona.objects.for_user(request.user).annotate(
-        thread_count=Count("threads", filter=living)
+        thread_count=Count("threads", filter=is_current)
     )
     return render(request, "personas/list.html", {"personas": personas})
 
 
 @require_http_methods(["GET", "POST"])
 def create(request: PersonRequest) -> HttpResponseBase:
-    """Make a persona."""
+    """Create a persona."""
     form = PersonaForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         persona = add_persona(user=request.user, persona=form.save(commit=False))
-        messages.success(request, f"{persona.name} is made.")
+        messages.success(request, f"{persona.name} is created.")
         return redirect("personas:list")
     return _form(request, form)
 
 
 @require_http_methods(["GET", "POST"])
 def edit(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    """Change a persona."""
+    """Edit a persona."""
     persona = get_object_or_404(Persona.objects.for_user(request.user), pk=pk)
     form = PersonaForm(request.POST or None, instance=persona)
     if request.method == "POST" and form.is_valid():
@@ -56,7 +56,7 @@ def edit(request: PersonRequest, pk: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 def delete(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    """Ask, and delete a persona; the last one together with naming another."""
+    """Ask for confirmation and delete a persona; the last one needs a replacement."""
     personas = Persona.objects.for_user(request.user)
     persona = get_object_or_404(personas, pk=pk)
     error = ""
@@ -65,7 +65,7 @@ def delete(request: PersonRequest, pk: UUID) -> HttpResponseBase:
             replacement = request.POST.get("replacement", "").strip()[:100]
             delete_persona(persona=persona, replacement=replacement)
         except LastPersonaError:
-            error = NEEDS_ANOTHER
+            error = REPLACEMENT_REQUIRED
         else:
             messages.success(request, f"{persona.name} is deleted.")
             return redirect("personas:list")
@@ -79,11 +79,11 @@ def delete(request: PersonRequest, pk: UUID) -> HttpResponseBase:
 
 @require_POST
 def switch(request: PersonRequest, pk: UUID) -> HttpResponseBase:
-    """Make a persona the active one, and go back to where it was clicked."""
+    """Activate a persona and redirect back."""
     persona = get_object_or_404(Persona.objects.for_user(request.user), pk=pk)
     try:
         switch_to(persona=persona)
-    except Persona.DoesNotExist:  # deleted in another tab a moment ago
+    except Persona.DoesNotExist:  # deleted in another tab
         raise Http404 from None
     return redirect(back_to(request))
 

@@ -1,9 +1,9 @@
-"""How a persona speaks, as its `metadata` tells it.
+"""How a persona speaks, read from its `metadata`.
 
-The keys that people fill in are `instructions`, `tone`, `commonPhrases` and `sampleTexts`. The
-Node backend wrote `tone` and `commonPhrases` too, in several shapes, and what it measured:
-`wordCount`, `avgSentenceLength`, `sampleCount`, `riskLevel`, `lastTrained`. Those, and keys
-nobody here knows, are read where they can be and never touched.
+Users edit the keys `instructions`, `tone`, `commonPhrases` and `sampleTexts`. The earlier
+product wrote `tone` and `commonPhrases` in several shapes, and its own measurements: `wordCount`,
+`avgSentenceLength`, `sampleCount`, `riskLevel`, `lastTrained`. Measurements are used where they
+are valid. They and unknown keys are never changed.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-MOST_SAMPLES = 20
+MAX_SAMPLES = 20
 
 
 @dataclass(frozen=True)
 class Voice:
-    """How a persona speaks; empty where nobody said."""
+    """How a persona speaks; fields may be empty."""
 
     instructions: str = ""
     tone: str = ""
     common_phrases: tuple[str, ...] = ()
     sample_texts: tuple[str, ...] = ()
-    # What the Node backend learned from texts that it kept elsewhere.
+    # Measured by the earlier product on texts that it kept elsewhere.
     average_sentence: float | None = None
     words_read: int | None = None
 
     @classmethod
     def read(cls, metadata: object) -> Voice:
-        """Return the voice that `metadata` tells of, whatever its shape."""
+        """Return the voice in `metadata`, whatever its shape."""
         known = metadata if isinstance(metadata, dict) else {}
         return cls(
             instructions=_text(known.get("instructions")),
@@ -41,35 +41,35 @@ class Voice:
         )
 
     def written_into(self, metadata: object) -> dict[str, Any]:
-        """Return `metadata` with this voice in it and every other key as it was."""
+        """Return `metadata` with this voice; all other keys are unchanged."""
         known = dict(metadata) if isinstance(metadata, dict) else {}
         before = Voice.read(known)
-        said = {
+        fields = {
             "instructions": (before.instructions, self.instructions),
             "tone": (before.tone, self.tone),
             "commonPhrases": (before.common_phrases, self.common_phrases),
             "sampleTexts": (before.sample_texts, self.sample_texts),
         }
-        for key, (old, new) in said.items():
-            # What was not changed keeps the shape it had.
+        for key, (old, new) in fields.items():
+            # An unchanged value keeps its shape.
             if new != old:
                 known[key] = list(new) if isinstance(new, tuple) else new
         return known
 
 
 def lines_of(text: str) -> tuple[str, ...]:
-    """Return the lines of `text` that hold something."""
+    """Return the non-empty lines of `text`."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def paragraphs_of(text: str) -> tuple[str, ...]:
-    """Return the parts of `text` between empty lines."""
+    """Return the paragraphs of `text`, separated by empty lines."""
     parts = "\n".join(line.rstrip() for line in text.splitlines()).split("\n\n")
-    return tuple(part.strip("\n") for part in parts if part.strip())[:MOST_SAMPLES]
+    return tuple(part.strip("\n") for part in parts if part.strip())[:MAX_SAMPLES]
 
 
 def _text(value: object) -> str:
-    """Return a text; a list or a mapping becomes its parts, with commas."""
+    """Return `value` as a text; a list or a mapping is joined with commas."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, list | dict):
@@ -78,7 +78,7 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> list[str]:
-    """Return a list of texts: of a list, of a mapping's keys, or of the lines of one text."""
+    """Return a list of texts from a list, a mapping's keys, or the lines of one text."""
     if isinstance(value, str):
         return list(lines_of(value))
     if isinstance(value, list):
@@ -89,15 +89,15 @@ def _texts(value: object) -> list[str]:
 
 
 def _phrase(item: object) -> str:
-    """Return the text of an item, which may be wrapped: {"phrase": "see you", "count": 4}."""
+    """Return the text of an item, which may be nested: {"phrase": "see you", "count": 4}."""
     if isinstance(item, dict):
-        found: Iterable[object] = (item.get(key) for key in ("phrase", "text", "content"))
-        return next((text.strip() for text in found if isinstance(text, str)), "")
+        values: Iterable[object] = (item.get(key) for key in ("phrase", "text", "content"))
+        return next((text.strip() for text in values if isinstance(text, str)), "")
     return _text(item)
 
 
 def _number(value: object) -> float | None:
-    """Return a number above 0, also of a text such as "14.2"."""
+    """Return a positive number, also from a text such as "14.2"."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -1,8 +1,7 @@
-"""Nobody reaches what is somebody else's, on any route, with any verb.
+"""No route gives access to another user's rows, with any HTTP method.
 
-The routes are read from the resolver, so those that come later are covered without a word
-here. A route whose arguments cannot be filled in with alice's rows fails, and so does one
-that lets strangers in without being listed.
+The routes are read from the resolver, so new ones are covered automatically. The test fails for a
+route whose arguments it cannot fill in, and for a public route that is not listed.
 """
 
 import re

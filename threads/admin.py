@@ -1,4 +1,4 @@
-"""The admin's pages about threads, and a person's threads on their page."""
+"""Threads in the admin, and the threads of a user on the user's page."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from users.models import User
 RECENT = 15
 
 
-class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """Keeps a thread with the persona of its own user."""
+class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime
+    """Accept only a persona of the thread's own user."""
 
     class Meta:
         model = Thread
         fields = ("user", "persona", "title", "description", "model")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse the persona of somebody else."""
+        """Reject the persona of another user."""
         values = super().clean() or {}
         user = values.get("user") or (None if self.instance._state.adding else self.instance.user)
         persona = values.get("persona")
         if user and persona and persona.user_id != user.pk:
-            self.add_error("persona", "This persona belongs to somebody else.")
+            self.add_error("persona", "This persona belongs to another user.")
         return values
 
 
 @admin.register(Thread)
 class ThreadAdmin(BigTableAdmin):
-    """Threads, the newest first."""
+    """Threads, newest first."""
 
     form = ThreadForm
     list_display = ("title", "messages", "last_message", "speaker", "owner", "created_at")
@@ -52,7 +52,7 @@ class ThreadAdmin(BigTableAdmin):
     user_field = "user"
     key_fields = ("pk", "user", "persona")
     autocomplete_fields = ("user", "persona")
-    # The keys are ordered by time, and their index is there anyway.
+    # Keys are ordered by time and already have an index.
     ordering = ("-id",)
     sortable_by = ()
     readonly_fields = (
@@ -61,7 +61,7 @@ class ThreadAdmin(BigTableAdmin):
     )
     fieldsets = (
         (None, {"fields": ("user", "persona", "title", "description", "model")}),
-        ("Counted", {"fields": (("message_count", "last_message_at"), "is_general")}),
+        ("Counts", {"fields": (("message_count", "last_message_at"), "is_general")}),
         (
             "Record",
             {
@@ -80,17 +80,17 @@ class ThreadAdmin(BigTableAdmin):
     panels: ClassVar[list[Panel]] = []
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the user of a thread that exists: its messages are theirs."""
+        """Make the user of an existing thread read-only: its messages belong to that user."""
         return self.readonly_fields if obj is None else ("user", *self.readonly_fields)
 
     @admin.display(description="messages")
     def messages(self, thread: Thread) -> str:
-        """Return how many there are."""
+        """Return the number of messages."""
         return f"{thread.message_count:,}"
 
     @admin.display(description="last message")
     def last_message(self, thread: Thread) -> datetime | None:
-        """Return when the last one was written."""
+        """Return the time of the last message."""
         last: datetime | None = thread.last_message_at
         return last
 
@@ -101,12 +101,12 @@ class ThreadAdmin(BigTableAdmin):
 
     @admin.display(description="speaks with")
     def speaker(self, thread: Thread) -> str:
-        """Return the persona, with its colour, or the assistant."""
+        """Return the persona with its colour, or the assistant."""
         return speaker(thread)
 
 
 def speaker(thread: Thread) -> str:
-    """Return who answers in a thread."""
+    """Return who answers in the thread."""
     if thread.persona is None:
         return "Assistant"
     dot = swatch(thread.persona.color)
@@ -115,15 +115,17 @@ def speaker(thread: Thread) -> str:
     )
 
 
-def threads_of(request: HttpRequest, user: User) -> SafeString:
-    """Show the threads a user wrote in last."""
+def threads_panel(request: HttpRequest, user: User) -> SafeString:
+    """Return the panel with the threads that a user used last."""
     recent = Thread.objects.for_user(user).recent().select_related("persona")[:RECENT]
     rows = [
         (link("threads_thread", thread.pk, thread.title), speaker(thread), thread)
         for thread in recent
     ]
-    everything = f"{reverse('admin:threads_thread_changelist')}?user={user.pk}"
-    return render_to_string("admin/threads/of_user.html", {"rows": rows, "everything": everything})
+    all_threads = f"{reverse('admin:threads_thread_changelist')}?user={user.pk}"
+    return render_to_string(
+        "admin/threads/of_user.html", {"rows": rows, "all_threads": all_threads}
+    )
 
 
-UserAdmin.panels.append(threads_of)
+UserAdmin.panels.append(threads_panel)

@@ -1,4 +1,4 @@
-"""The page that signs somebody up."""
+"""Sign up."""
 
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
@@ -7,27 +7,27 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from threads.signup import sign_up as join
-from users import attempts, devices
+from threads.signup import create_account
+from users import devices, rate_limits
 from users.forms import TAKEN, TOO_MANY, SignUpForm
 
 
 @require_http_methods(["GET", "POST"])
 @login_not_required
 def sign_up(request: HttpRequest) -> HttpResponseBase:
-    """Make an account and log in to it."""
+    """Create an account and log in to it."""
     if request.user.is_authenticated:
         return redirect("threads:home")
     form = SignUpForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 422
-        if not attempts.SIGN_UP.take(attempts.address_of(request)):
+        if not rate_limits.SIGN_UP.hit(rate_limits.client_address(request)):
             form.add_error(None, TOO_MANY)
             status = 429
         if form.is_valid():
             try:
-                user = join(**form.cleaned_data)
+                user = create_account(**form.cleaned_data)
             except IntegrityError:
                 form.add_error("email", TAKEN)
             else:

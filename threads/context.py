@@ -1,4 +1,4 @@
-"""What the sidebar shows on every page."""
+"""The sidebar of every page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from threads.models import Thread
 if TYPE_CHECKING:
     from users.models import User
 
-SHOWN = 40
+SIDEBAR_LENGTH = 40
 
 
 class Sidebar:
-    """The personas and the latest threads; nothing is read before it is asked for."""
+    """The personas and the latest threads, read when they are first used."""
 
     def __init__(self, user: User) -> None:
-        """Remember whose they are."""
+        """Store the user."""
         self.user = user
 
     @cached_property
@@ -41,23 +41,23 @@ class Sidebar:
 
     @cached_property
     def threads(self) -> list[Thread]:
-        """Return the latest threads, without the pinned ones, and one more than is shown."""
+        """Return the latest unpinned threads, one more than is shown."""
         threads = Thread.objects.for_user(self.user).current().filter(pinned_at=None)
-        return list(threads.recent().select_related("persona")[: SHOWN + 1])
+        return list(threads.recent().select_related("persona")[: SIDEBAR_LENGTH + 1])
 
     @property
     def shown(self) -> list[Thread]:
-        """Return the latest threads that are shown."""
-        return self.threads[:SHOWN]
+        """Return the latest threads to show."""
+        return self.threads[:SIDEBAR_LENGTH]
 
     @property
     def has_more(self) -> bool:
-        """Tell whether there are threads that are not shown."""
-        return len(self.threads) > SHOWN
+        """Return whether there are threads that are not shown."""
+        return len(self.threads) > SIDEBAR_LENGTH
 
 
 def sidebar(request: HttpRequest) -> dict[str, Any]:
-    """Give templates `sidebar`, for whoever is logged in."""
+    """Return `sidebar` for a user who is logged in."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}

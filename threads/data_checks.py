@@ -1,4 +1,4 @@
-"""What `verify --data` looks for in threads."""
+"""Checks of threads for `verify --data`."""
 
 from schema.drift.data_checks import DataCheck
 

@@ -1,8 +1,8 @@
-"""Columns that the database keeps and Django only reads.
+"""Columns that triggers maintain and Django only reads.
 
-Model.save() writes every column. A thread that was read a moment ago would write back the
-count of that moment, and undo what other writers counted since; these fields set the
-column to what it holds instead. In the database, and in migrations, they are the plain ones.
+Model.save() writes every column. It would overwrite a count with the older value that the
+instance holds, and undo concurrent increments. These fields set the column to its current value
+instead (`UPDATE … SET message_count = message_count`). Migrations see the plain fields.
 """
 
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 from django.db import models
 
 
-class KeptIntegerField(models.IntegerField):  # type: ignore[type-arg]  # not generic at run time
-    """An integer that triggers write."""
+class TriggerIntegerField(models.IntegerField):  # type: ignore[type-arg]  # not generic at runtime
+    """An integer that a trigger maintains."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the value for a new row, and the column itself for one that exists."""
+        """Return the value for a new row, and the column itself for an existing one."""
         return super().pre_save(model_instance, add) if add else models.F(self.attname)
 
     def deconstruct(self) -> Any:
@@ -23,11 +23,11 @@ class KeptIntegerField(models.IntegerField):  # type: ignore[type-arg]  # not ge
         return name, "django.db.models.IntegerField", args, kwargs
 
 
-class KeptDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # not generic at run time
-    """A moment that triggers write."""
+class TriggerDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # not generic at runtime
+    """A timestamp that a trigger maintains."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the value for a new row, and the column itself for one that exists."""
+        """Return the value for a new row, and the column itself for an existing one."""
         return super().pre_save(model_instance, add) if add else models.F(self.attname)
 
     def deconstruct(self) -> Any:

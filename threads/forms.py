@@ -1,4 +1,4 @@
-"""What people say about a thread."""
+"""Forms about threads."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from django import forms
 
 from personas.models import Persona
 from threads.models import Thread
-from users.forms import at_most
+from users.forms import check_length
 
-MOST_IN_DESCRIPTION = 2000
+MAX_DESCRIPTION_LENGTH = 2000
 
 
 class TitleForm(forms.Form):
-    """A thread's name."""
+    """Rename a thread."""
 
     title = forms.CharField(
         max_length=255,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
-        error_messages={"required": "A thread needs a name."},
+        error_messages={"required": "Enter a name for the thread."},
     )
 
 
-class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A thread's name, what it is about, and who speaks in it."""
+class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime
+    """Edit a thread's name, description and persona."""
 
     class Meta:
         model = Thread
         fields = ["title", "description", "persona"]
         widgets = {
             "title": forms.TextInput(attrs={"autocomplete": "off"}),
-            "description": forms.Textarea(attrs={"rows": 3, "maxlength": MOST_IN_DESCRIPTION}),
+            "description": forms.Textarea(attrs={"rows": 3, "maxlength": MAX_DESCRIPTION_LENGTH}),
         }
-        help_texts = {"persona": "Who answers when you ask your twin."}
+        help_texts = {"persona": "The persona that answers as your twin."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Offer the personas of the thread's owner, and of nobody else."""
+        """Offer only the personas of the thread's user."""
         super().__init__(*args, **kwargs)
         field = self.fields["persona"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Persona.objects.filter(user=self.instance.user_id).order_by(
                 "created_at", "id"
             )
-            field.empty_label = "Whichever is active"
+            field.empty_label = "The active persona"
 
     def clean_description(self) -> str:
-        """Keep it to what a page can show."""
-        return at_most(MOST_IN_DESCRIPTION, self, "description")
+        """Limit the length to what a page can show."""
+        return check_length(MAX_DESCRIPTION_LENGTH, self, "description")

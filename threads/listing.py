@@ -1,4 +1,4 @@
-"""One page of the list of threads."""
+"""Pages of the list of threads, with keyset pagination."""
 
 from __future__ import annotations
 
@@ -12,70 +12,71 @@ from threads.models import Thread
 from threads.querysets import ThreadQuerySet
 from users.models import User
 
-PAGE = 50
+PAGE_SIZE = 50
 
 
-class Shelf(models.TextChoices):
-    """Where threads are kept."""
+class ThreadState(models.TextChoices):
+    """Which threads a list shows."""
 
     CURRENT = "current", "Current"
     ARCHIVED = "archived", "Archived"
     DELETED = "deleted", "Deleted"
 
 
-class BadPlaceError(ValueError):
-    """A place in the list that no page gave out."""
+class InvalidCursorError(ValueError):
+    """The cursor does not come from `encode_cursor`."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some threads, and the place after them where there are more."""
+    """Some threads, and the cursor of the next page; empty on the last page."""
 
     threads: list[Thread]
-    next_place: str
+    next_cursor: str
 
 
-def page(user: User, *, shelf: Shelf, words: str = "", after: str = "") -> Page:
-    """Return up to PAGE threads, the most recent first.
+def page(user: User, *, state: ThreadState, words: str = "", after: str = "") -> Page:
+    """Return up to PAGE_SIZE threads, most recent first.
 
     Args:
-        user: Whose threads.
-        shelf: Where to look.
-        words: What the title has to hold.
-        after: The `next_place` of the page before; empty for the first.
+        user: The owner of the threads.
+        state: Which threads to list.
+        words: Words that the title must contain.
+        after: The `next_cursor` of the previous page; empty for the first page.
 
     Raises:
-        BadPlaceError: `after` is no such place.
+        InvalidCursorError: `after` is not a cursor.
     """
-    found = on_shelf(user, shelf).titled(words).recent().select_related("persona")
+    rows = in_state(user, state).titled(words).recent().select_related("persona")
     if after:
-        found = found.after(read_place(after))
-    threads = list(found[: PAGE + 1])
-    more = len(threads) > PAGE
-    return Page(threads[:PAGE], place_of(threads[PAGE - 1]) if more else "")
+        rows = rows.after(decode_cursor(after))
+    threads = list(rows[: PAGE_SIZE + 1])
+    has_more = len(threads) > PAGE_SIZE
+    cursor = encode_cursor(threads[PAGE_SIZE - 1]) if has_more else ""
+    return Page(threads[:PAGE_SIZE], cursor)
 
 
-def on_shelf(user: User, shelf: Shelf) -> ThreadQuerySet[Thread]:
-    """Return the user's threads that are kept there."""
-    if shelf == Shelf.DELETED:
+def in_state(user: User, state: ThreadState) -> ThreadQuerySet[Thread]:
+    """Return the user's threads in `state`."""
+    if state == ThreadState.DELETED:
         return Thread.objects.deleted_by(user)
     threads = Thread.objects.for_user(user)
-    return threads.archived() if shelf == Shelf.ARCHIVED else threads.current()
+    return threads.archived() if state == ThreadState.ARCHIVED else threads.current()
 
 
-def place_of(thread: Thread) -> str:
-    """Return where `thread` stands in the list, to go on from there."""
+def encode_cursor(thread: Thread) -> str:
+    """Return the cursor of the threads after `thread`."""
     recent_at = thread.last_message_at or thread.created_at
     return f"{recent_at.isoformat()}_{thread.pk.hex}"
 
 
-def read_place(text: str) -> tuple[datetime, UUID]:
-    """Return the moment and key that `place_of` wrote."""
-    moment, _, key = text.partition("_")
+def decode_cursor(text: str) -> tuple[datetime, UUID]:
+    """Return the timestamp and key of a cursor."""
+    timestamp, _, key = text.partition("_")
     try:
-        place = datetime.fromisoformat(moment), UUID(key)
+        position = datetime.fromisoformat(timestamp), UUID(key)
     except ValueError:
-        raise BadPlaceError(text) from None
-    if place[0].tzinfo is None:
-        raise BadPlaceError(text)
-    return place
+        raise InvalidCursorError(text) from None
+    if position[0].tzinfo is None:
+        raise InvalidCursorError(text)
+    return position

@@ -1,4 +1,4 @@
-"""Conversations."""
+"""Threads: the conversations of a user."""
 
 from django.conf import settings
 from django.db import models
@@ -8,17 +8,16 @@ from django.utils import timezone
 
 from personas.models import Persona
 from schema.functions import RandomUUID, uuid7
-from threads.fields import KeptDateTimeField, KeptIntegerField
+from threads.fields import TriggerDateTimeField, TriggerIntegerField
 from threads.querysets import ThreadQuerySet
 
 
 class Thread(models.Model):
     """A conversation of one user.
 
-    `message_count` and `last_message_at` are kept by triggers on chat_messages and are
-    never written by Python. Each user has at most one thread with `is_general`: the one
-    that takes in the messages which name no thread. A deleted thread stays, unseen, for as
-    long as it can be had back.
+    Triggers on chat_messages maintain `message_count` and `last_message_at`; Python never writes
+    them. Each user has at most one thread with `is_general`, for messages that name no thread. A
+    deleted thread stays hidden until its retention period ends.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
@@ -38,8 +37,8 @@ class Thread(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
-    last_message_at = KeptDateTimeField(null=True, blank=True, editable=False)
-    message_count = KeptIntegerField(default=0, db_default=0, editable=False)
+    last_message_at = TriggerDateTimeField(null=True, blank=True, editable=False)
+    message_count = TriggerIntegerField(default=0, db_default=0, editable=False)
 
     objects = ThreadQuerySet.as_manager()
 
@@ -58,7 +57,7 @@ class Thread(models.Model):
                 models.F("id").desc(),
                 name="threads_recent_idx",
             ),
-            # What is deleted and may go for good: organising.purge.
+            # Deleted threads to purge: organising.purge.
             models.Index(
                 fields=["deleted_at"],
                 condition=models.Q(deleted_at__isnull=False),
@@ -70,7 +69,7 @@ class Thread(models.Model):
                 condition=models.Q(pinned_at__isnull=False),
                 name="threads_pinned_idx",
             ),
-            # A persona's threads, and its SET NULL when the persona goes.
+            # A persona's threads, and SET NULL when the persona is deleted.
             models.Index(fields=["persona"], name="threads_persona_idx"),
         ]
 
@@ -78,5 +77,5 @@ class Thread(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        """Return the address of the conversation."""
+        """Return the URL of the conversation."""
         return reverse("chat:conversation", args=[self.pk])

@@ -1,4 +1,4 @@
-"""What people do with their threads."""
+"""Create, change, delete and restore threads."""
 
 from datetime import timedelta
 
@@ -11,12 +11,12 @@ from threads.querysets import ThreadQuerySet
 from users.models import User
 
 UNTITLED = "New thread"
-KEPT_FOR = timedelta(days=30)  # how long a deleted thread can be had back
+RETENTION = timedelta(days=30)  # how long a deleted thread can be restored
 
 
 @transaction.atomic
 def start_thread(*, user: User) -> Thread:
-    """Return an empty thread with the active persona: a new one, or the one not yet used."""
+    """Return an empty thread with the active persona: an unused one, or a new one."""
     persona = Persona.objects.for_user(user).active().first()
     unused = (
         Thread.objects.for_user(user)
@@ -29,27 +29,27 @@ def start_thread(*, user: User) -> Thread:
 
 
 def rename(*, thread: Thread, title: str) -> None:
-    """Give the thread a name that stays, whatever the model would call it."""
+    """Rename the thread; the model no longer chooses its title."""
     thread.title = title
     thread.title_is_automatic = False
     thread.save(update_fields=["title", "title_is_automatic", "updated_at"])
 
 
 def pin(*, thread: Thread, pinned: bool) -> None:
-    """Keep the thread on top of the list, or no longer."""
+    """Pin the thread to the top of the list, or unpin it."""
     thread.pinned_at = timezone.now() if pinned else None
     thread.save(update_fields=["pinned_at"])
 
 
 def archive(*, thread: Thread, archived: bool) -> None:
-    """Put the thread out of sight but not out of search, or back."""
+    """Archive the thread, or unarchive it. Search still finds archived threads."""
     thread.archived_at = timezone.now() if archived else None
     thread.pinned_at = None
     thread.save(update_fields=["archived_at", "pinned_at"])
 
 
 def describe(*, thread: Thread, description: str, persona: Persona | None) -> None:
-    """Say what the thread is about, and which persona of the user speaks in it from here on."""
+    """Change the description and the persona of the thread."""
     thread.description = description
     thread.persona = persona
     thread.save(update_fields=["description", "persona", "updated_at"])
@@ -57,10 +57,10 @@ def describe(*, thread: Thread, description: str, persona: Persona | None) -> No
 
 @transaction.atomic
 def delete(*, thread: Thread) -> None:
-    """Put the thread out of sight; it can be had back for KEPT_FOR.
+    """Hide the thread; it can be restored within RETENTION.
 
-    A General thread is an ordinary one from then on: the database makes another when a
-    message needs it. What the same person deleted long ago goes for good.
+    A General thread becomes an ordinary one: a trigger creates another when a message needs
+    it. Threads that the same user deleted before RETENTION are purged.
     """
     thread.deleted_at = timezone.now()
     thread.is_general = False
@@ -70,15 +70,15 @@ def delete(*, thread: Thread) -> None:
 
 
 def restore(*, thread: Thread) -> None:
-    """Bring a deleted thread back."""
+    """Restore a deleted thread."""
     thread.deleted_at = None
     thread.save(update_fields=["deleted_at"])
 
 
-def purge(threads: ThreadQuerySet[Thread], older_than: timedelta = KEPT_FOR) -> int:
-    """Delete for good those of `threads` that were deleted so long ago; return how many.
+def purge(threads: ThreadQuerySet[Thread], older_than: timedelta = RETENTION) -> int:
+    """Delete those of `threads` permanently that were deleted `older_than` ago; return the number.
 
-    The foreign keys take the messages along, so none of them passes through Python.
+    Foreign keys cascade to messages in the database, so none of them passes through Python.
     """
     gone = threads.filter(deleted_at__lt=timezone.now() - older_than)
     return gone._raw_delete(gone.db)

@@ -1,4 +1,4 @@
-"""How threads are asked for."""
+"""Queries for threads."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ M = TypeVar("M", bound=models.Model)
 
 
 class ThreadQuerySet(models.QuerySet[M]):
-    """The language threads are asked for in."""
+    """Queries for threads, by user, state, title and position."""
 
     def for_user(self, user: User) -> Self:
-        """Keep this user's threads, but for the deleted ones."""
+        """Return the user's threads without the deleted ones."""
         return self.filter(user=user, deleted_at=None)
 
     def deleted_by(self, user: User) -> Self:
-        """Keep what this user deleted and may still have back."""
+        """Return the user's deleted threads."""
         return self.filter(user=user, deleted_at__isnull=False)
 
     def current(self) -> Self:
-        """Leave out the archived ones."""
+        """Exclude archived threads."""
         return self.filter(archived_at=None)
 
     def archived(self) -> Self:
-        """Keep the archived ones."""
+        """Return archived threads."""
         return self.filter(archived_at__isnull=False)
 
     def pinned(self) -> Self:
-        """Keep the pinned ones."""
+        """Return pinned threads."""
         return self.filter(pinned_at__isnull=False)
 
     def titled(self, words: str) -> Self:
-        """Keep those whose title holds every one of `words`, in any case and order.
+        """Return threads whose title contains all `words`, in any case and order.
 
-        SQLite folds the case of ASCII letters only, so a word is sought in its usual cases.
+        SQLite ignores case for ASCII letters only, so each word is compared in its usual cases.
         """
-        found = self
+        rows = self
         for word in words.split():
             cases = {word, word.lower(), word.upper(), word.capitalize()}
-            found = found.filter(
+            rows = rows.filter(
                 reduce(or_, (models.Q(title__icontains=case) for case in sorted(cases)))
             )
-        return found
+        return rows
 
     def recent(self) -> Self:
-        """Order by the last message, or by the making of a thread that has none."""
+        """Order by the last message, or by the creation of a thread without messages."""
         return self.annotate(recent_at=Coalesce("last_message_at", "created_at")).order_by(
             "-recent_at", "-id"
         )
 
-    def after(self, place: tuple[datetime, UUID]) -> Self:
-        """Keep what `recent` lists after the thread at `place`, its `recent_at` and id.
+    def after(self, position: tuple[datetime, UUID]) -> Self:
+        """Return what `recent` lists after `position`, the `recent_at` and id of a thread.
 
-        The first condition alone bounds the index that is read; the second sorts out the
-        threads of the same moment.
+        The first condition bounds the index scan. The second excludes threads with the same
+        timestamp that come before `position`.
         """
-        moment, pk = place
+        timestamp, pk = position
         return self.recent().filter(
-            models.Q(recent_at__lte=moment),
-            models.Q(recent_at__lt=moment) | models.Q(pk__lt=pk),
+            models.Q(recent_at__lte=timestamp),
+            models.Q(recent_at__lt=timestamp) | models.Q(pk__lt=pk),
         )

@@ -1,4 +1,4 @@
-"""How somebody begins."""
+"""Create an account with its first persona and thread."""
 
 from django.db import transaction
 
@@ -8,11 +8,11 @@ from users.models import User
 
 
 @transaction.atomic
-def sign_up(*, email: str, password: str, name: str = "") -> User:
-    """Return a new user with a first persona, active, and a General thread.
+def create_account(*, email: str, password: str, name: str = "") -> User:
+    """Return a new user with an active persona and a General thread.
 
     Raises:
-        IntegrityError: Somebody has this e-mail address.
+        IntegrityError: Another account has this e-mail address.
     """
     user = User.objects.create_user(email, password, name=name)
     persona = Persona.objects.create(user=user, name=name or "My Twin", is_active=True)

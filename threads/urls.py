@@ -1,4 +1,4 @@
-"""Routes of the threads, and of signing up, which makes the first one."""
+"""URLs of threads, and of signing up, which creates the first one."""
 
 from django.urls import path
 

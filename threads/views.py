@@ -1,4 +1,4 @@
-"""The pages of the threads."""
+"""Pages of threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from threads import listing, organising
 from threads.forms import ThreadForm, TitleForm
-from threads.listing import Shelf
+from threads.listing import ThreadState
 from threads.models import Thread
 from users.navigation import back_to
 from users.requests import PersonRequest
@@ -20,7 +20,7 @@ from users.requests import PersonRequest
 
 @require_GET
 def home(request: PersonRequest) -> HttpResponseBase:
-    """Go to the latest thread, or say how to begin."""
+    """Redirect to the latest thread, or show the welcome page."""
     latest = Thread.objects.for_user(request.user).current().recent().first()
     if latest:
         return redirect(latest)
@@ -29,36 +29,36 @@ def home(request: PersonRequest) -> HttpResponseBase:
 
 @require_GET
 def index(request: PersonRequest) -> HttpResponse:
-    """Show a page of the list: whole, or the rows alone where htmx asks for more."""
+    """Show a page of the list; htmx requests only the rows."""
     words = request.GET.get("q", "")[:200]
     after = request.GET.get("after", "")
-    shelf = request.GET.get("show", Shelf.CURRENT)
-    if shelf not in Shelf.values:
+    state = request.GET.get("show", ThreadState.CURRENT)
+    if state not in ThreadState.values:
         raise Http404
     try:
-        page = listing.page(request.user, shelf=Shelf(shelf), words=words, after=after)
-    except listing.BadPlaceError:
+        page = listing.page(request.user, state=ThreadState(state), words=words, after=after)
+    except listing.InvalidCursorError:
         raise Http404 from None
-    context = {"page": page, "words": words, "shelf": shelf, "shelves": Shelf.choices}
+    context = {"page": page, "words": words, "state": state, "states": ThreadState.choices}
     partial = request.htmx and not request.htmx.history_restore_request
     return render(request, "threads/_rows.html" if partial else "threads/list.html", context)
 
 
 @require_POST
 def create(request: PersonRequest) -> HttpResponseBase:
-    """Go to a new thread."""
+    """Redirect to a new thread."""
     return redirect(organising.start_thread(user=request.user))
 
 
 @require_http_methods(["GET", "POST"])
 def edit(request: PersonRequest, thread: UUID) -> HttpResponseBase:
-    """Change what a thread is called, what it is about and who speaks in it."""
+    """Edit a thread's name, description and persona."""
     found = _thread(request, thread)
-    before = found.title
+    old_title = found.title
     form = ThreadForm(request.POST or None, instance=found)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        if data["title"] != before:
+        if data["title"] != old_title:
             organising.rename(thread=found, title=data["title"])
         organising.describe(thread=found, description=data["description"], persona=data["persona"])
         messages.success(request, "The thread is saved.")
@@ -69,7 +69,7 @@ def edit(request: PersonRequest, thread: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 def rename(request: PersonRequest, thread: UUID) -> HttpResponseBase:
-    """Rename a thread in place; without htmx, on its page of settings."""
+    """Rename a thread in place; without htmx, on its edit page."""
     found = _thread(request, thread)
     if not request.htmx and request.method == "GET":
         return redirect("threads:edit", found.pk)
@@ -94,12 +94,12 @@ def pin(request: PersonRequest, thread: UUID) -> HttpResponseBase:
 
 @require_POST
 def archive(request: PersonRequest, thread: UUID) -> HttpResponseBase:
-    """Archive a thread, or bring it back from there."""
+    """Archive a thread, or unarchive it."""
     found = _thread(request, thread)
     archived = "off" not in request.POST
     organising.archive(thread=found, archived=archived)
-    place = "in the archive" if archived else "back in the list"
-    messages.success(request, f"“{found.title}” is {place}.")
+    state = "archived" if archived else "no longer archived"
+    messages.success(request, f"“{found.title}” is {state}.")
     return redirect(back_to(request))
 
 
@@ -110,26 +110,26 @@ def delete(request: PersonRequest, thread: UUID) -> HttpResponseBase:
     organising.delete(thread=found)
     undo = reverse("threads:restore", args=[found.pk])
     messages.success(request, f"“{found.title}” is deleted.", extra_tags=f"undo: {undo}")
-    return redirect(_away_from(found, request))
+    return redirect(_page_without(found, request))
 
 
 @require_POST
 def restore(request: PersonRequest, thread: UUID) -> HttpResponseBase:
-    """Bring back a deleted thread."""
+    """Restore a deleted thread."""
     found = get_object_or_404(Thread.objects.deleted_by(request.user), pk=thread)
     organising.restore(thread=found)
-    messages.success(request, f"“{found.title}” is back.")
+    messages.success(request, f"“{found.title}” is restored.")
     return redirect(back_to(request))
 
 
 def _thread(request: PersonRequest, thread: UUID) -> Thread:
-    """Return the person's own thread, or answer 404."""
+    """Return the user's own thread, or raise Http404."""
     return get_object_or_404(
         Thread.objects.for_user(request.user).select_related("persona"), pk=thread
     )
 
 
-def _away_from(thread: Thread, request: HttpRequest) -> str:
-    """Return the page a form was sent from, unless it shows the thread that is gone."""
+def _page_without(thread: Thread, request: HttpRequest) -> str:
+    """Return the page that sent the form, unless it shows the deleted thread."""
     back = back_to(request)
     return reverse("threads:home") if str(thread.pk) in back else back

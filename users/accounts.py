@@ -1,4 +1,4 @@
-"""What happens to an account as a whole."""
+"""Change and delete accounts."""
 
 from django.db import OperationalError, transaction
 
@@ -6,20 +6,20 @@ from users import mail
 from users.models import User
 
 DEADLOCK_DETECTED = "40P01"
-TRIES = 5
+ATTEMPTS = 5
 
 
 def change_name(*, user: User, name: str) -> None:
-    """Call the person something else."""
+    """Change the user's name."""
     user.name = name
     user.save(update_fields=["name", "updated_at"])
 
 
 def change_email(*, user: User, email: str) -> None:
-    """Give the account another e-mail address, and tell the old one.
+    """Change the e-mail address, and notify the old one.
 
     Raises:
-        IntegrityError: Somebody has the address.
+        IntegrityError: Another account has the address.
     """
     old = user.email
     user.email = User.objects.normalize_email(email)
@@ -29,19 +29,19 @@ def change_email(*, user: User, email: str) -> None:
 
 
 def delete_account(*, user: User) -> None:
-    """Delete a person and everything that is theirs.
+    """Delete a user and all their data.
 
-    One statement: the database's foreign keys take the rest along, so 200,000 messages never
-    pass through Python. What is being written for that person at this moment locks rows in
-    another order; where PostgreSQL ends the deletion for it, nothing is gone, and it begins anew.
+    One statement: foreign keys cascade in the database, so 200,000 messages never pass through
+    Python. A reply that is being written locks rows in another order. If PostgreSQL cancels the
+    deletion as a deadlock, nothing is deleted and the statement is repeated.
     """
     users = User.objects.filter(pk=user.pk)
-    for tries_left in reversed(range(TRIES)):
+    for attempts_left in reversed(range(ATTEMPTS)):
         try:
             with transaction.atomic():
                 users._raw_delete(users.db)
         except OperationalError as error:
-            if not tries_left or getattr(error.__cause__, "sqlstate", None) != DEADLOCK_DETECTED:
+            if not attempts_left or getattr(error.__cause__, "sqlstate", None) != DEADLOCK_DETECTED:
                 raise
         else:
             return

@@ -1,4 +1,4 @@
-"""The admin's pages about people."""
+"""Users in the admin."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from schema.admin.large_tables import BigTableAdmin, Panel
 from users.models import User
 
 
-class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # not generic at run time
-    """Asks for e-mail, name and password."""
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # not generic at runtime
+    """Create a user with e-mail address, name and password."""
 
     class Meta:
         model = User
         fields = ("email", "name")
 
 
-class UserForm(UserChangeForm):  # type: ignore[type-arg]  # not generic at run time
-    """Changes everything but the password, which has a page of its own."""
+class UserForm(UserChangeForm):  # type: ignore[type-arg]  # not generic at runtime
+    """Change everything except the password, which has its own page."""
 
     class Meta:
         model = User
@@ -32,8 +32,8 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]  # not generic at run 
 
 
 @admin.register(User)
-class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]  # the user model is ours
-    """People, the newest first."""
+class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]  # a custom user model
+    """Users, newest first."""
 
     form = UserForm
     add_form = NewUserForm
@@ -46,7 +46,7 @@ class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg] 
     readonly_fields = ("id", "created_at", "updated_at", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
-        ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("Permissions", {"fields": ("is_active", "is_staff", "is_superuser")}),
         (
             "Groups and permissions",
             {"classes": ("collapse",), "fields": ("groups", "user_permissions")},
@@ -67,7 +67,7 @@ class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg] 
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any
     ) -> Field | None:
-        """Give e-mail and name one line: the columns are text without a limit."""
+        """Use single-line inputs for e-mail address and name, which are text columns."""
         widgets = {"email": AdminEmailInputWidget, "name": AdminTextInputWidget}
         if db_field.name in widgets:
             kwargs["widget"] = widgets[db_field.name]

@@ -1,4 +1,4 @@
-"""Views for getting in: log-in and passwords."""
+"""Log in, and change or reset a password."""
 
 from __future__ import annotations
 
@@ -7,44 +7,45 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import views
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from users import attempts, devices
-from users.forms import TOO_MANY, ChangePasswordForm, LogInForm, ResetForm
+from users import devices, rate_limits
+from users.forms import RATE_LIMITED, TOO_MANY, ChangePasswordForm, LogInForm, ResetForm
 from users.models import User
 
 
-class Refusing:
-    """Answers a form that is not right with 422, or 429 after too many attempts."""
+class FormStatusMixin:
+    """Return 422 for an invalid form, or 429 if a rate limit is exceeded."""
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        """Show what is wrong."""
+        """Show the errors."""
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]  # a mix-in
-        refused = any(form.has_error(name, "refused") for name in form.errors)
-        response.status_code = 429 if refused else 422
+        is_limited = any(form.has_error(name, RATE_LIMITED) for name in form.errors)
+        response.status_code = 429 if is_limited else 422
         return response
 
 
 @method_decorator(login_not_required, name="dispatch")
-class LogIn(Refusing, views.LoginView):
-    """Log in by e-mail and password."""
+class LogIn(FormStatusMixin, views.LoginView):
+    """Log in by e-mail address and password."""
 
     template_name = "users/log_in.html"
     authentication_form = LogInForm
     redirect_authenticated_user = True
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Let the person in, and make the device known to the account."""
+        """Log the user in, and remember the device."""
         response = super().form_valid(form)
         devices.remember(self.request, response, form.get_user().email)
         return response
 
 
-class ChangePassword(Refusing, views.PasswordChangeView):
-    """Change the password, with the old one; every other session ends."""
+class ChangePassword(FormStatusMixin, views.PasswordChangeView):
+    """Change the password. All other sessions of the user end."""
 
     template_name = "users/change_password.html"
     form_class = ChangePasswordForm
@@ -53,14 +54,14 @@ class ChangePassword(Refusing, views.PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Save the new password."""
         messages.success(
-            self.request, "Your password is changed, and you are logged out elsewhere."
+            self.request, "Your password is changed. You are logged out on other devices."
         )
         return super().form_valid(form)
 
 
 @method_decorator(login_not_required, name="dispatch")
-class Reset(Refusing, views.PasswordResetView):
-    """Ask for a mail with a link for a new password."""
+class Reset(FormStatusMixin, views.PasswordResetView):
+    """Request a mail with a link to reset the password."""
 
     template_name = "users/reset.html"
     email_template_name = "users/mail/reset.txt"
@@ -68,33 +69,31 @@ class Reset(Refusing, views.PasswordResetView):
     success_url = reverse_lazy("users:reset_sent")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Send the mail, if there is an account and this address has not asked too often."""
-        if not attempts.RESET_ADDRESS.take(attempts.address_of(self.request)):
-            form.add_error(None, TOO_MANY)
-            response = self.form_invalid(form)
-            response.status_code = 429
-            return response
+        """Send the mail, if the account exists and no rate limit is exceeded."""
+        if not rate_limits.RESET_ADDRESS.hit(rate_limits.client_address(self.request)):
+            form.add_error(None, ValidationError(TOO_MANY, code=RATE_LIMITED))
+            return self.form_invalid(form)
         return super().form_valid(form)
 
 
 @method_decorator(login_not_required, name="dispatch")
 class ResetSent(views.PasswordResetDoneView):
-    """Say to look for the mail, whether or not there is one."""
+    """Show the same page whether or not a mail was sent."""
 
     template_name = "users/reset_sent.html"
 
 
 @method_decorator([never_cache, login_not_required], name="dispatch")
-class ResetConfirm(Refusing, views.PasswordResetConfirmView):
-    """Choose a new password, with the link of a mail."""
+class ResetConfirm(FormStatusMixin, views.PasswordResetConfirmView):
+    """Choose a new password through the link in the mail."""
 
     template_name = "users/reset_confirm.html"
     success_url = reverse_lazy("users:log_in")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Save the password and forget the wrong ones: whoever reads the mail is the owner."""
+        """Save the password and reset the rate limit: whoever reads the mail owns the account."""
         response = super().form_valid(form)
         if isinstance(form.user, User):
-            attempts.ACCOUNT.forget(form.user.email.lower())
+            rate_limits.ACCOUNT.reset(form.user.email.lower())
         messages.success(self.request, "Your new password is saved. Log in with it.")
         return response

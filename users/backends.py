@@ -1,4 +1,4 @@
-"""Who may log in, and how often it may be tried."""
+"""Authentication by email address and password, with rate limits."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from users import attempts, devices
+from users import devices, rate_limits
 from users.models import User
 
 
-class LimitedBackend(ModelBackend):
-    """E-mail and password, with limits on guessing; the admin's log-in goes through it too.
+class RateLimitedBackend(ModelBackend):
+    """Log in by e-mail address and password; the admin's log-in page uses it too.
 
-    An account that strangers guess at is closed to strangers for the rest of the window, but
-    not to a device its owner has logged in with before: that one is counted by itself.
+    When strangers have guessed at an account, log-ins from unknown devices are refused until
+    the window ends. A device that its owner has used before has a counter of its own.
     """
 
     def authenticate(
@@ -27,20 +27,20 @@ class LimitedBackend(ModelBackend):
         """Return the user, or None for a wrong password.
 
         Raises:
-            PermissionDenied: There were too many attempts; the password was not looked at.
+            PermissionDenied: A limit is exceeded. The password was not checked.
         """
         email = kwargs.get("email") or username or ""
         if request is None:
             return self._check(request, email, password)
-        (account, subject), (address, place) = counters(request, email)
-        # Both are counted, even when the first one refuses already.
-        within = account.take(subject)
-        if not address.take(place) or not within:
+        (account_limit, account), (address_limit, address) = limits(request, email)
+        # Both are counted, even if the first one already refuses.
+        is_within = account_limit.hit(account)
+        if not address_limit.hit(address) or not is_within:
             raise PermissionDenied
         user = self._check(request, email, password)
         if user is not None:
-            account.forget(subject)
-            address.give_back(place)
+            account_limit.reset(account)
+            address_limit.refund(address)
         return user
 
     def _check(self, request: HttpRequest | None, email: str, password: str | None) -> User | None:
@@ -48,13 +48,13 @@ class LimitedBackend(ModelBackend):
         return user if isinstance(user, User) else None
 
 
-def counters(request: HttpRequest, email: str) -> list[tuple[attempts.Limit, str]]:
-    """Return the limits that an attempt for `email` falls under: the account's, the address's."""
-    device = devices.known(request, email)
-    account = (attempts.DEVICE, device) if device else (attempts.ACCOUNT, email.lower())
-    return [account, (attempts.ADDRESS, attempts.address_of(request))]
+def limits(request: HttpRequest, email: str) -> list[tuple[rate_limits.RateLimit, str]]:
+    """Return the limits for a log-in to `email`, with their subjects: account, address."""
+    device = devices.known_device(request, email)
+    account = (rate_limits.DEVICE, device) if device else (rate_limits.ACCOUNT, email.lower())
+    return [account, (rate_limits.ADDRESS, rate_limits.client_address(request))]
 
 
-def is_refused(request: HttpRequest, email: str) -> bool:
-    """Tell whether there were too many attempts, to say so; counts nothing."""
-    return not all(limit.allows(subject) for limit, subject in counters(request, email))
+def is_rate_limited(request: HttpRequest, email: str) -> bool:
+    """Return whether a log-in to `email` exceeds a limit; count nothing."""
+    return any(limit.is_exceeded(subject) for limit, subject in limits(request, email))

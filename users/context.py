@@ -1,4 +1,4 @@
-"""What every template may know about the person's wishes."""
+"""Template context that every page uses."""
 
 from django.http import HttpRequest
 
@@ -6,6 +6,6 @@ THEMES = ("light", "dark")
 
 
 def theme(request: HttpRequest) -> dict[str, str]:
-    """Give templates `theme`: light, dark, or nothing where the device decides."""
-    wanted = request.COOKIES.get("theme", "")
-    return {"theme": wanted if wanted in THEMES else ""}
+    """Return `theme`: light, dark, or empty to follow the device."""
+    value = request.COOKIES.get("theme", "")
+    return {"theme": value if value in THEMES else ""}

@@ -1,7 +1,7 @@
-"""Devices that an account was logged in with before.
+"""Devices that have logged in to an account before.
 
-A signed cookie names the account and the device. It opens nothing by itself; wrong passwords
-from a known device are counted apart from those of strangers
+A signed cookie identifies the account and the device. It grants no access; wrong passwords from a
+known device have a counter of their own
 (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
 """
 
@@ -13,26 +13,26 @@ from django.http import HttpRequest, HttpResponseBase
 
 COOKIE = "device"
 SALT = "users.devices"
-LASTS = 365 * 24 * 3600  # seconds
+MAX_AGE = 365 * 24 * 3600  # seconds
 
 
-def known(request: HttpRequest, email: str) -> str:
-    """Return the device's own name if it is known to the account `email`, else nothing."""
+def known_device(request: HttpRequest, email: str) -> str:
+    """Return the identifier of a device that has logged in to `email` before, or an empty text."""
     try:
-        owner, name = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=LASTS)
+        owner, name = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=MAX_AGE)
     except (signing.BadSignature, TypeError, ValueError):
         return ""
     return f"{owner} {name}" if owner == email.lower() else ""
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, email: str) -> None:
-    """Make the device known to the account `email`."""
-    if known(request, email):
+    """Set the cookie that makes the device known to the account `email`."""
+    if known_device(request, email):
         return
     response.set_cookie(
         COOKIE,
         signing.dumps([email.lower(), secrets.token_urlsafe(12)], salt=SALT),
-        max_age=LASTS,
+        max_age=MAX_AGE,
         httponly=True,
         secure=bool(settings.SESSION_COOKIE_SECURE),
         samesite="Lax",

@@ -4,28 +4,28 @@ from typing import Any
 
 from django.db import models
 
-BARE_BCRYPT = "$2"
-NAMED_BCRYPT = "bcrypt$$2"
+BCRYPT_PREFIX = "$2"
+DJANGO_PREFIX = "bcrypt$$2"
 
 
 class PasswordHashField(models.TextField):  # type: ignore[type-arg]  # not generic at run time
-    """A password hash, with or without the name of its algorithm in front.
+    """A password hash in Django's format; in the column, bcrypt hashes have no prefix.
 
-    The Node backend writes bcrypt hashes bare (`$2a$10$…`) and has to find them so; Django
-    asks for `bcrypt$` in front. The name is added on reading and taken off on writing.
+    The earlier product writes bcrypt hashes as `$2a$10$…` and must be able to read them. Django
+    expects the prefix `bcrypt$`, which is added on reading and removed on writing.
     """
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        """Return the hash as Django knows it."""
-        return f"bcrypt${value}" if value and value.startswith(BARE_BCRYPT) else value
+        """Return the hash in Django's format."""
+        return f"bcrypt${value}" if value and value.startswith(BCRYPT_PREFIX) else value
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return the hash as the column holds it."""
-        if isinstance(value, str) and value.startswith(NAMED_BCRYPT):
+        """Return the hash in the column's format."""
+        if isinstance(value, str) and value.startswith(DJANGO_PREFIX):
             return value.removeprefix("bcrypt$")
         return super().get_prep_value(value)
 
     def deconstruct(self) -> Any:
-        """Return a plain text field: in the database it is one, and migrations stay free of us."""
+        """Return a plain text field, so that migrations do not import this class."""
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.TextField", args, kwargs

@@ -1,4 +1,4 @@
-"""What people fill in about their account."""
+"""Forms about accounts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from users import attempts, backends, mail
+from users import backends, mail, rate_limits
 from users.models import User
 
-MOST_IN_NAME = 100
-HOW_LONG = "At least eight characters, and not one that everybody uses."
+MAX_NAME_LENGTH = 100
+HINT = "At least eight characters, and not a common password."
 TAKEN = "There is an account with this e-mail address already."
-TOO_MANY = "Too many attempts. Wait a while and try again."
-WRONG = "That is not your password."
+TOO_MANY = "Too many attempts. Try again later."
+RATE_LIMITED = "rate_limited"  # the code of a validation error; views respond with 429
+WRONG = "This is not your password."
 
 
 def email_field() -> forms.EmailField:
-    """Return a field that browsers and password managers know for what it is."""
+    """Return an e-mail field that browsers and password managers recognise."""
     attributes = {"autocomplete": "username", "inputmode": "email"}
     return forms.EmailField(
         label="E-mail", max_length=254, widget=forms.EmailInput(attrs=attributes)
@@ -29,56 +30,56 @@ def email_field() -> forms.EmailField:
 
 
 def password_field(label: str, autocomplete: str = "current-password") -> forms.CharField:
-    """Return a field for a password, whose blanks at either end count."""
+    """Return a password field; leading and trailing spaces are part of a password."""
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
     return forms.CharField(label=label, strip=False, widget=widget)
 
 
-def at_most(most: int, form: forms.BaseForm, field: str) -> str:
-    """Return what `field` holds; a longer text of an older database may stay as it is.
+def check_length(maximum: int, form: forms.BaseForm, field: str) -> str:
+    """Return the value of `field`. A longer value of an adopted database may stay unchanged.
 
     Raises:
-        ValidationError: It was changed, and has more than `most` characters.
+        ValidationError: The value was changed and has more than `maximum` characters.
     """
     text: str = form.cleaned_data[field]
-    if len(text) > most and field in form.changed_data:
-        raise ValidationError(f"At most {most:,} characters.", code="max_length")
+    if len(text) > maximum and field in form.changed_data:
+        raise ValidationError(f"At most {maximum:,} characters.", code="max_length")
     return text
 
 
-class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """What to call the person."""
+class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime
+    """The user's name."""
 
     class Meta:
         model = User
         fields = ["name"]
         widgets = {
-            "name": forms.TextInput(attrs={"autocomplete": "name", "maxlength": MOST_IN_NAME})
+            "name": forms.TextInput(attrs={"autocomplete": "name", "maxlength": MAX_NAME_LENGTH})
         }
-        help_texts = {"name": "What the assistant may call you. You can leave it empty."}
+        help_texts = {"name": "How the assistant may address you. Optional."}
 
     def clean_name(self) -> str:
-        """Keep it short enough for the places that show it."""
-        return at_most(MOST_IN_NAME, self, "name")
+        """Limit the length to what pages can show."""
+        return check_length(MAX_NAME_LENGTH, self, "name")
 
 
 class SignUpForm(NameForm):
-    """Everything that a new account needs."""
+    """Sign up with name, e-mail address and password."""
 
     email = email_field()
     password = password_field("Password", "new-password")
 
     class Meta(NameForm.Meta):
         fields = ["name", "email", "password"]
-        help_texts = {**NameForm.Meta.help_texts, "password": HOW_LONG}
+        help_texts = {**NameForm.Meta.help_texts, "password": HINT}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Say what a password has to be."""
+        """Add the password's help text."""
         super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = HOW_LONG
+        self.fields["password"].help_text = HINT
 
     def clean_email(self) -> str:
-        """Say once that the address has an account, in whatever case it is written."""
+        """Report an existing account once, regardless of case."""
         email: str = self.cleaned_data["email"]
         try:
             User.objects.get_by_natural_key(email)
@@ -87,20 +88,20 @@ class SignUpForm(NameForm):
         raise ValidationError(TAKEN, code="unique")
 
     def clean(self) -> dict[str, Any]:
-        """Hold the password against the rules, and against the name and e-mail."""
+        """Validate the password, also against name and e-mail address."""
         super().clean()
         data = self.cleaned_data
         if data.get("password"):
-            person = User(email=data.get("email", ""), name=data.get("name", ""))
+            user = User(email=data.get("email", ""), name=data.get("name", ""))
             try:
-                validate_password(data["password"], person)
+                validate_password(data["password"], user)
             except ValidationError as error:
                 self.add_error("password", error)
         return data
 
 
 class LogInForm(AuthenticationForm):
-    """E-mail and password; says so when there were too many attempts."""
+    """Log in by e-mail address and password; report an exceeded rate limit."""
 
     username = forms.CharField(
         label="E-mail",
@@ -109,76 +110,76 @@ class LogInForm(AuthenticationForm):
         ),
     )
     error_messages = {
-        "invalid_login": "No account has this e-mail address and this password.",
-        "inactive": "This account is closed.",
+        "invalid_login": "Wrong e-mail address or password.",
+        "inactive": "This account is disabled.",
     }
 
     def get_invalid_login_error(self) -> ValidationError:
-        """Return the error that fits."""
+        """Return the error: wrong password, or rate limit exceeded."""
         request: HttpRequest | None = self.request
-        if request and backends.is_refused(request, self.cleaned_data["username"]):
+        if request and backends.is_rate_limited(request, self.cleaned_data["username"]):
             return ValidationError(
-                "Too many attempts. Wait a quarter of an hour, or reset the password by mail.",
-                code="refused",
+                "Too many attempts. Wait 15 minutes, or reset the password by mail.",
+                code=RATE_LIMITED,
             )
         return super().get_invalid_login_error()
 
 
 def confirm(user: User, password: str) -> None:
-    """Make sure that it is still the owner who sits there.
+    """Confirm the password of a user who is logged in.
 
     Raises:
-        ValidationError: The password is wrong, or was too often.
+        ValidationError: The password is wrong, or the rate limit is exceeded.
     """
-    if not attempts.CONFIRM.take(str(user.pk)):
-        raise ValidationError(TOO_MANY, code="refused")
+    if not rate_limits.CONFIRM.hit(str(user.pk)):
+        raise ValidationError(TOO_MANY, code=RATE_LIMITED)
     if not user.check_password(password):
         raise ValidationError(WRONG, code="wrong")
-    attempts.CONFIRM.forget(str(user.pk))
+    rate_limits.CONFIRM.reset(str(user.pk))
 
 
 class ConfirmForm(forms.Form):
-    """The password once more, before something that matters."""
+    """Confirm an important action with the password."""
 
     password = password_field("Your password")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        """Remember whose password it has to be."""
+        """Store the user whose password is required."""
         self.user = user
         super().__init__(*args, **kwargs)
 
     def clean_password(self) -> str:
-        """Hold it against the account's."""
+        """Check the password."""
         password: str = self.cleaned_data["password"]
         confirm(self.user, password)
         return password
 
 
 class EmailForm(ConfirmForm):
-    """Another e-mail address."""
+    """Change the e-mail address."""
 
     email = email_field()
     field_order = ["email", "password"]
 
 
 class ChangePasswordForm(PasswordChangeForm):
-    """The old password and a new one."""
+    """Change the password."""
 
     def clean_old_password(self) -> str:
-        """Hold the old one against the account's."""
+        """Check the old password."""
         password: str = self.cleaned_data["old_password"]
         confirm(self.user, password)
         return password
 
 
 class ResetForm(PasswordResetForm):
-    """Where to send the link for a new password; never tells whether there is an account."""
+    """Request a reset link; the response does not reveal whether the account exists."""
 
     email = email_field()
 
     def get_users(self, email: str) -> list[User]:
-        """Return who gets a mail: nobody, after too many for one address."""
-        if not attempts.RESET_ACCOUNT.take(email.lower()):
+        """Return the recipients: none if the rate limit is exceeded."""
+        if not rate_limits.RESET_ACCOUNT.hit(email.lower()):
             return []
         try:
             user = User.objects.get_by_natural_key(email)
@@ -195,5 +196,5 @@ class ResetForm(PasswordResetForm):
         to_email: str,
         html_email_template_name: str | None = None,
     ) -> None:
-        """Send it without making the page wait."""
+        """Send the mail in the background."""
         mail.send(email_template_name, to=to_email, context=context)

@@ -1,15 +1,15 @@
-"""Password hashes that were written before this project."""
+"""Verify the password hashes of the earlier product."""
 
 import bcrypt
 from django.contrib.auth.hashers import BCryptPasswordHasher
 from django.utils.crypto import constant_time_compare
 
 
-class OldBCryptPasswordHasher(BCryptPasswordHasher):
-    """Bcrypt as bcryptjs writes it, which reads 72 bytes of a password and drops the rest.
+class LegacyBCryptPasswordHasher(BCryptPasswordHasher):
+    """Bcrypt as bcryptjs uses it: only the first 72 bytes of a password count.
 
-    The bcrypt package raises on a longer password, so it is cut here. These hashes are only
-    ever read: the first log-in replaces one by the preferred hasher's.
+    The bcrypt package raises an error for longer passwords, so they are truncated here. These
+    hashes are only verified; the first log-in replaces one by the preferred hasher's.
     """
 
     def encode(self, password: str, salt: str) -> str:
@@ -18,9 +18,9 @@ class OldBCryptPasswordHasher(BCryptPasswordHasher):
         return f"{self.algorithm}${data.decode('ascii')}"
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Tell whether `password` is the one `encoded` was made from."""
+        """Return whether `encoded` is a hash of `password`."""
         _, salt = encoded.split("$", 1)
         try:
             return constant_time_compare(encoded, self.encode(password, salt))
-        except ValueError:  # the column holds something that is no bcrypt hash
+        except ValueError:  # not a bcrypt hash
             return False

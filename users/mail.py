@@ -1,4 +1,4 @@
-"""Mail to people, sent while the page is answered already."""
+"""Send mail without delaying the response."""
 
 import logging
 import threading
@@ -12,18 +12,17 @@ logger = logging.getLogger(__name__)
 
 
 def send(template: str, *, to: str, context: Mapping[str, Any]) -> None:
-    """Send the text `template`, whose first line is the subject, on a thread of its own.
+    """Send the text `template`, whose first line is the subject, in a thread of its own.
 
-    How long a page takes must not tell whether there is anybody to write to. A mail that
-    cannot be handed in is logged.
+    The time of a response must not reveal whether mail is sent. A failure is logged.
     """
     subject, _, body = render_to_string(template, dict(context)).partition("\n")
     message = EmailMessage(subject.strip(), body.lstrip("\n"), to=[to])
 
-    def hand_in() -> None:
+    def deliver() -> None:
         try:
             message.send()
         except OSError:  # SMTPException is one
-            logger.exception("A mail could not be handed in; see EMAIL_URL.")
+            logger.exception("Mail could not be sent; check EMAIL_URL.")
 
-    threading.Thread(target=hand_in, name="mail").start()
+    threading.Thread(target=deliver, name="mail").start()

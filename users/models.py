@@ -1,4 +1,4 @@
-"""The person who signs in."""
+"""Users and rate-limit counters."""
 
 from typing import Any, ClassVar
 
@@ -14,10 +14,10 @@ from users.fields import PasswordHashField
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users, and finds them by e-mail in whatever case it was typed."""
+    """Creates users, and finds them by e-mail address regardless of case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Return a new user; without a password nobody can log in as them."""
+        """Return a new user; without a password the account cannot be logged in to."""
         if not email:
             raise ValueError("A user needs an e-mail address.")
         user = self.model(email=self.normalize_email(email), **fields)
@@ -26,21 +26,21 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Return a new user who may do everything in the admin."""
+        """Return a new user with all permissions."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Return the user with this e-mail; `users_email_lower_key` is the index read."""
+        """Return the user with this e-mail address; the query uses `users_email_lower_key`."""
         return self.annotate(email_lower=Lower("email")).get(
             email_lower=Lower(models.Value(username))
         )
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by e-mail address.
+    """A user, identified by e-mail address.
 
-    The columns written by other programs have defaults in the database. `email` and `name`
-    are text without a limit, as they have been since before this project.
+    Columns that other programs write have database defaults. `email` and `name` have no
+    length limit: adopted databases hold long ones.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
@@ -62,7 +62,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         db_table = "users"
         constraints = [
-            # The first is the one the Node backend looks a user up by; the second is ours.
+            # The first is the one that the earlier product queries; the second ignores case.
             models.UniqueConstraint(fields=["email"], name="users_email_key"),
             models.UniqueConstraint(
                 Lower("email"),
@@ -79,16 +79,16 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
     def get_full_name(self) -> str:
-        """Return the name, or the e-mail address of somebody who gave none."""
+        """Return the name, or the e-mail address if there is none."""
         return self.name or self.email
 
     def get_short_name(self) -> str:
-        """Return what to call the person."""
+        """Return the first name, or the part of the e-mail address before the @."""
         return self.name.split()[0] if self.name.strip() else self.email.split("@")[0]
 
 
 class Attempt(models.Model):
-    """How often something secret was tried lately: users/attempts.py counts here."""
+    """A counter of attempts in one window; see users/rate_limits.py."""
 
     key = models.CharField(primary_key=True, max_length=64)
     count = models.IntegerField(default=0, db_default=0)
@@ -97,7 +97,7 @@ class Attempt(models.Model):
     class Meta:
         db_table = "attempts"
         indexes = [
-            # What is over and may be deleted: Limit.take.
+            # Expired counters to delete: RateLimit.hit.
             models.Index(fields=["expires_at"], name="attempts_expires_idx"),
         ]
 

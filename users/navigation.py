@@ -1,4 +1,4 @@
-"""Where to go next."""
+"""Redirect targets."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def back_to(request: HttpRequest) -> str:
-    """Return the page of this site that a form was sent from, or the first page."""
-    back = request.META.get("HTTP_REFERER", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
-    return back if safe else resolve_url(settings.LOGIN_REDIRECT_URL)
+    """Return the page of this site that sent the form, or the home page."""
+    referer = request.META.get("HTTP_REFERER", "")
+    safe = url_has_allowed_host_and_scheme(referer, {request.get_host()}, request.is_secure())
+    return referer if safe else resolve_url(settings.LOGIN_REDIRECT_URL)

@@ -1,4 +1,4 @@
-"""A request by somebody who is logged in."""
+"""The type of an authenticated request."""
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -7,7 +7,7 @@ from users.models import User
 
 
 class PersonRequest(HttpRequest):
-    """What views behind `login_required` are given, for the type checker."""
+    """A request whose user is logged in, for the type checker."""
 
     user: User
     htmx: HtmxDetails

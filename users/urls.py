@@ -1,4 +1,4 @@
-"""Routes of the account."""
+"""URLs of accounts."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

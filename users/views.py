@@ -1,4 +1,4 @@
-"""The account's pages."""
+"""Pages of the account."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ YEAR = 365 * 24 * 3600  # seconds
 @login_not_required
 @require_POST
 def theme(request: HttpRequest) -> HttpResponseBase:
-    """Remember light, dark, or whatever the device says, and go back."""
-    wanted = request.POST.get("theme", "")
+    """Store the theme and redirect back."""
+    value = request.POST.get("theme", "")
     response = redirect(back_to(request))
-    if wanted in THEMES:
+    if value in THEMES:
         secure = bool(settings.SESSION_COOKIE_SECURE)
-        response.set_cookie("theme", wanted, max_age=YEAR, samesite="Lax", secure=secure)
+        response.set_cookie("theme", value, max_age=YEAR, samesite="Lax", secure=secure)
     else:
         response.delete_cookie("theme", samesite="Lax")
     return response
@@ -39,13 +39,13 @@ def theme(request: HttpRequest) -> HttpResponseBase:
 
 @require_GET
 def account(request: PersonRequest) -> HttpResponse:
-    """Show everything about the account."""
+    """Show the account."""
     return _account(request)
 
 
 @require_POST
 def change_name(request: PersonRequest) -> HttpResponseBase:
-    """Call the person something else."""
+    """Change the name."""
     form = NameForm(request.POST, initial={"name": request.user.name})
     if not form.is_valid():
         return _account(request, name_form=form)
@@ -56,7 +56,7 @@ def change_name(request: PersonRequest) -> HttpResponseBase:
 
 @require_POST
 def change_email(request: PersonRequest) -> HttpResponseBase:
-    """Give the account another e-mail address, with the password."""
+    """Change the e-mail address; the password is required."""
     form = EmailForm(request.user, request.POST, prefix="email")
     if form.is_valid():
         try:
@@ -72,19 +72,19 @@ def change_email(request: PersonRequest) -> HttpResponseBase:
 
 @require_POST
 def delete(request: PersonRequest) -> HttpResponseBase:
-    """Delete the account and everything in it, with the password."""
+    """Delete the account and all its data; the password is required."""
     form = ConfirmForm(request.user, request.POST, prefix="delete")
     if not form.is_valid():
         return _account(request, delete_form=form)
     user = request.user
     logout(request)
     accounts.delete_account(user=user)
-    messages.success(request, "Your account and everything in it is deleted.")
+    messages.success(request, "Your account and all its data are deleted.")
     return redirect("users:log_in")
 
 
 def _account(request: PersonRequest, **bound: forms.BaseForm) -> HttpResponse:
-    """Show the account's page; `bound` holds the form that was not right, if one was not."""
+    """Show the account; `bound` holds a form with errors, if there is one."""
     user = request.user
     context: dict[str, Any] = {
         "name_form": NameForm(instance=user),

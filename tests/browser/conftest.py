@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from tests.chat.provider_server import ProviderServer
 from tests.factories import PASSWORD
 from tests.site import Site, database_url
-from threads.signup import sign_up
+from threads.signup import create_account
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -108,7 +108,7 @@ def page(live_site: Site, browser: Browser, console_errors: list[str]) -> Iterat
 @pytest.fixture
 def alice_page(page: Page, served_site: Site) -> Page:
     """Return a page on which alice, who has just signed up, is logged in."""
-    alice = sign_up(email="alice@example.com", password=PASSWORD, name="Alice Moreau")
+    alice = create_account(email="alice@example.com", password=PASSWORD, name="Alice Moreau")
     session = served_site.log_in(alice).session
     page.context.add_cookies(
         [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": served_site.url}]

@@ -7,7 +7,7 @@ from django.utils import timezone
 from personas.models import Persona
 from tests.factories import PASSWORD, make_message, make_persona
 from threads.models import Thread
-from threads.signup import sign_up
+from threads.signup import create_account
 
 EMAIL = "alice@example.com"
 PERSONAS = [
@@ -48,7 +48,7 @@ OTHERS = [
 
 def make_scene() -> None:
     """Fill the database with it."""
-    alice = sign_up(email=EMAIL, password=PASSWORD, name="Alice")
+    alice = create_account(email=EMAIL, password=PASSWORD, name="Alice")
     now = timezone.now()
     Thread.objects.update(created_at=now - timedelta(days=30))
     personas: dict[str | None, Persona] = {

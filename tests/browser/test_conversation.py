@@ -46,7 +46,7 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page) -> None:
     page.wait_for_url("**/threads/*/")
     page.goto("/personas/new/")
     page.get_by_label("Name", exact=True).fill("Captain")
-    page.get_by_role("button", name="Make persona").click()
+    page.get_by_role("button", name="Create persona").click()
     page.locator("details.switcher > summary").click()
     page.get_by_role("button", name="Captain", exact=True).click()
     page.get_by_role("button", name="New thread").click()

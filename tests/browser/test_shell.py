@@ -77,7 +77,7 @@ def test_keys_lead_everywhere_and_can_be_turned_off(alice_page: Page) -> None:
     page.keyboard.press("?")
     sheet = page.get_by_role("heading", name="Keyboard shortcuts")
     expect(sheet).to_be_visible()
-    page.get_by_label("Single keys do something").uncheck()
+    page.get_by_label("Use single-key shortcuts").uncheck()
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
     page.keyboard.press("?")
@@ -112,12 +112,12 @@ def test_rename_in_place_delete_and_undo(alice_page: Page) -> None:
     expect(field).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Rename this thread")).to_be_focused()
-    page.get_by_label("What to do with Trip to Lisbon").click()
+    page.get_by_label("Actions for Trip to Lisbon").click()
     page.get_by_role("button", name="Delete", exact=True).first.click()
     expect(page.locator(".toast")).to_contain_text("Trip to Lisbon” is deleted.")
     assert not Thread.objects.filter(deleted_at=None).exists()
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".toast")).to_contain_text("is back")
+    expect(page.locator(".toast")).to_contain_text("is restored")
     assert Thread.objects.filter(deleted_at=None).count() == 1
 
 
@@ -206,7 +206,7 @@ def test_a_refused_form_opens_at_what_is_wrong(alice_page: Page) -> None:
     field = page.locator("details[open]").get_by_label("Your password")
     expect(field).to_be_focused()
     expect(field).to_be_in_viewport()
-    expect(field).to_have_accessible_description("That is not your password.")
+    expect(field).to_have_accessible_description("This is not your password.")
 
 
 def test_older_threads_take_the_focus_along(alice_page: Page) -> None:
@@ -253,14 +253,14 @@ def test_everything_here_works_without_a_script(plain_page: Page) -> None:
     expect(page.locator("html[data-theme=dark]")).to_have_count(1)
     page.goto("/personas/new/")
     page.get_by_label("Name", exact=True).fill("Captain")
-    page.get_by_role("button", name="Make persona").click()
+    page.get_by_role("button", name="Create persona").click()
     page.get_by_role("button", name="Make Captain active").click()
     page.get_by_role("button", name="New thread").click()
     page.get_by_label("Rename this thread").click()
     page.get_by_label("Title").fill("By hand")
     page.get_by_role("button", name="Save").click()
     page.goto("/threads/")
-    page.get_by_label("What to do with By hand").click()
+    page.get_by_label("Actions for By hand").click()
     page.get_by_role("button", name="Delete", exact=True).first.click()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".row-title", has_text="By hand")).to_be_visible()

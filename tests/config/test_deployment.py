@@ -1,4 +1,4 @@
-"""What a host needs: a clean check, a blueprint, and gunicorn with static files."""
+"""Deployment: a clean check, the blueprint, gunicorn and static files."""
 
 import http.client
 import os
@@ -13,7 +13,7 @@ from tests.conftest import Database
 from tests.site import Site
 
 ROOT = Path(__file__).parent.parent.parent
-# What .env.example asks for in production.
+# The settings that .env.example requires in production.
 PRODUCTION = {
     "DEBUG": "",
     "HTTPS": "",
@@ -41,7 +41,7 @@ def test_deployment_check_is_clean_in_the_documented_environment() -> None:
     assert "no issues (0 silenced)" in done.stdout
 
 
-def test_production_without_a_key_says_what_to_do() -> None:
+def test_production_without_a_key_names_the_remedy() -> None:
     done = manage("check", SECRET_KEY="")
     assert done.returncode == 1
     assert done.stderr.startswith("Configuration error: SECRET_KEY is not set.")
@@ -55,7 +55,7 @@ def test_blueprint_migrates_before_each_deployment() -> None:
     assert service["preDeployCommand"] == "python manage.py migrate"
     assert service["startCommand"] == "gunicorn"
     assert service["healthCheckPath"] == "/readyz"
-    # The fields that the format knows (https://render.com/docs/blueprint-spec).
+    # The fields of the format (https://render.com/docs/blueprint-spec).
     assert set(service) <= {
         *("type", "name", "runtime", "plan", "region", "branch", "buildCommand"),
         *("preDeployCommand", "startCommand", "healthCheckPath", "envVars", "autoDeployTrigger"),
@@ -66,12 +66,12 @@ def test_blueprint_migrates_before_each_deployment() -> None:
     assert source == {"name": blueprint["databases"][0]["name"], "property": "connectionString"}
 
 
-def test_gunicorn_reads_its_place_from_the_environment_and_the_file(tmp_path: Path) -> None:
+def test_gunicorn_reads_its_address_from_the_environment_and_the_file(tmp_path: Path) -> None:
     config = tmp_path / "gunicorn.conf.py"
     config.write_text((ROOT / "gunicorn.conf.py").read_text())
     (tmp_path / ".env").write_text("HOST=127.0.0.9\nPORT=1\nWEB_CONCURRENCY=3\n")
-    places = {"HOST", "WEB_CONCURRENCY"}
-    environment = {name: value for name, value in os.environ.items() if name not in places}
+    unset = {"HOST", "WEB_CONCURRENCY"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", str(config), "--print-config"],
         cwd=ROOT,
@@ -80,12 +80,12 @@ def test_gunicorn_reads_its_place_from_the_environment_and_the_file(tmp_path: Pa
         text=True,
         check=False,
     )
-    shown = {
+    values = {
         name.strip(): value.strip()
         for name, _, value in (line.partition("=") for line in done.stdout.splitlines())
     }
     names = ("bind", "workers", "worker_class", "wsgi_app")
-    assert {name: shown[name] for name in names} == {
+    assert {name: values[name] for name in names} == {
         "bind": "['127.0.0.9:8123']",
         "workers": "3",
         "worker_class": "asgi",
@@ -93,7 +93,7 @@ def test_gunicorn_reads_its_place_from_the_environment_and_the_file(tmp_path: Pa
     }
 
 
-def test_gunicorn_says_the_sentence_and_no_traceback() -> None:
+def test_gunicorn_reports_a_wrong_setting_without_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "-w", "1"],
         cwd=ROOT,
@@ -106,18 +106,20 @@ def test_gunicorn_says_the_sentence_and_no_traceback() -> None:
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
-    said = [line for line in done.stderr.splitlines() if line.startswith("Configuration error: ")]
-    assert len(said) == 1
-    assert said[0].startswith("Configuration error: DATABASE_URL is not a database URL.")
+    reported = [
+        line for line in done.stderr.splitlines() if line.startswith("Configuration error: ")
+    ]
+    assert len(reported) == 1
+    assert reported[0].startswith("Configuration error: DATABASE_URL is not a database URL.")
 
 
-def test_a_log_line_is_written_once_with_debug_too() -> None:
-    code = "import logging; logging.getLogger('django.request').warning('seen once')"
+def test_log_line_is_written_once_with_debug() -> None:
+    code = "import logging; logging.getLogger('django.request').warning('logged once')"
     done = manage("shell", "-v0", "-c", code, DEBUG="1")
-    assert done.stderr.count("seen once") == 1
+    assert done.stderr.count("logged once") == 1
 
 
-def test_gunicorn_serves_static_files_and_says_what_is_missing(
+def test_gunicorn_serves_static_files_and_reports_what_is_missing(
     empty_database: Database, collected: Path, tmp_path: Path
 ) -> None:
     site = Site(tmp_path / "log", {"STATIC_ROOT": str(collected)})

@@ -1,4 +1,4 @@
-"""Settings from the environment: what is read, made, refused, and never shown."""
+"""Settings from the environment: values, errors, and secrets that stay hidden."""
 
 import os
 import subprocess
@@ -48,11 +48,11 @@ def test_malformed_database_url_is_one_sentence_without_the_url(
     monkeypatch.setenv("SOME_DATABASE_URL", url)
     with pytest.raises(ImproperlyConfigured) as refusal:
         environment.database("SOME_DATABASE_URL", default="")
-    said = str(refusal.value)
-    assert said.startswith("SOME_DATABASE_URL ")
-    assert "postgresql://USER:PASSWORD@HOST:5432/NAME" in said
-    assert "hunter2" not in said
-    assert "\n" not in said
+    message = str(refusal.value)
+    assert message.startswith("SOME_DATABASE_URL ")
+    assert "postgresql://USER:PASSWORD@HOST:5432/NAME" in message
+    assert "hunter2" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_malformed_database_url_is_one_sentence_without_the_url(
         ("sqlite://:memory:", "", ":memory:"),
     ],
 )
-def test_unusual_database_url_is_understood(
+def test_unusual_database_url_is_accepted(
     url: str, host: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_DATABASE_URL", f" {url} ")
@@ -74,7 +74,7 @@ def test_unusual_database_url_is_understood(
     assert (found.get("HOST", ""), found["NAME"]) == (host, name)
 
 
-def test_command_says_the_sentence_and_no_traceback() -> None:
+def test_command_reports_a_wrong_setting_without_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
@@ -89,7 +89,7 @@ def test_command_says_the_sentence_and_no_traceback() -> None:
     assert "hunter2" not in done.stderr + done.stdout
 
 
-def test_password_with_encoded_signs_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_with_encoded_characters_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_DATABASE_URL", "postgresql://al%40ice:p%40ss%2Fw%23@db:6432/chat")
     found = environment.database("SOME_DATABASE_URL", default="")
     parts = {name: found[name] for name in ("ENGINE", "USER", "PASSWORD", "HOST", "PORT", "NAME")}
@@ -104,7 +104,7 @@ def test_password_with_encoded_signs_is_decoded(monkeypatch: pytest.MonkeyPatch)
     assert found["OPTIONS"]["connect_timeout"] == 10
 
 
-def test_options_in_the_url_win(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_in_the_url_take_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_DATABASE_URL", "postgresql://db/chat?connect_timeout=3")
     found = environment.database("SOME_DATABASE_URL", default="")
     assert found["OPTIONS"] == {"connect_timeout": 3}
@@ -122,7 +122,7 @@ def test_options_in_the_url_win(monkeypatch: pytest.MonkeyPatch) -> None:
         ("recursive_triggers", 1),
     ],
 )
-def test_sqlite_is_set_up_for_several_writers(pragma: str, value: object) -> None:
+def test_sqlite_is_configured_for_concurrent_writers(pragma: str, value: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {pragma}")
         assert cursor.fetchone() == (value,)
@@ -130,12 +130,14 @@ def test_sqlite_is_set_up_for_several_writers(pragma: str, value: object) -> Non
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("off", False)])
-def test_flag_reads_plain_words(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_accepts_yes_and_no_words(
+    text: str, value: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOME_FLAG", text)
     assert environment.flag("SOME_FLAG", default=not value) is value
 
 
-def test_flag_and_number_refuse_what_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_and_number_reject_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_VALUE", "maybe")
     with pytest.raises(ImproperlyConfigured, match="SOME_VALUE must be 1 or 0"):
         environment.flag("SOME_VALUE")
@@ -143,9 +145,9 @@ def test_flag_and_number_refuse_what_is_unclear(monkeypatch: pytest.MonkeyPatch)
         environment.whole_number("SOME_VALUE", default=1)
 
 
-def test_log_level_is_info_unless_a_level_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for said, level in (("", "INFO"), ("warning", "WARNING")):
-        monkeypatch.setenv("SOME_LEVEL", said)
+def test_log_level_is_info_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, level in (("", "INFO"), ("warning", "WARNING")):
+        monkeypatch.setenv("SOME_LEVEL", value)
         assert environment.log_level("SOME_LEVEL") == level
     monkeypatch.setenv("SOME_LEVEL", "loud")
     with pytest.raises(ImproperlyConfigured, match=r"^SOME_LEVEL must be DEBUG, INFO"):
@@ -163,7 +165,7 @@ def test_secret_key_is_required_in_production(
     assert environment.secret_key(tmp_path / "key", production=True) == "given"
 
 
-def test_secret_key_is_made_once_and_kept_to_its_owner(
+def test_secret_key_is_created_once_and_readable_by_its_owner_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SECRET_KEY")

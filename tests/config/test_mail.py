@@ -1,4 +1,4 @@
-"""What EMAIL_URL says."""
+"""EMAIL_URL."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -11,7 +11,7 @@ def read(monkeypatch: pytest.MonkeyPatch, url: str) -> MailServer:
     return mail("EMAIL_URL")
 
 
-def test_no_url_means_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_url_means_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, " ") == MailServer()
 
 
@@ -20,9 +20,9 @@ def test_no_url_means_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             "smtp://me%40example.org:p%40ss@mail.example.org",
-            MailServer("mail.example.org", 587, "me@example.org", "p@ss", starts_tls=True),
+            MailServer("mail.example.org", 587, "me@example.org", "p@ss", starttls=True),
         ),
-        ("smtps://mail.example.org", MailServer("mail.example.org", 465, tls_at_once=True)),
+        ("smtps://mail.example.org", MailServer("mail.example.org", 465, implicit_tls=True)),
         ("smtp://localhost:1025", MailServer("localhost", 1025)),
     ],
 )
@@ -31,7 +31,7 @@ def test_urls_are_read(monkeypatch: pytest.MonkeyPatch, url: str, server: MailSe
 
 
 @pytest.mark.parametrize("url", ["mail.example.org", "http://a", "smtp://", "smtp://a:secret:x"])
-def test_a_wrong_url_is_refused_without_showing_it(
+def test_malformed_url_is_rejected_without_showing_it(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, which a load balancer asks every few seconds."""
+"""`/healthz` and `/readyz`, the health checks."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def test_healthz_answers_without_a_database(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_probes_answer_whatever_host_they_name(client: Client, settings: Settings) -> None:
+def test_health_checks_accept_any_host(client: Client, settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["chat.example.org"]
     settings.SECURE_SSL_REDIRECT = True
     for path in ("/healthz", "/readyz"):
@@ -36,7 +36,7 @@ def test_readyz_answers_with_two_queries(client: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         answer = client.get("/readyz")
     assert (answer.status_code, answer.content) == (200, b"ready\n")
-    assert len(queries) == 2  # is there a record, and what is in it
+    assert len(queries) == 2  # does the table exist, and its rows
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Personas in the admin: switching, colours, and a person's own page."""
+"""Personas and users in the admin."""
 
 import pytest
 from django.test import Client
@@ -27,7 +27,7 @@ def form(persona: Persona, **changes: str) -> dict[str, str]:
     } | changes
 
 
-def test_making_a_persona_active_puts_the_other_off(operator: Client) -> None:
+def test_activating_a_persona_deactivates_the_other(operator: Client) -> None:
     alice = make_user()
     first, second = make_persona(alice, "First"), make_persona(alice, "Second")
     page = reverse("admin:personas_persona_change", args=[second.pk])
@@ -38,18 +38,18 @@ def test_making_a_persona_active_puts_the_other_off(operator: Client) -> None:
     assert first.pk != second.pk
 
 
-def test_persona_keeps_to_hex_colours(operator: Client) -> None:
+def test_persona_color_must_be_hexadecimal(operator: Client) -> None:
     persona = make_persona(make_user())
     page = reverse("admin:personas_persona_change", args=[persona.pk])
     answer = operator.post(page, form(persona, color="red"))
     assert answer.status_code == 200
     assert "six hexadecimal digits" in answer.content.decode()
-    shown = operator.get(reverse("admin:personas_persona_changelist")).content.decode()
-    assert f'fill="{persona.color}"' in shown
-    assert " style=" not in shown
+    page = operator.get(reverse("admin:personas_persona_changelist")).content.decode()
+    assert f'fill="{persona.color}"' in page
+    assert " style=" not in page
 
 
-def test_persons_page_shows_and_links_what_is_theirs(operator: Client) -> None:
+def test_user_page_links_personas_threads_and_messages(operator: Client) -> None:
     alice = make_user()
     thread = make_thread(alice, "Plans", persona=make_persona(alice, "Blunt"))
     make_message(thread)
@@ -60,7 +60,7 @@ def test_persons_page_shows_and_links_what_is_theirs(operator: Client) -> None:
     assert "1 in all" in text
 
 
-def test_row_without_a_name_can_be_clicked_all_the_same(operator: Client) -> None:
+def test_row_without_a_name_has_a_link(operator: Client) -> None:
     thread = make_thread(make_user(), " ")
     make_message(thread)
     text = operator.get(reverse("admin:chat_chatmessage_changelist")).content.decode()
@@ -68,7 +68,7 @@ def test_row_without_a_name_can_be_clicked_all_the_same(operator: Client) -> Non
     assert f'<a href="{page}">(unnamed)</a>' in text
 
 
-def test_person_is_made_and_changed_and_given_a_password(operator: Client) -> None:
+def test_user_is_created_and_changed_and_gets_a_password(operator: Client) -> None:
     add = {
         "email": "carol@example.com",
         "name": "Carol",
@@ -97,7 +97,7 @@ def test_person_is_made_and_changed_and_given_a_password(operator: Client) -> No
     assert carol.check_password("quite another")
 
 
-def test_password_that_the_old_backend_wrote_is_shown_by_its_algorithm(operator: Client) -> None:
+def test_legacy_password_hash_is_shown_by_its_algorithm(operator: Client) -> None:
     alice = make_user()
     bare = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
     User.objects.filter(pk=alice.pk).update(password=bare)
@@ -108,8 +108,8 @@ def test_password_that_the_old_backend_wrote_is_shown_by_its_algorithm(operator:
 
 @pytest.mark.parametrize("page", ["index", "users_user_changelist", "chat_chatmessage_changelist"])
 def test_admin_is_for_staff_only(client: Client, page: str) -> None:
-    for place in (reverse("users:log_in"), reverse("admin:login")):
+    for log_in in (reverse("users:log_in"), reverse("admin:login")):
         answer = client.get(reverse(f"admin:{page}"))
         assert answer.status_code == 302
-        assert answer.headers["Location"].startswith((place, reverse("admin:login")))
+        assert answer.headers["Location"].startswith((log_in, reverse("admin:login")))
         client.force_login(User.objects.first() or make_user())

@@ -1,4 +1,4 @@
-"""Making, changing, switching and deleting personas."""
+"""Creating, changing, switching and deleting personas."""
 
 import threading
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def active(user: User) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_personas_are_made_listed_and_changed(client: Client) -> None:
+def test_personas_are_created_listed_and_changed(client: Client) -> None:
     alice = make_user()
     client.force_login(alice)
     assert client.post(reverse("personas:create"), FORM | {"tone": "dry"}).status_code == 302
@@ -39,7 +39,7 @@ def test_personas_are_made_listed_and_changed(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_colour_that_is_none_is_refused(client: Client) -> None:
+def test_invalid_color_is_rejected(client: Client) -> None:
     client.force_login(make_user())
     response = client.post(reverse("personas:create"), FORM | {"color": "red"})
     assert response.status_code == 422
@@ -48,27 +48,27 @@ def test_a_colour_that_is_none_is_refused(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_names_are_kept_short_but_an_old_long_one_may_stay(client: Client) -> None:
+def test_names_are_limited_but_an_adopted_long_one_may_stay(client: Client) -> None:
     alice = make_user()
     client.force_login(alice)
     assert client.post(reverse("personas:create"), FORM | {"name": "n" * 101}).status_code == 422
     long = make_persona(alice, "n" * 300)
-    place = reverse("personas:edit", args=[long.pk])
-    assert client.post(place, FORM | {"name": "n" * 299}).status_code == 422
-    assert client.post(place, FORM | {"name": "n" * 300, "tone": "dry"}).status_code == 302
+    url = reverse("personas:edit", args=[long.pk])
+    assert client.post(url, FORM | {"name": "n" * 299}).status_code == 422
+    assert client.post(url, FORM | {"name": "n" * 300, "tone": "dry"}).status_code == 302
     long.refresh_from_db()
     assert (long.name, long.metadata["tone"]) == ("n" * 300, "dry")
 
 
 @pytest.mark.django_db
-def test_switching_to_one_that_is_deleted_meanwhile_is_not_found(
+def test_switching_to_a_concurrently_deleted_persona_is_not_found(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = make_user()
     make_persona(alice, "First")
     second = make_persona(alice, "Second")
     client.force_login(alice)
-    # Another tab was quicker by the moment between looking and locking.
+    # Another tab deletes it between the view's query and its lock.
     monkeypatch.setattr(
         "personas.switching.lock_owner", lambda _: Persona.objects.filter(pk=second.pk).delete()
     )
@@ -77,7 +77,7 @@ def test_switching_to_one_that_is_deleted_meanwhile_is_not_found(
 
 
 @pytest.mark.django_db
-def test_switching_makes_exactly_one_active_and_goes_back(client: Client) -> None:
+def test_switching_activates_one_persona_and_redirects_back(client: Client) -> None:
     alice = make_user()
     first, second = make_persona(alice, "First"), make_persona(alice, "Second")
     client.force_login(alice)
@@ -92,7 +92,7 @@ def test_switching_makes_exactly_one_active_and_goes_back(client: Client) -> Non
 
 
 @pytest.mark.django_db
-def test_deleting_the_active_one_makes_another_active_and_keeps_the_threads() -> None:
+def test_deleting_the_active_persona_activates_another_and_keeps_threads() -> None:
     alice = make_user()
     first, _ = make_persona(alice, "First"), make_persona(alice, "Second")
     thread = make_thread(alice, persona=first)
@@ -102,7 +102,7 @@ def test_deleting_the_active_one_makes_another_active_and_keeps_the_threads() ->
 
 
 @pytest.mark.django_db
-def test_the_last_one_goes_only_when_another_comes(client: Client) -> None:
+def test_last_persona_is_deleted_only_with_a_replacement(client: Client) -> None:
     alice = make_user()
     only = make_persona(alice, "Only")
     with pytest.raises(LastPersonaError):
@@ -110,45 +110,45 @@ def test_the_last_one_goes_only_when_another_comes(client: Client) -> None:
     client.force_login(alice)
     url = reverse("personas:delete", args=[only.pk])
     assert client.post(url).status_code == 422
-    assert client.post(url, {"replacement": "Heir"}).status_code == 302
-    assert list(Persona.objects.values_list("name", "is_active")) == [("Heir", True)]
+    assert client.post(url, {"replacement": "Successor"}).status_code == 302
+    assert list(Persona.objects.values_list("name", "is_active")) == [("Successor", True)]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whatever_is_clicked_at_once_one_persona_is_active() -> None:
+def test_concurrent_changes_leave_one_active_persona() -> None:
     alice = make_user()
     names = [f"Persona {number}" for number in range(6)]
     personas = [make_persona(alice, name) for name in names]
     barrier = threading.Barrier(6)
     failures: list[Exception] = []
 
-    def click(verb: Callable[[], None]) -> None:
+    def repeat(action: Callable[[], None]) -> None:
         barrier.wait()
         for _ in range(5):
             try:
-                verb()
+                action()
             except (Persona.DoesNotExist, LastPersonaError):
-                pass  # another click deleted it: the page says 404
+                pass  # deleted concurrently: a 404 in the view
             except Exception as error:
                 failures.append(error)
         connection.close()
 
-    verbs: list[Callable[[], None]] = [
+    actions: list[Callable[[], None]] = [
         *(lambda p=persona: switch_to(persona=p) for persona in personas[:4]),
         *(lambda p=persona: delete_persona(persona=p) for persona in personas[3:5]),
     ]
-    clickers = [threading.Thread(target=click, args=[verb]) for verb in verbs]
-    for clicker in clickers:
-        clicker.start()
-    for clicker in clickers:
-        clicker.join()
+    threads = [threading.Thread(target=repeat, args=[action]) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert failures == []
     assert len(active(alice)) == 1
     assert Persona.objects.count() == 4
 
 
 @pytest.mark.django_db
-def test_the_list_takes_the_same_number_of_queries_for_one_and_three(client: Client) -> None:
+def test_list_takes_the_same_number_of_queries_for_one_and_three(client: Client) -> None:
     alice = make_user()
     make_persona(alice)
     client.force_login(alice)

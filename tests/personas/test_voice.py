@@ -1,4 +1,4 @@
-"""Reading how a persona speaks, from metadata of any shape."""
+"""Reading and writing the voice in metadata of any shape."""
 
 import pytest
 
@@ -17,7 +17,7 @@ OLD = {
 }
 
 
-def test_old_metadata_is_used() -> None:
+def test_metadata_of_the_earlier_product_is_used() -> None:
     assert Voice.read(OLD) == Voice(
         tone="friendly",
         common_phrases=("see you", "no worries"),
@@ -45,13 +45,11 @@ def test_metadata_of_any_shape_is_read_as_an_empty_voice(metadata: object) -> No
         ),
     ],
 )
-def test_phrases_are_read_in_the_shapes_they_were_written_in(
-    phrases: object, read: tuple[str, ...]
-) -> None:
+def test_phrases_are_read_in_every_known_shape(phrases: object, read: tuple[str, ...]) -> None:
     assert Voice.read({"commonPhrases": phrases}).common_phrases == read
 
 
-def test_writing_keeps_what_it_does_not_know_and_what_was_not_changed() -> None:
+def test_writing_keeps_unknown_keys_and_unchanged_values() -> None:
     old = OLD | {"commonPhrases": {"see you": 4}, "unknown": {"deep": [1]}}
     voice = Voice.read(old)
     assert voice.written_into(old) == old
@@ -59,7 +57,7 @@ def test_writing_keeps_what_it_does_not_know_and_what_was_not_changed() -> None:
     assert changed.written_into(old) == old | {"tone": "dry"}
 
 
-def test_samples_are_parted_by_empty_lines() -> None:
+def test_samples_are_separated_by_empty_lines() -> None:
     assert paragraphs_of("Dear Bob,\r\nsee you.\r\n\r\n\r\nBye\n") == ("Dear Bob,\nsee you.", "Bye")
 
 
@@ -71,7 +69,7 @@ def test_initials(name: str, initials: str) -> None:
     assert Persona(name=name).initials == initials
 
 
-def test_initials_can_be_read_on_every_colour() -> None:
+def test_initials_are_readable_on_every_color() -> None:
     steps = [f"{value:02x}" for value in range(0, 256, 15)]
     colors = [f"#{red}{green}{blue}" for red in steps for green in steps for blue in steps]
     assert min(contrast(text_on(color), color) for color in colors) >= 4.5

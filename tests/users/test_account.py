@@ -1,4 +1,4 @@
-"""The account's page: name, e-mail, passwords, and the end of it."""
+"""The account page: name, e-mail address, passwords, deletion."""
 
 import re
 import time
@@ -13,15 +13,15 @@ from chat.models import ChatMessage
 from personas.models import Persona
 from tests.factories import PASSWORD, make_message, make_persona, make_thread, make_user
 from threads.models import Thread
-from users.attempts import CONFIRM, RESET_ACCOUNT
 from users.models import User
+from users.rate_limits import CONFIRM, RESET_ACCOUNT
 
 pytestmark = pytest.mark.django_db
 NEW_PASSWORD = "staple battery horse"
 
 
 def mails(count: int) -> list[EmailMessage]:
-    """Wait for mail, which is sent by a thread of its own."""
+    """Wait for mail, which is sent in another thread."""
     deadline = time.monotonic() + 5
     while len(mail.outbox) < count and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -41,7 +41,7 @@ def change_email(client: Client, email: str, password: str = PASSWORD) -> int:
     return client.post(reverse("users:change_email"), data).status_code
 
 
-def ask_for_reset(client: Client, email: str) -> tuple[int, str]:
+def request_reset(client: Client, email: str) -> tuple[int, str]:
     response = client.post(reverse("users:reset"), {"email": email})
     return response.status_code, response.headers["Location"]
 
@@ -52,7 +52,7 @@ def test_name_is_changed(client: Client, alice: User) -> None:
     assert alice.name == "Alice M."
 
 
-def test_email_is_changed_with_the_password_only_and_the_old_one_is_told(
+def test_email_change_needs_the_password_and_notifies_the_old_address(
     client: Client, alice: User
 ) -> None:
     assert change_email(client, "new@example.com", "wrong") == 422
@@ -63,7 +63,7 @@ def test_email_is_changed_with_the_password_only_and_the_old_one_is_told(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_email_of_somebody_else_is_refused_in_any_case(client: Client) -> None:
+def test_email_of_another_account_is_rejected_in_any_case(client: Client) -> None:
     client.force_login(make_user())
     make_user("bob")
     assert change_email(client, "BOB@example.com") == 422
@@ -84,11 +84,9 @@ def test_password_change_keeps_this_session_and_ends_the_others(
     assert other.get(reverse("users:account")).status_code == 302
 
 
-def test_old_password_cannot_be_guessed_by_whoever_found_the_browser_open(
-    client: Client, alice: User
-) -> None:
-    statuses = [change_email(client, "new@example.com", "wrong") for _ in range(CONFIRM.most)]
-    assert statuses == [422] * CONFIRM.most
+def test_password_cannot_be_guessed_in_an_open_session(client: Client, alice: User) -> None:
+    statuses = [change_email(client, "new@example.com", "wrong") for _ in range(CONFIRM.limit)]
+    assert statuses == [422] * CONFIRM.limit
     change_email(client, "new@example.com")
     alice.refresh_from_db()
     assert alice.email == "alice@example.com"
@@ -96,40 +94,38 @@ def test_old_password_cannot_be_guessed_by_whoever_found_the_browser_open(
 
 def test_reset_by_mail_sets_a_password_once(client: Client) -> None:
     make_user()
-    ask_for_reset(client, "ALICE@example.com")
+    request_reset(client, "ALICE@example.com")
     (message,) = mails(1)
     assert (message.subject, message.to) == (
         "Reset your Twinthread password",
         ["alice@example.com"],
     )
-    found = re.search(r"http://testserver(/account/reset/\S+)", str(message.body))
-    assert found
-    page = client.get(found[1], follow=True)
+    link = re.search(r"http://testserver(/account/reset/\S+)", str(message.body))
+    assert link
+    page = client.get(link[1], follow=True)
     data = {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     assert client.post(page.redirect_chain[-1][0], data).status_code == 302
     assert User.objects.get().check_password(NEW_PASSWORD)
-    again = Client().get(found[1], follow=True)
-    assert b"This link is used up" in again.content
+    again = Client().get(link[1], follow=True)
+    assert b"This link is no longer valid" in again.content
 
 
-def test_reset_tells_nobody_whether_there_is_an_account(client: Client) -> None:
+def test_reset_does_not_reveal_whether_an_account_exists(client: Client) -> None:
     make_user()
-    known = ask_for_reset(client, "alice@example.com")
-    unknown = ask_for_reset(client, "nobody@example.com")
+    known = request_reset(client, "alice@example.com")
+    unknown = request_reset(client, "nobody@example.com")
     assert known == unknown == (302, reverse("users:reset_sent"))
     assert [message.to for message in mails(1)] == [["alice@example.com"]]
 
 
 def test_reset_does_not_flood_a_mailbox(client: Client) -> None:
     make_user()
-    for _ in range(RESET_ACCOUNT.most + 3):
-        assert ask_for_reset(client, "alice@example.com")[0] == 302
-    mails(RESET_ACCOUNT.most)
+    for _ in range(RESET_ACCOUNT.limit + 3):
+        assert request_reset(client, "alice@example.com")[0] == 302
+    mails(RESET_ACCOUNT.limit)
 
 
-def test_delete_takes_everything_of_that_person_and_nothing_else(
-    client: Client, alice: User
-) -> None:
+def test_delete_removes_all_data_of_the_user_and_nothing_else(client: Client, alice: User) -> None:
     bob = make_user("bob")
     for user in (alice, bob):
         make_persona(user)
@@ -144,7 +140,7 @@ def test_delete_takes_everything_of_that_person_and_nothing_else(
     assert client.get(reverse("users:account")).status_code == 302
 
 
-def test_theme_is_remembered_without_a_script_and_leads_nowhere_else(client: Client) -> None:
+def test_theme_is_stored_without_javascript_and_redirects_to_this_site_only(client: Client) -> None:
     response = client.post(
         reverse("users:theme"), {"theme": "dark"}, headers={"Referer": "https://evil.example/"}
     )

@@ -1,7 +1,7 @@
-/* Single keys: an element with data-key="n" is clicked, or focused if it is typed into. */
+/* Single-key shortcuts: the key clicks the element with data-key="n", or focuses it if it is a field. */
 (() => {
   "use strict";
-  const TYPED = "input:not([type=checkbox], [type=radio], [type=color]), textarea, select, [contenteditable]";
+  const FIELDS = "input:not([type=checkbox], [type=radio], [type=color]), textarea, select, [contenteditable]";
   const sheet = document.getElementById("shortcuts");
   const single = document.getElementById("single-keys");
 
@@ -18,24 +18,24 @@
       try {
         localStorage.setItem("single-keys", single.checked ? "on" : "off");
       } catch {
-        /* storage is forbidden: the choice lasts as long as the page */
+        /* no access to storage: the choice lasts as long as the page */
       }
     });
   }
 
-  const walk = (step) => {
+  const moveBy = (step) => {
     const links = [...document.querySelectorAll(".sidebar .thread-link")];
-    const at = links.findIndex((link) => link.getAttribute("aria-current"));
-    links[at < 0 ? 0 : at + step]?.click();
+    const current = links.findIndex((link) => link.getAttribute("aria-current"));
+    links[current < 0 ? 0 : current + step]?.click();
   };
 
-  const use = (element) => {
+  const activate = (element) => {
     if (element.matches("summary")) {
       const menu = element.parentElement;
       if (!element.checkVisibility()) element.closest("[popover]")?.showPopover();
       menu.open = !menu.open;
       if (menu.open) menu.querySelector(".menu-item")?.focus();
-    } else if (element.matches(TYPED)) {
+    } else if (element.matches(FIELDS)) {
       element.focus();
     } else {
       element.click();
@@ -44,7 +44,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.matches?.(TYPED)) {
+    if (event.target.matches?.(FIELDS)) {
       if (event.key === "Escape") event.target.blur();
       return;
     }
@@ -52,14 +52,14 @@
     const key = event.key;
     if (key === "?" && sheet) sheet.togglePopover();
     else if (key === "d") dispatchEvent(new Event("shortcut:theme"));
-    else if (key === "j" || key === "k") walk(key === "j" ? 1 : -1);
+    else if (key === "j" || key === "k") moveBy(key === "j" ? 1 : -1);
     else {
       const scope = document.querySelector("details.menu[open]") || document;
       const element =
         scope.querySelector(`[data-key="${CSS.escape(key)}"]`) ||
         (/^[0-9]$/.test(key) ? null : document.querySelector(`[data-key="${CSS.escape(key)}"]`));
       if (!element) return;
-      use(element);
+      activate(element);
     }
     event.preventDefault();
   });

@@ -1,4 +1,4 @@
-/* Light, dark, or as the device says: at once here, and by a cookie for the next page. */
+/* Light, dark, or the theme of the device: applied here, and in a cookie for the next page. */
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -8,7 +8,7 @@
     try {
       return localStorage.getItem("theme");
     } catch {
-      return null; // storage is forbidden: the cookie alone remembers
+      return null; // no access to storage: only the cookie remembers
     }
   };
 
@@ -20,7 +20,7 @@
     }
   };
 
-  const remember = (theme) => {
+  const store = (theme) => {
     try {
       localStorage.setItem("theme", theme);
     } catch {
@@ -37,7 +37,7 @@
     event.preventDefault();
     const theme = event.submitter ? event.submitter.value : "system";
     apply(theme);
-    remember(theme);
+    store(theme);
     fetch(form.action, { method: "POST", body: new FormData(form, event.submitter) });
   });
 

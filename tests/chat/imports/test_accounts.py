@@ -19,7 +19,7 @@ from personas.models import Persona
 from tests.chat.imports.files import exported, neutral, quick_user, take_in
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
-from threads.signup import sign_up
+from threads.signup import create_account
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ WHEN = datetime.datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=datetime.UTC)
 
 def joined(name: str) -> User:
     """Return somebody who has just signed up."""
-    return sign_up(email=f"{name}@example.com", password="correct horse", name=name)
+    return create_account(email=f"{name}@example.com", password="correct horse", name=name)
 
 
 def lived_in() -> User:

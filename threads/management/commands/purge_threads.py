@@ -1,4 +1,4 @@
-"""`manage.py purge_threads`: delete for good what people deleted long ago."""
+"""`manage.py purge_threads`: delete threads permanently after their retention period."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -11,22 +11,22 @@ from threads.models import Thread
 
 
 class Command(BaseCommand):
-    """Delete for good the threads that can no longer be had back."""
+    """Delete threads permanently after their retention period."""
 
-    help = "Delete for good, with their messages, the threads that were deleted long ago."
+    help = "Permanently delete threads that users deleted long ago, with their messages."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the number of days."""
+        """Add `--days`."""
         parser.add_argument(
             "--days",
             type=int,
-            default=organising.KEPT_FOR.days,
+            default=organising.RETENTION.days,
             help="how long ago a thread must have been deleted (default: %(default)s)",
         )
 
     def handle(self, *, days: int, **options: Any) -> None:
-        """Purge, and say how much."""
+        """Purge, and report the number."""
         if days < 0:
             raise CommandError("--days must be 0 or more.")
         count = organising.purge(Thread.objects.all(), timedelta(days=days))
-        self.stdout.write(f"{count} thread{'' if count == 1 else 's'} deleted for good.")
+        self.stdout.write(f"{count} thread{'' if count == 1 else 's'} deleted permanently.")
