@@ -1,14 +1,14 @@
-"""Everything in one ZIP file, written as it is sent."""
+"""Write everything into one ZIP file while it is sent."""
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from django.utils import timezone
 
-from chat.exports import formats, source
-from chat.exports.formats import Format
-from chat.exports.source import Source
+from chat.exports import formats
+from chat.exports.formats import Format, slug
+from chat.exports.source import Source, as_json
 from personas.models import Persona
 from personas.voice import Voice
 
@@ -20,16 +20,17 @@ messages.csv        every message, for spreadsheets
 threads/*.md        each conversation, for reading
 personas/*.json     each persona as a Character Card V2, which other programs read
 """
+LEVEL = 3
 
 
-class Pipe(io.RawIOBase):
-    """A file that cannot be sought in: what is written to it is taken out again."""
+class Buffer(io.RawIOBase):
+    """An unseekable file that keeps what is written to it until it is taken."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
 
     def writable(self) -> bool:
-        """Say that it can be written to."""
+        """Return True, as zipfile demands."""
         return True
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # zipfile writes bytes
@@ -44,32 +45,30 @@ class Pipe(io.RawIOBase):
         return taken
 
 
-def write(what: Source) -> Iterator[bytes]:
+def write(source: Source) -> Iterator[bytes]:
     """Write the ZIP file."""
-    pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
-        for name, pieces in members(what):
+    buffer = Buffer()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for name, chunks in members(source):
             with archive.open(name, "w", force_zip64=True) as member:
-                for piece in formats.gathered(pieces):
-                    member.write(piece)
-                    yield pipe.take()
-            yield pipe.take()
-    yield pipe.take()
+                for chunk in formats.gathered(chunks):
+                    member.write(chunk)
+                    yield buffer.take()
+            yield buffer.take()
+    yield buffer.take()
 
 
-def members(what: Source) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
-    """Yield the name and the contents of each file."""
-    text = README.format(name=what.user.get_full_name(), when=f"{timezone.now():%Y-%m-%d}")
+def members(source: Source) -> Iterator[tuple[str, Iterator[bytes | memoryview]]]:
+    """Yield the name and the content of each file."""
+    text = README.format(name=source.user.get_full_name(), when=f"{timezone.now():%Y-%m-%d}")
     yield "README.txt", iter([text.encode()])
-    yield "account.json", formats.json(what)
-    yield "messages.csv", formats.csv_table(what)
-    for number, persona in enumerate(what.personas(), 1):
-        name = formats.part_of_name(persona.name, "persona")
-        yield f"personas/{number:03}-{name}.json", iter([card(persona)])
-    threads = what.threads().select_related("persona")
-    for number, thread in enumerate(threads.iterator(chunk_size=source.BATCH), 1):
-        name = formats.part_of_name(thread.title, "thread")
-        yield f"threads/{number:05}-{name}.md", formats.conversation(what, thread)
+    yield "account.json", formats.json(source)
+    yield "messages.csv", formats.csv_table(source)
+    for number, persona in enumerate(source.personas(), 1):
+        yield f"personas/{number:03}-{slug(persona.name, 'persona')}.json", iter([card(persona)])
+    for number, (thread, messages) in enumerate(source.conversations(), 1):
+        name = f"threads/{number:05}-{slug(thread.title, 'thread')}.md"
+        yield name, formats.conversation(source, thread, messages)
 
 
 def card(persona: Persona) -> bytes:
@@ -82,7 +81,7 @@ def card(persona: Persona) -> bytes:
         "name": persona.name,
         "description": persona.description,
         "personality": "\n".join(filter(None, [voice.tone, *voice.common_phrases])),
-        "mes_example": "".join(f"<START>\n{{{{char}}}}: {said}\n" for said in voice.sample_texts),
+        "mes_example": "".join(f"<START>\n{{{{char}}}}: {text}\n" for text in voice.sample_texts),
         "system_prompt": voice.instructions,
         "post_history_instructions": "",
         "alternate_greetings": [],
@@ -91,7 +90,7 @@ def card(persona: Persona) -> bytes:
         "character_version": "",
         "extensions": {"twinthread": {"color": persona.color, "metadata": persona.metadata}},
     }
-    return source.as_json({"spec": "chara_card_v2", "spec_version": "2.0", "data": data}).encode()
+    return as_json({"spec": "chara_card_v2", "spec_version": "2.0", "data": data}).encode()
 
 
 FORMATS = {
@@ -104,7 +103,7 @@ FORMATS = {
 }
 
 
-def export(what: Source, name: str) -> Iterator[bytes]:
-    """Yield an export in the format called `name`, all of one moment."""
-    with what.snapshot():
-        yield from formats.gathered(FORMATS[name].write(what))
+def export(source: Source, name: str) -> Generator[bytes]:
+    """Yield an export in the format called `name`; all rows are of one point in time."""
+    with source.snapshot():
+        yield from formats.gathered(FORMATS[name].write(source))

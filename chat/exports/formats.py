@@ -1,24 +1,41 @@
-"""An account or a thread written as JSON, CSV or Markdown, piece by piece."""
+"""Write an account or a thread as JSON, CSV or Markdown, chunk by chunk."""
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 from django.utils.text import slugify
 
-from chat.exports import source
-from chat.exports.source import Source
-from threads.models import Thread
+from chat.exports.source import (
+    PERSONA,
+    REPLY,
+    THREAD,
+    VERSION,
+    Source,
+    ThreadRow,
+    account,
+    as_json,
+    lines,
+    one_by_one,
+    separated,
+)
 
-FORMAT, VERSION = "twinthread", 1
-# How much is written at a time, in bytes.
-PIECE = 64 * 1024
+FORMAT, FORMAT_VERSION = "twinthread", 1
+CHUNK = 64 * 1024  # bytes
 COLUMNS = ("thread", "persona", "role", "created_at", "content", "message_id", "thread_id")
-# A spreadsheet takes a cell that begins so for a formula
-# (https://owasp.org/www-community/attacks/CSV_Injection); an apostrophe makes it text.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A spreadsheet runs a cell as a formula if its first visible character is one of these, also in
+# its full-width and small forms (https://owasp.org/www-community/attacks/CSV_Injection).
+FORMULA = "=+-@"
+INVISIBLE = re.compile(
+    r"[\s\x00-\x1f\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*"
+)
+# These move the rest of the cell to another cell in some programs.
+SEPARATORS = ("\t", "\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -31,13 +48,13 @@ class Format:
     write: Callable[[Source], Iterator[bytes | memoryview]]
 
 
-def gathered(pieces: Iterable[bytes | memoryview], size: int = PIECE) -> Iterator[bytes]:
-    """Yield the same bytes in pieces of at least `size`, the last excepted."""
+def gathered(chunks: Iterable[bytes | memoryview], size: int = CHUNK) -> Iterator[bytes]:
+    """Join the chunks to chunks of at least `size` bytes, except for the last one."""
     waiting: list[bytes | memoryview] = []
     length = 0
-    for piece in pieces:
-        waiting.append(piece)
-        length += len(piece)
+    for chunk in chunks:
+        waiting.append(chunk)
+        length += len(chunk)
         if length >= size:
             yield b"".join(waiting)
             waiting.clear()
@@ -46,17 +63,17 @@ def gathered(pieces: Iterable[bytes | memoryview], size: int = PIECE) -> Iterato
         yield b"".join(waiting)
 
 
-def json(what: Source) -> Iterator[bytes | memoryview]:
-    """Write the complete archive, docs/export-format.md: one row a line."""
-    head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now().isoformat()}
-    head |= {"account": source.account(what.user)}
-    yield source.as_json(head)[:-1].encode()
+def json(source: Source) -> Iterator[bytes | memoryview]:
+    """Write the complete archive of docs/export-format.md, one row on each line."""
+    head = {"format": FORMAT, "version": FORMAT_VERSION, "exported_at": timezone.now().isoformat()}
+    head |= {"account": account(source.user)}
+    yield as_json(head)[:-1].encode()
     lists: dict[str, Iterator[bytes | memoryview]] = {
-        "personas": source.separated(source.lines(what.personas(), source.PERSONA)),
-        "threads": source.separated(source.lines(what.threads(), source.THREAD)),
-        "messages": what.message_lines(),
-        "versions": source.separated(source.lines(what.versions(), source.VERSION)),
-        "replies": source.separated(source.lines(what.replies(), source.REPLY)),
+        "personas": separated(lines(source.personas(), PERSONA)),
+        "threads": separated(lines(source.threads(), THREAD)),
+        "messages": source.message_lines(),
+        "versions": separated(lines(source.versions(), VERSION)),
+        "replies": separated(lines(source.replies(), REPLY)),
     }
     for name, rows in lists.items():
         yield f',\n"{name}":[\n'.encode()
@@ -65,18 +82,18 @@ def json(what: Source) -> Iterator[bytes | memoryview]:
     yield b"\n}\n"
 
 
-def csv_table(what: Source) -> Iterator[bytes]:
-    """Write the messages as a table that spreadsheet programs open right."""
-    yield b"\xef\xbb\xbf"  # without it Excel takes the text for the machine's old code page
+def csv_table(source: Source) -> Iterator[bytes]:
+    """Write the messages as a table that spreadsheet programs open correctly."""
+    yield b"\xef\xbb\xbf"  # without it Excel assumes the machine's legacy encoding
     buffer = io.StringIO(newline="")
-    # Quoted, so that a spreadsheet that takes semicolons for separators splits no text.
+    # Everything is quoted, so that programs that expect semicolons split no text.
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
-    rows = what.messages().values_list(
+    rows = source.messages().values_list(
         *("thread__title", "thread__persona__name", "role", "created_at", "content", "id"),
         "thread",
     )
-    for title, persona, role, created_at, content, key, thread in source.one_by_one(rows):
+    for title, persona, role, created_at, content, key, thread in one_by_one(rows):
         texts = [cell(title), cell(persona or ""), role, created_at.isoformat(), cell(content)]
         writer.writerow([*texts, key, thread])
         yield buffer.getvalue().encode()
@@ -86,37 +103,43 @@ def csv_table(what: Source) -> Iterator[bytes]:
 
 
 def cell(text: str) -> str:
-    """Return a text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """Return the text with an apostrophe before it if a spreadsheet may run it as a formula."""
+    if text[:1].isalnum():
+        return text
+    blank = INVISIBLE.match(text)
+    first = text[blank.end() :][:1] if blank else text[:1]
+    is_formula = unicodedata.normalize("NFKC", first).startswith(tuple(FORMULA))
+    return f"'{text}" if is_formula or text.startswith(SEPARATORS) else text
 
 
-def markdown(what: Source) -> Iterator[bytes]:
-    """Write the conversations one after another, for reading."""
-    for thread in what.threads().select_related("persona").iterator(chunk_size=source.BATCH):
-        yield from conversation(what, thread)
+def markdown(source: Source) -> Iterator[bytes]:
+    """Write the conversations one after the other, for reading."""
+    for thread, messages in source.conversations():
+        yield from conversation(source, thread, messages)
 
 
-def conversation(what: Source, thread: Thread) -> Iterator[bytes]:
+def conversation(
+    source: Source, thread: ThreadRow, messages: Iterable[Sequence[Any]]
+) -> Iterator[bytes]:
     """Write one conversation as Markdown."""
-    twin = thread.persona.name if thread.persona else "Twin"
-    names = {"user": what.user.get_full_name(), "assistant": "Assistant", "twin": twin}
+    twin = thread.persona or "Twin"
+    names = {"user": source.user.get_full_name(), "assistant": "Assistant", "twin": twin}
     yield f"# {' '.join(thread.title.split())}\n\n".encode()
     if thread.description:
         yield f"{thread.description}\n\n".encode()
-    rows = what.messages().filter(thread=thread).values_list("role", "created_at", "content")
-    for role, created_at, content in source.one_by_one(rows):
+    for role, created_at, content in messages:
         yield f"**{names[role]}** · {created_at:%Y-%m-%d %H:%M}\n\n{content}\n\n---\n\n".encode()
 
 
-def file_name(what: Source, suffix: str) -> str:
-    """Return what the download is called."""
-    subject = part_of_name(what.thread.title, "thread") if what.thread else "export"
+def file_name(source: Source, suffix: str) -> str:
+    """Return the name of the download."""
+    subject = slug(source.thread.title, "thread") if source.thread else "export"
     return f"twinthread-{subject}-{timezone.now():%Y-%m-%d}.{suffix}"
 
 
-def part_of_name(title: str, otherwise: str) -> str:
-    """Return what a file may be called after a title: letters and digits of any script, hyphens.
+def slug(title: str, default: str) -> str:
+    """Return a part of a file name: letters and digits of any script, and hyphens.
 
-    A file system takes 255 bytes, and a letter may be four of them.
+    File systems allow 255 bytes in a name, and a letter takes up to four.
     """
-    return slugify(title, allow_unicode=True)[:40].strip("-_") or otherwise
+    return slugify(title, allow_unicode=True)[:40].strip("-_") or default

@@ -1,12 +1,15 @@
-"""What an export is read from: one person's rows, as they all were at one moment."""
+"""Read one person's rows, all as they were at the same time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, transaction
@@ -18,11 +21,13 @@ from threads.models import Thread
 if TYPE_CHECKING:
     from users.models import User
 
-# Threads fetched from the database at a time, and rows that may hold megabytes.
+# How many threads are read at a time, and how many rows that may hold megabytes each.
 BATCH = 500
-FEW = 4
-# What each list of the archive holds of a row, in this order; docs/export-format.md says what
-# it means. Foreign keys are written as the other row's id.
+SMALL_BATCH = 4
+# The messages of a batch of threads are sorted together, so there are never many more than this.
+BATCH_MESSAGES = 5_000
+# The fields of each list of the archive, in this order. docs/export-format.md describes them.
+# A foreign key is written as the id of the other row.
 PERSONA = (
     *("id", "name", "description", "color", "is_active", "metadata"),
     *("created_at", "updated_at"),
@@ -38,8 +43,8 @@ REPLY = (
     *("prompt_tokens", "completion_tokens", "failure", "error", "created_at", "updated_at"),
 )
 
-# Python builds no row of the long list: PostgreSQL writes each as a line of JSON. A delimiter
-# and a quote that JSON never holds unescaped keep COPY from changing the lines.
+# PostgreSQL writes each message as a line of JSON, which is faster than building rows in Python.
+# The delimiter and the quote never occur unescaped in JSON, so COPY leaves the lines unchanged.
 COPY_MESSAGES = """
     COPY (
         SELECT concat(
@@ -57,11 +62,21 @@ COPY_MESSAGES = """
 
 
 class Encoder(DjangoJSONEncoder):
-    """Writes moments to the microsecond, where Django stops at the millisecond."""
+    """Write timestamps to the microsecond; Django's encoder cuts them to milliseconds."""
 
     def default(self, value: Any) -> Any:
-        """Return what JSON can hold."""
+        """Return a value that JSON can hold."""
         return value.isoformat() if hasattr(value, "isoformat") else super().default(value)
+
+
+class ThreadRow(NamedTuple):
+    """What a conversation's file holds of its thread."""
+
+    id: UUID
+    title: str
+    description: str
+    persona: str | None
+    message_count: int
 
 
 @dataclass(frozen=True)
@@ -74,19 +89,19 @@ class Source:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Show one moment's rows throughout, without keeping anybody from writing."""
+        """Show the rows of one point in time, without blocking anybody who writes."""
         connection = connections[self.using]
         if connection.in_atomic_block:
-            with transaction.atomic(self.using):  # who stops reading a COPY breaks it off
+            with transaction.atomic(self.using):  # a COPY that is not read to its end fails
                 yield
         elif connection.vendor == "postgresql":
             with transaction.atomic(self.using), connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                # Rows are to flow from the first on, in the order of an index.
+                # The first rows are to be sent at once, so they are read in the order of an index.
                 cursor.execute("SET LOCAL enable_sort = off")
                 yield
         else:
-            # Django's own transactions are IMMEDIATE here: they would hold up every writer.
+            # Django's own transactions are IMMEDIATE and would block every writer.
             with connection.cursor() as cursor:
                 cursor.execute("BEGIN DEFERRED")
                 try:
@@ -95,7 +110,7 @@ class Source:
                     cursor.execute("ROLLBACK")
 
     def personas(self) -> models.QuerySet[Persona]:
-        """Return the personas, or the thread's one."""
+        """Return the personas; of a single thread, its persona."""
         personas = Persona.objects.using(self.using).for_user(self.user)
         return personas.filter(threads=self.thread) if self.thread else personas
 
@@ -116,7 +131,7 @@ class Source:
         return messages.order_by("created_at", "id")
 
     def versions(self) -> models.QuerySet[MessageVersion]:
-        """Return what those messages said before."""
+        """Return the earlier versions of those messages."""
         versions = MessageVersion.objects.using(self.using).filter(
             message__user=self.user, message__thread__deleted_at=None
         )
@@ -125,7 +140,7 @@ class Source:
         return versions.order_by("written_at", "id")
 
     def replies(self) -> models.QuerySet[Reply]:
-        """Return how answers came about; those still being written are left out."""
+        """Return the replies that have ended."""
         replies = (
             Reply.objects.using(self.using)
             .filter(thread__user=self.user, thread__deleted_at=None)
@@ -134,6 +149,34 @@ class Source:
         if self.thread:
             replies = replies.filter(thread=self.thread)
         return replies.order_by("created_at", "id")
+
+    def conversations(self) -> Iterator[tuple[ThreadRow, Iterator[Sequence[Any]]]]:
+        """Yield each thread with its messages: role, timestamp and text.
+
+        A query for each thread would take most of the time of an export of many short threads,
+        so the messages of a batch are read together. Read a thread's messages before the next
+        thread.
+        """
+        fields = ("id", "title", "description", "persona__name", "message_count")
+        rows = self.threads().values_list(*fields).iterator(chunk_size=BATCH)
+        for batch in _batches(ThreadRow(*row) for row in rows):
+            yield from self._conversations(batch)
+
+    def _conversations(
+        self, batch: list[ThreadRow]
+    ) -> Iterator[tuple[ThreadRow, Iterator[Sequence[Any]]]]:
+        messages = self.messages().filter(thread__in=[thread.id for thread in batch])
+        if len(batch) > 1:
+            messages = messages.order_by("thread__created_at", "thread_id", "created_at", "id")
+        rows = one_by_one(messages.values_list("thread_id", "role", "created_at", "content"))
+        groups = groupby(rows, key=itemgetter(0))
+        group = next(groups, None)
+        for thread in batch:
+            if group and group[0] == thread.id:
+                yield thread, (row[1:] for row in group[1])
+                group = next(groups, None)
+            else:
+                yield thread, iter(())
 
     def message_lines(self) -> Iterator[bytes | memoryview]:
         """Yield each message as one line of JSON, a comma before each but the first."""
@@ -155,20 +198,34 @@ class Source:
                 yield from copy
 
 
+def _batches(threads: Iterable[ThreadRow]) -> Iterator[list[ThreadRow]]:
+    """Divide the threads into batches of few messages; a long thread is a batch of its own."""
+    batch: list[ThreadRow] = []
+    total = 0
+    for thread in threads:
+        if batch and (len(batch) == BATCH or total + thread.message_count > BATCH_MESSAGES):
+            yield batch
+            batch, total = [], 0
+        batch.append(thread)
+        total += thread.message_count
+    if batch:
+        yield batch
+
+
 def one_by_one(rows: models.QuerySet[Any, tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a `values_list`, never many at once: each may hold megabytes."""
+    """Yield the rows of a `values_list`, a few at a time because each may hold megabytes."""
     connection = connections[rows.db]
     if connection.vendor != "postgresql":
-        yield from rows.iterator(chunk_size=FEW)
+        yield from rows.iterator(chunk_size=SMALL_BATCH)
         return
     compiler = rows.query.get_compiler(rows.db)
     sql, params = compiler.as_sql()
     converters = compiler.get_converters([expression for expression, *_ in compiler.select])
     connection.ensure_connection()
-    # Django's server-side cursors fetch a fixed number of rows, whatever their size.
+    # Django's server-side cursors fetch a fixed number of rows, however large they are.
     with connection.connection.cursor() as cursor:
-        found = cursor.stream(sql, params)
-        yield from compiler.apply_converters(found, converters) if converters else found
+        streamed = cursor.stream(sql, params, size=SMALL_BATCH)
+        yield from compiler.apply_converters(streamed, converters) if converters else streamed
 
 
 def lines(rows: models.QuerySet[Any], fields: tuple[str, ...]) -> Iterator[bytes]:
@@ -187,7 +244,7 @@ def separated(rows: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def account(user: User) -> dict[str, Any]:
-    """Return what the archive says of its owner."""
+    """Return what the archive tells about its owner."""
     return {"email": user.email, "name": user.name, "created_at": user.created_at.isoformat()}
 
 

@@ -1,6 +1,7 @@
 """The page that offers the downloads, and the downloads."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Generator
+from contextlib import closing
 from functools import partial
 from uuid import UUID
 
@@ -13,23 +14,24 @@ from django.views.decorators.http import require_safe
 
 from chat.exports.archive import FORMATS, export
 from chat.exports.formats import file_name
-from chat.exports.relay import relay
+from chat.exports.relay import MAX_PER_USER, Relay, Slot, SlotIterator, TooManyExportsError
 from chat.exports.source import Source
 from threads.models import Thread
 from users.requests import PersonRequest
 
-# An export of at most so many bytes is written before it is sent: its size is known then, and
-# the browser shows how much of it has come.
-SMALL = 1_000_000
+# An export up to this size is written before it is sent, so that its length is known and the
+# browser shows the progress.
+MAX_UNSTREAMED = 1_000_000  # bytes
+BUSY = (
+    f"At most {MAX_PER_USER} of your downloads, and a few of everybody's, run at the same time."
+    " Wait until one has ended, then try again."
+)
 
 
 @require_safe
 def page(request: PersonRequest) -> HttpResponse:
-    """Offer everything, in each format."""
-    threads = Thread.objects.for_user(request.user).filter(deleted_at=None)
-    counts = threads.values_list("message_count", flat=True)
-    context = {"formats": FORMATS, "thread_count": len(counts), "count": sum(counts)}
-    return render(request, "chat/export.html", context)
+    """Offer the whole account in each format."""
+    return _page(request)
 
 
 @require_safe
@@ -46,36 +48,56 @@ def thread(request: PersonRequest, thread: UUID, name: str) -> HttpResponseBase:
     return download(request, Source(request.user, found), name)
 
 
-def download(request: PersonRequest, what: Source, name: str) -> HttpResponseBase:
+def download(request: PersonRequest, source: Source, name: str) -> HttpResponseBase:
     """Send an export while it is being written."""
     if name not in FORMATS:
         raise Http404
-    filename = file_name(what, FORMATS[name].suffix)
+    filename = file_name(source, FORMATS[name].suffix)
     headers = {
         "Content-Type": FORMATS[name].content_type,
         "Content-Disposition": content_disposition_header(True, filename) or "attachment",
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
     }
-    produce: Callable[[], Iterable[bytes]] = partial(export, what, name)
-    whole = None
     if request.method == "HEAD":
-        produce = tuple  # who asks for the headers alone need not wait for the rest
-    else:
-        whole = small(produce())
+        return StreamingHttpResponse((), headers=headers)
+    try:
+        slot = Slot(request.user.pk)
+    except TooManyExportsError:
+        return _page(request, error=BUSY, status=429)
+    try:
+        whole = unstreamed(export(source, name))
+    except BaseException:
+        slot.release()
+        raise
     if whole is not None:
+        slot.release()
         return HttpResponse(whole, headers=headers)
-    pieces = relay(produce) if isinstance(request, ASGIRequest) else produce()
-    return StreamingHttpResponse(pieces, headers=headers)
+    produce = partial(export, source, name)
+    chunks = Relay if isinstance(request, ASGIRequest) else SlotIterator
+    return StreamingHttpResponse(chunks(produce, slot), headers=headers)
 
 
-def small(pieces: Iterable[bytes]) -> bytes | None:
-    """Return everything, or None if it is more than SMALL."""
+def unstreamed(chunks: Generator[bytes]) -> bytes | None:
+    """Return the whole export; None if it is longer than MAX_UNSTREAMED."""
     taken: list[bytes] = []
     size = 0
-    for piece in pieces:
-        taken.append(piece)
-        size += len(piece)
-        if size > SMALL:
-            return None
+    with closing(chunks):
+        for chunk in chunks:
+            taken.append(chunk)
+            size += len(chunk)
+            if size > MAX_UNSTREAMED:
+                return None
     return b"".join(taken)
+
+
+def _page(request: PersonRequest, error: str = "", status: int = 200) -> HttpResponse:
+    threads = Thread.objects.for_user(request.user).filter(deleted_at=None)
+    counts = threads.values_list("message_count", flat=True)
+    context = {
+        "formats": FORMATS,
+        "thread_count": len(counts),
+        "count": sum(counts),
+        "error": error,
+    }
+    return render(request, "chat/export.html", context, status=status)

@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from chat.exports.formats import FORMAT, VERSION
+from chat.exports.formats import FORMAT
+from chat.exports.formats import FORMAT_VERSION as VERSION
 from chat.failures import Failure
 from chat.imports.items import Item, Kind
 from chat.imports.reading import JSONStream, RefusedError, mapping, text

@@ -5,9 +5,9 @@ import csv
 import datetime
 import io
 import json
-import threading
+import uuid
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,21 @@ from django.db import connection, connections
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
+from chat.exports import relay
 from chat.exports.archive import FORMATS, export
 from chat.exports.formats import cell
-from chat.exports.relay import relay
+from chat.exports.relay import Relay, Slot, TooManyExportsError
 from chat.exports.source import Source
 from chat.models import ChatMessage, MessageVersion, Reply
+from tests.chat.generation.test_stream import wait_for
 from tests.factories import make_message, make_persona, make_thread, make_user
 
 pytestmark = pytest.mark.django_db
 WHEN = datetime.datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=datetime.UTC)
 
 
-def written(what: Source, name: str) -> bytes:
-    return b"".join(export(what, name))
+def written(source: Source, name: str) -> bytes:
+    return b"".join(export(source, name))
 
 
 def test_json_is_complete() -> None:
@@ -90,9 +92,25 @@ def test_csv_opens_in_a_spreadsheet_and_runs_nothing() -> None:
         "message_id": "",
         "thread_id": "",
     }
-    for start in "=+-@\t\r":
-        assert cell(f"{start}1") == f"'{start}1"
-    assert cell("plain = text") == "plain = text"
+
+
+BLANKS = ["", " ", "   ", "\u00a0", "\u3000", "\u200b", "\ufeff", "\x00", "\u202e", " \t"]
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=[ascii(blank) for blank in BLANKS])
+@pytest.mark.parametrize("sign", [*"=+-@＝＋－＠﹦﹢﹣﹫⁼⁺"])
+def test_no_cell_is_a_formula(blank: str, sign: str) -> None:
+    assert cell(f"{blank}{sign}1") == f"'{blank}{sign}1"
+
+
+@pytest.mark.parametrize("start", ["\t", "\r", "\n", "\r\n"])
+def test_cell_that_begins_with_a_separator_is_text(start: str) -> None:
+    assert cell(f"{start}1") == f"'{start}1"
+
+
+@pytest.mark.parametrize("text", ["", " ", "plain = text", " indented", "’=", "1-1", "'=1"])
+def test_cell_of_text_stays_as_it_is(text: str) -> None:
+    assert cell(text) == text
 
 
 def test_markdown_reads_like_a_conversation() -> None:
@@ -157,47 +175,109 @@ def test_export_takes_as_many_queries_for_one_thread_as_for_three() -> None:
     assert counts == [counts[0]] * 3
 
 
-def test_relay_hands_over_every_piece_and_stops_with_its_reader() -> None:
-    made: list[int] = []
+def read(relay: Relay, count: int = 10_000) -> list[bytes]:
+    async def run() -> list[bytes]:
+        taken: list[bytes] = []
+        async for chunk in relay:
+            taken.append(chunk)
+            if len(taken) == count:
+                break
+        return taken
 
-    def produce() -> Iterator[bytes]:
+    return asyncio.run(run())
+
+
+def is_free(user: uuid.UUID, count: int = relay.MAX_PER_USER) -> bool:
+    """Return whether the user may start `count` exports."""
+    slots: list[Slot] = []
+    try:
+        slots.extend(Slot(user) for _ in range(count))  # keeps those before the error
+    except TooManyExportsError:
+        return False
+    finally:
+        for slot in slots:
+            slot.release()
+    return True
+
+
+def test_relay_hands_over_every_chunk_and_ends_with_its_reader() -> None:
+    made: list[int] = []
+    user = uuid.uuid4()
+
+    def produce() -> Generator[bytes]:
         for number in range(1_000):
             made.append(number)
             yield b"%d " % number
 
-    async def read(pieces: int) -> list[bytes]:
-        stream = relay(produce)
-        taken = [piece async for piece, _ in azip(stream, pieces)]
-        await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
-        return taken
-
-    async def azip(stream: AsyncIterator[bytes], pieces: int) -> AsyncIterator[tuple[bytes, int]]:
-        for number in range(pieces):
-            try:
-                yield await anext(stream), number
-            except StopAsyncIteration:
-                return
-
-    assert asyncio.run(read(2_000)) == [b"%d " % number for number in range(1_000)]
+    whole = Relay(produce, Slot(user))
+    assert read(whole) == [b"%d " % number for number in range(1_000)]
+    wait_for(lambda: is_free(user))
     made.clear()
-    assert len(asyncio.run(read(3))) == 3
-    for thread in threading.enumerate():
-        if thread.name == "export":
-            thread.join(5)
+    part = Relay(produce, Slot(user))
+    assert len(read(part, 3)) == 3
+    assert not is_free(user)
+    part.close()
+    wait_for(lambda: is_free(user))
     assert len(made) < 20
 
 
-def test_relay_passes_on_what_went_wrong() -> None:
-    def produce() -> Iterator[bytes]:
+def test_relay_passes_an_error_on() -> None:
+    def produce() -> Generator[bytes]:
         yield b"one"
         raise OSError("gone")
 
-    async def read() -> None:
-        async for _ in relay(produce):
-            pass
-
     with pytest.raises(OSError, match="gone"):
-        asyncio.run(read())
+        read(Relay(produce, Slot(uuid.uuid4())))
+
+
+def test_relay_ends_when_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "STALL_SECONDS", 0.2)
+    user = uuid.uuid4()
+    ended: list[bool] = []
+
+    def produce() -> Generator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            ended.append(True)
+
+    async def run() -> None:
+        stream = Relay(produce, Slot(user))
+        await anext(stream)
+        await asyncio.to_thread(wait_for, lambda: bool(ended) and is_free(user))
+        with pytest.raises(TimeoutError, match="not read"):
+            async for _ in stream:
+                pass
+
+    asyncio.run(run())
+
+
+def test_response_that_nobody_reads_gives_its_slot_back() -> None:
+    user = uuid.uuid4()
+    for _ in range(2 * relay.MAX_PER_PROCESS):
+        Relay(lambda: (chunk for chunk in [b"x"]), Slot(user)).close()
+    assert is_free(user)
+
+
+def test_few_exports_run_at_once(client: Client) -> None:
+    alice, bob = make_user(), make_user("bob")
+    client.force_login(alice)
+    slots = [Slot(alice.pk) for _ in range(relay.MAX_PER_USER)]
+    try:
+        refused = client.get("/export/json/")
+        assert (refused.status_code, "Wait until one has ended" in refused.content.decode()) == (
+            429,
+            True,
+        )
+        client.force_login(bob)
+        assert client.get("/export/json/").status_code == 200
+        slots += [Slot(uuid.uuid4()) for _ in range(relay.MAX_PER_PROCESS - len(slots))]
+        assert client.get("/export/json/").status_code == 429
+    finally:
+        for slot in slots:
+            slot.release()
+    assert client.get("/export/json/").status_code == 200
 
 
 @pytest.mark.postgresql
@@ -211,9 +291,9 @@ def test_download_is_streamed_to_an_asynchronous_server() -> None:
         client = AsyncClient()
         await client.aforce_login(alice)
         response: Any = await client.get("/export/json/")
-        pieces = [piece async for piece in response.streaming_content]
+        chunks = [chunk async for chunk in response.streaming_content]
         await sync_to_async(connections.close_all)()  # those of the thread views run in
-        return b"".join(pieces)
+        return b"".join(chunks)
 
     assert len(json.loads(asyncio.run(read()))["messages"]) == 3
 
@@ -226,7 +306,7 @@ def test_command_writes_a_file_and_names_what_is_wrong(
     call_command("exportdata", "ALICE@example.com", format="json", output=str(path))
     assert json.loads(path.read_text())["messages"][0]["content"] == "Hi"
     assert "out.json: 1 message, 0.0 MB." in capsys.readouterr().out
-    with pytest.raises(CommandError, match="there already"):
+    with pytest.raises(CommandError, match="exists"):
         call_command("exportdata", "alice@example.com", output=str(path))
-    with pytest.raises(CommandError, match="Nobody here"):
+    with pytest.raises(CommandError, match="No user has"):
         call_command("exportdata", "carol@example.com")

@@ -48,7 +48,7 @@ def test_messages_of_megabytes_are_never_in_memory_together(name: str) -> None:
         fill(thread, 10, 1_000_000)
     tracemalloc.start()
     try:
-        size = sum(len(piece) for piece in export(Source(alice), name))
+        size = sum(len(chunk) for chunk in export(Source(alice), name))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -68,7 +68,7 @@ def test_what_is_small_tells_its_size_and_what_is_large_is_streamed(client: Clie
     for page in pages:
         response: Any = client.get(page)
         assert "Content-Length" not in response
-        assert sum(map(len, response.streaming_content)) > views.SMALL
+        assert sum(map(len, response.streaming_content)) > views.MAX_UNSTREAMED
 
 
 def test_asking_for_the_headers_alone_writes_nothing(client: Client, monkeypatch: Any) -> None:
@@ -132,8 +132,8 @@ def test_character_card_says_how_it_speaks_and_comes_back_as_it_was() -> None:
 def test_export_goes_on_while_its_account_is_deleted(name: str) -> None:
     alice = quick_user("alice")
     fill(make_thread(alice), 400, 2_000)
-    pieces = export(Source(alice), name)
-    first = next(pieces)
+    chunks = export(Source(alice), name)
+    first = next(chunks)
 
     def delete() -> None:
         User.objects.all().delete()
@@ -142,7 +142,7 @@ def test_export_goes_on_while_its_account_is_deleted(name: str) -> None:
     thread = threading.Thread(target=delete)
     thread.start()
     thread.join()
-    whole = first + b"".join(pieces)
+    whole = first + b"".join(chunks)
     assert not User.objects.exists()
     lines = whole.decode().splitlines()
     assert sum("-" in line and len(line) > 2_000 for line in lines) == 400
@@ -154,9 +154,9 @@ def test_messages_are_read_in_their_order_and_not_sorted_first() -> None:
     """A million would take half a second to sort before the first byte is sent."""
     alice = quick_user("alice")
     fill(make_thread(alice), 400, 100)
-    what = Source(alice)
-    with what.snapshot():
-        plan = what.messages().values_list("thread__title", "content").explain()
+    source = Source(alice)
+    with source.snapshot():
+        plan = source.messages().values_list("thread__title", "content").explain()
     assert "Index Scan" in plan
     assert "Sort" not in plan
 
