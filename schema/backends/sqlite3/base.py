@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.sqlite3 import base, schema
 
 from schema.backends.foreign_keys import delete_action
@@ -16,6 +18,24 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     inline_fk = schema.DatabaseSchemaEditor.sql_create_inline_fk
     sql_create_inline_fk: str
     sql_create_column_inline_fk: str
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Roll back on an error without a look at the constraints.
+
+        In a transaction that has failed already, that look would fail too and hide the error.
+        """
+        if kind is None:
+            super().__exit__(kind, error, trace)
+            return
+        try:
+            BaseDatabaseSchemaEditor.__exit__(self, kind, error, trace)
+        finally:
+            self.connection.enable_constraint_checking()
 
     def column_sql(
         self,
