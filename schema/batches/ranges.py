@@ -139,26 +139,32 @@ class RowIds:
 
 
 class Keys:
-    """Cuts a table by its primary key, which stays the same however often a row changes."""
+    """Cuts a table by its primary key, which stays the same however often a row changes.
+
+    With `pending` only the rows that it holds for are counted, so that the others cost nothing.
+    """
 
     first_size = 200
 
-    def __init__(self, connection: BaseDatabaseWrapper, table: str, key: str) -> None:
+    def __init__(
+        self, connection: BaseDatabaseWrapper, table: str, key: str, pending: str | None = None
+    ) -> None:
         self.connection = connection
         self.table = connection.ops.quote_name(table)
         self.key = f"{self.table}.{connection.ops.quote_name(key)}"
+        self.pending = f"({pending})" if pending else "TRUE"
         self.done = 0
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM {self.table}")  # noqa: S608 - quoted
+            cursor.execute(f"SELECT count(*) FROM {self.table} WHERE {self.pending}")  # noqa: S608 - quoted
             self.rows = int(cursor.fetchone()[0])
 
     def after(self, position: Position, size: int) -> Range | None:
         """Return the range of `size` rows that follows the key `position`."""
-        beyond = "" if position is None else f"{self.key} > {literal(position)}"
-        where = f"WHERE {beyond}" if beyond else ""
+        beyond = "TRUE" if position is None else f"{self.key} > {literal(position)}"
         with self.connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT {self.key} FROM {self.table} {where} ORDER BY 1 LIMIT {size}"  # noqa: S608 - quoted
+                f"SELECT {self.key} FROM {self.table} WHERE {beyond} AND {self.pending}"  # noqa: S608 - quoted
+                f" ORDER BY 1 LIMIT {size}"
             )
             keys = cursor.fetchall()
         if not keys:
@@ -168,7 +174,7 @@ class Keys:
         self.done += len(keys)
         condition = f"{self.key} <= {literal(end)}"
         share = min(self.done / max(self.rows, 1), 1.0)
-        where = f"{beyond} AND {condition}" if beyond else condition
+        where = condition if position is None else f"{beyond} AND {condition}"
         return Range(where, end, share, len(keys))
 
 

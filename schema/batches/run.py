@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import F, Func, JSONField, Value
 from django.db.models.functions import Coalesce, Now
 
@@ -58,7 +59,7 @@ class Step:
     def ranges(self, connection: BaseDatabaseWrapper) -> list[Ranges]:
         """Cut the table as it is now, for as many sessions as there are lists of ranges."""
         if self.key is not None:
-            return [Keys(connection, self.table, self.key)]
+            return [Keys(connection, self.table, self.key, self.pending)]
         if connection.vendor == "postgresql":
             return [Blocks(connection, self.table, lane=n, lanes=LANES) for n in range(LANES)]
         return [RowIds(connection, self.table)]
@@ -82,6 +83,34 @@ class Step:
             cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {self.pending})")  # noqa: S608 - written in a migration
             return bool(cursor.fetchone()[0])
 
+    def count_pending(self, connection: BaseDatabaseWrapper) -> int:
+        """Return how many rows still need the step."""
+        name = connection.ops.quote_name(self.table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {name} WHERE {self.pending}")  # noqa: S608 - written in a migration
+            return int(cursor.fetchone()[0])
+
+    def pending_row(self, connection: BaseDatabaseWrapper) -> str:
+        """Return the primary key of a row that still needs the step, in words."""
+        name = connection.ops.quote_name(self.table)
+        with connection.cursor() as cursor:
+            keys = connection.introspection.get_primary_key_columns(cursor, self.table) or []
+            columns = ", ".join(connection.ops.quote_name(key) for key in keys) or "NULL"
+            cursor.execute(f"SELECT {columns} FROM {name} WHERE {self.pending} LIMIT 1")  # noqa: S608 - written in a migration
+            row = cursor.fetchone() or ()
+        return ", ".join(f"{key} {value}" for key, value in zip(keys, row, strict=False))
+
+    def execute(self, cursor: CursorWrapper, condition: str) -> int:
+        """Change the rows of `condition`; return how many the last statement changed."""
+        for statement in self.statements:
+            cursor.execute(statement.replace("{batch}", condition))
+        rows: int = cursor.rowcount
+        return rows
+
+
+class NoProgressError(Exception):
+    """A whole pass left as many rows to be changed as the one before it."""
+
 
 def run(connection: BaseDatabaseWrapper, step: Step) -> int:
     """Do `step` and return the number of rows changed, by earlier runs too.
@@ -91,9 +120,11 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
 
     Raises:
         DatabaseError: a batch failed, or could not get its locks while patience lasted.
+        NoProgressError: something skips or undoes the change of some rows.
     """
     if connection.in_atomic_block:
-        return _execute(connection, step, "TRUE")
+        with connection.cursor() as cursor:
+            return step.execute(cursor, "TRUE")
     records = BatchProgress.objects.using(connection.alias)
     record, _ = records.get_or_create(app=step.app, name=step.migration, step=step.name)
     if step.is_done(connection, record):
@@ -103,12 +134,21 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
         logger.info("%s goes on after %s rows", step, f"{record.rows_done:,}")
     clock = Clock(str(step), record.rows_done)
     position: Position | list[Position] = record.position
+    left: int | None = None
     while True:
         _pass(connection, step, record.pk, position, clock)
         if step.leaves_dead_rows(connection):
             _vacuum(connection, step)
         if not step.is_pending(connection):
             break
+        # The first pass may begin in the middle; from the second on each is a whole one.
+        left, before = step.count_pending(connection), left
+        if before is not None and left >= before:
+            raise NoProgressError(
+                f"{step}: a pass over {step.table} changed nothing; rows that still need it:"
+                f" {left:,}, for example {step.pending_row(connection)}. A trigger or a rule of the"
+                " table skips or undoes the change: disable it, run migrate again, then enable it."
+            )
         position = None
     records.filter(pk=record.pk).update(finished_at=Now(), updated_at=Now())
     clock.done()
@@ -255,7 +295,8 @@ def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:
                 # A crash of the server may lose the last batches, but with their positions.
                 cursor.execute("SET LOCAL synchronous_commit = off")
                 cursor.execute(f"SET LOCAL lock_timeout = '{lane.policy.lock_timeout_setting}'")
-        rows = _execute(connection, lane.step, batch.condition)
+        with connection.cursor() as cursor:
+            rows = lane.step.execute(cursor, batch.condition)
         BatchProgress.objects.using(connection.alias).filter(pk=lane.record).update(
             position=_moved(lane, batch.end),
             rows_done=F("rows_done") + rows,
@@ -278,12 +319,3 @@ def _flush(connection: BaseDatabaseWrapper) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_logical_emit_message(true, 'schema.batches.run', '')")
-
-
-def _execute(connection: BaseDatabaseWrapper, step: Step, condition: str) -> int:
-    """Run the statements over the rows of `condition`; return how many the last changed."""
-    with connection.cursor() as cursor:
-        for statement in step.statements:
-            cursor.execute(statement.replace("{batch}", condition))
-        rows: int = cursor.rowcount
-    return rows
