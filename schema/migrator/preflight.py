@@ -9,7 +9,7 @@ from textwrap import shorten
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
-from schema.connection.configuration import configuration
+from schema.connection import privileges
 from schema.connection.connect import database_file
 from schema.drift.compare import find
 from schema.drift.expected import expected_catalog
@@ -27,14 +27,14 @@ def find_problems(executor: RecordingExecutor, plan: Plan) -> list[Problem]:
     """Return all that stands in the way of `plan`; only reads."""
     connection = executor.connection
     altered = altered_tables(executor, plan)
+    forwards = any(not backwards for _, backwards in plan)
     problems: list[Problem] = []
     if connection.vendor == "postgresql":
-        problems += _rights(connection, plan, altered)
+        problems += privileges.missing(connection, altered, creates=forwards)
         problems += _postgresql_disk(connection, altered)
     elif not connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's alone
         problems += _sqlite_rights(connection)
         problems += _sqlite_disk(connection)
-    forwards = any(not backwards for _, backwards in plan)
     if forwards and not problems:  # the comparison needs rights of its own
         problems += _drift(executor, altered)
     return problems
@@ -54,53 +54,6 @@ def altered_tables(executor: RecordingExecutor, plan: Plan) -> set[str]:
                 default = f"{migration.app_label}_{model.name_lower}"
                 tables.add(str(model.options.get("db_table") or default))
     return tables & existing
-
-
-def _rights(connection: BaseDatabaseWrapper, plan: Plan, altered: set[str]) -> Iterator[Problem]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_user, current_schema(), current_setting('transaction_read_only'),"
-            " has_schema_privilege(coalesce(current_schema(), 'pg_catalog'), 'CREATE')"
-        )
-        role, schema, read_only, may_create = cursor.fetchone()
-        if read_only == "on":
-            yield Problem(
-                "The server takes no changes: it is a standby, or set to read only.",
-                f"Point {configuration().connection_setting(connection)} at the primary, or RESET"
-                " default_transaction_read_only.",
-            )
-        if schema is None:
-            yield Problem(
-                "No schema of the role's search path exists.",
-                f'CREATE SCHEMA public; or ALTER ROLE "{role}" SET search_path = public;',
-            )
-            return
-        if not may_create and any(not backwards for _, backwards in plan):
-            yield Problem(
-                f'The role "{role}" may not create tables in the schema "{schema}".',
-                f'As its owner: GRANT CREATE ON SCHEMA "{schema}" TO "{role}";',
-            )
-        cursor.execute(
-            "SELECT relname, pg_get_userbyid(relowner) FROM pg_class"
-            " WHERE relnamespace = quote_ident(current_schema())::regnamespace"
-            " AND relname = ANY (%s) AND NOT pg_has_role(relowner, 'USAGE') ORDER BY relname",
-            [sorted(altered)],
-        )
-        for table, owner in cursor.fetchall():
-            yield Problem(
-                f'The role "{role}" may not alter the table "{table}", which "{owner}" owns.',
-                f'Migrate as "{owner}", or: GRANT "{owner}" TO "{role}";',
-            )
-        cursor.execute(
-            "SELECT FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace"
-            " AND relname = 'django_migrations'"
-            " AND NOT has_table_privilege(oid, 'SELECT, INSERT, DELETE')"
-        )
-        if cursor.fetchone() is not None:
-            yield Problem(
-                f'The role "{role}" may not write to the table "django_migrations".',
-                f'As its owner: GRANT SELECT, INSERT, DELETE ON django_migrations TO "{role}";',
-            )
 
 
 def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iterator[Problem]:
