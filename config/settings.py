@@ -120,7 +120,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localh
 
 # What the app `schema` is told about this project; docs/schema.md describes the keys.
 SCHEMA = {
-    "ADOPTION": "legacy.spec.FACTS",
+    "ADOPTION": "legacy.spec.SPEC",
     "CONNECTION_SETTINGS": {"default": "DATABASE_URL"},
     "DIRECT_CONNECTIONS": {
         "default": environment.database("DATABASE_DIRECT_URL", default="")

@@ -13,7 +13,12 @@ GENERALS = """
     ) AS kept
     FROM threads AS t WHERE t.title = 'General'
 """
-GENERALS_NEED = ("threads.title", "threads.message_count", "threads.created_at", "threads.user_id")
+GENERALS_REQUIRE = (
+    "threads.title",
+    "threads.message_count",
+    "threads.created_at",
+    "threads.user_id",
+)
 
 MESSAGE_TIMES = [
     Repair(
@@ -21,19 +26,19 @@ MESSAGE_TIMES = [
         kind="messages without a time got the earliest they can have been written at",
         table="chat_messages",
         where=f"one.created_at IS NULL AND {SUCH_USER}",
-        foretold=f"one.created_at IS NULL AND {SUCH_USER}",
+        planned_where=f"one.created_at IS NULL AND {SUCH_USER}",
         assign="created_at = COALESCE(one.updated_at,"
         " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id), now())",
-        settles=("created_at",),
-        needs=("chat_messages.updated_at",),
+        fixes=("created_at",),
+        requires=("chat_messages.updated_at",),
     ),
     Repair(
         step=CHAT,
         kind="messages without a time of change got the time they were written at",
         table="chat_messages",
-        where=f"one.updated_at IS NULL AND {SUCH_USER}",
+        where=f"one.updated_at IS NULL AND one.created_at IS NOT NULL AND {SUCH_USER}",
         assign="updated_at = one.created_at",
-        settles=("updated_at",),
+        fixes=("updated_at",),
     ),
 ]
 MESSAGES = [
@@ -46,8 +51,8 @@ MESSAGES = [
         where="one.user_id IS NULL AND EXISTS (SELECT FROM personas AS p"
         " WHERE p.id = one.persona_id AND p.user_id IS NOT NULL)",
         assign="user_id = (SELECT p.user_id FROM personas AS p WHERE p.id = one.persona_id)",
-        settles=("user_id",),
-        needs=("chat_messages.persona_id",),
+        fixes=("user_id",),
+        requires=("chat_messages.persona_id",),
     ),
     Repair(
         step=CHAT,
@@ -57,8 +62,8 @@ MESSAGES = [
         " WHERE t.id::text = one.thread_id::text AND t.user_id IS NOT NULL)",
         assign="user_id = (SELECT t.user_id FROM threads AS t"
         " WHERE t.id::text = one.thread_id::text)",
-        settles=("user_id",),
-        needs=("chat_messages.thread_id", "threads.user_id"),
+        fixes=("user_id",),
+        requires=("chat_messages.thread_id", "threads.user_id"),
     ),
     Quarantine(
         step=CHAT,
@@ -66,7 +71,7 @@ MESSAGES = [
         table="chat_messages",
         where="one.user_id IS NULL",
         reason="the message has no user",
-        settles=("user_id",),
+        fixes=("user_id",),
     ),
     Quarantine(
         step=CHAT,
@@ -74,7 +79,7 @@ MESSAGES = [
         table="chat_messages",
         where=f"one.user_id IS NOT NULL AND {NO_SUCH_USER}",
         reason="the message's user does not exist",
-        settles=("user_id",),
+        fixes=("user_id",),
     ),
     *MESSAGE_TIMES,
 ]
@@ -85,7 +90,7 @@ CONVERSATIONS = [
         table="threads",
         where=f"one.user_id IS NULL OR {NO_SUCH_USER}",
         reason="the thread has no user, or one who does not exist",
-        settles=("user_id",),
+        fixes=("user_id",),
     ),
     Repair(
         step=THREADS,
@@ -96,8 +101,8 @@ CONVERSATIONS = [
             "one.updated_at, one.last_message_at,"
             " (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id)"
         ),
-        settles=("created_at", "updated_at"),
-        needs=("threads.last_message_at",),
+        fixes=("created_at", "updated_at"),
+        requires=("threads.last_message_at",),
     ),
     Repair(
         step=THREADS,
@@ -106,7 +111,7 @@ CONVERSATIONS = [
         where="one.persona_id IS NOT NULL AND NOT EXISTS"
         " (SELECT FROM personas AS p WHERE p.id = one.persona_id)",
         assign="persona_id = NULL",
-        settles=("persona_id",),
+        fixes=("persona_id",),
     ),
     Repair(
         step=THREADS,
@@ -114,7 +119,7 @@ CONVERSATIONS = [
         table="threads",
         where="one.description IS NULL",
         assign="description = ''",
-        settles=("description",),
+        fixes=("description",),
     ),
     Repair(
         step=THREADS,
@@ -122,7 +127,7 @@ CONVERSATIONS = [
         table="threads",
         where="one.title IS NULL",
         assign="title = ''",
-        settles=("title",),
+        fixes=("title",),
     ),
     Repair(
         step=THREADS,
@@ -130,7 +135,7 @@ CONVERSATIONS = [
         table="threads",
         where="one.message_count IS NULL",
         assign="message_count = 0",
-        settles=("message_count",),
+        fixes=("message_count",),
     ),
     Repair(
         step=THREADS,
@@ -139,10 +144,10 @@ CONVERSATIONS = [
         where="NOT one.is_general AND one.id IN"
         f" (SELECT g.kept FROM ({GENERALS}) AS g) AND NOT EXISTS"
         " (SELECT FROM threads AS t WHERE t.user_id = one.user_id AND t.is_general)",
-        foretold=f"one.id IN (SELECT g.kept FROM ({GENERALS}) AS g)",
+        planned_where=f"one.id IN (SELECT g.kept FROM ({GENERALS}) AS g)",
         assign="is_general = true",
-        needs=GENERALS_NEED,
-        when="triggered",
+        requires=GENERALS_REQUIRE,
+        when="after_triggers",
     ),
     Repair(
         step=THREADS,
@@ -153,8 +158,8 @@ CONVERSATIONS = [
         f" (SELECT g.id::text FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
         assign=f"thread_id = (SELECT g.kept FROM ({GENERALS}) AS g"
         " WHERE g.id::text = one.thread_id::text)",
-        needs=(*GENERALS_NEED, "chat_messages.thread_id"),
-        when="triggered",
+        requires=(*GENERALS_REQUIRE, "chat_messages.thread_id"),
+        when="after_triggers",
     ),
     Quarantine(
         step=THREADS,
@@ -162,9 +167,10 @@ CONVERSATIONS = [
         table="threads",
         where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)"
         " AND NOT EXISTS (SELECT FROM chat_messages AS m WHERE m.thread_id::text = one.id::text)",
-        reason="the user had another thread called General, which took in the messages",
-        needs=(*GENERALS_NEED, "chat_messages.thread_id"),
-        when="triggered",
+        reason="the user had another thread called General, to which the messages moved",
+        expected=True,
+        requires=(*GENERALS_REQUIRE, "chat_messages.thread_id"),
+        when="after_triggers",
     ),
     Quarantine(
         step=THREADS,
@@ -172,9 +178,10 @@ CONVERSATIONS = [
         table="threads",
         where=f"one.id IN (SELECT g.id FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
         reason="the user had another thread called General",
-        needs=GENERALS_NEED,
-        lacks=("chat_messages.thread_id",),
-        when="triggered",
+        expected=True,
+        requires=GENERALS_REQUIRE,
+        without=("chat_messages.thread_id",),
+        when="after_triggers",
     ),
 ]
 LINKS = [
@@ -184,8 +191,8 @@ LINKS = [
         table="chat_messages",
         where="one.thread_id::text !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'",
         assign="thread_id = NULL",
-        settles=("thread_id",),
-        when="mistyped",
+        fixes=("thread_id",),
+        when="before_types",
     ),
     Repair(
         step=LINK,
@@ -194,9 +201,9 @@ LINKS = [
         where="one.thread_id IS NOT NULL AND NOT EXISTS (SELECT FROM threads AS t"
         " WHERE t.id = one.thread_id AND t.user_id = one.user_id)",
         assign="thread_id = NULL",
-        settles=("thread_id",),
-        needs=("threads.user_id",),
-        when="triggered",
+        fixes=("thread_id",),
+        requires=("threads.user_id",),
+        when="after_triggers",
     ),
     # For --plan: the threads are made before this step.
     Repair(
@@ -205,8 +212,8 @@ LINKS = [
         table="chat_messages",
         where="one.thread_id IS NOT NULL",
         assign="thread_id = NULL",
-        settles=("thread_id",),
-        lacks=("threads.user_id",),
-        when="triggered",
+        fixes=("thread_id",),
+        without=("threads.user_id",),
+        when="after_triggers",
     ),
 ]

@@ -22,8 +22,8 @@ ACCOUNTS = [
             "LEAST(one.updated_at, (SELECT min(p.created_at) FROM personas AS p"
             " WHERE p.user_id = one.id))"
         ),
-        settles=("created_at", "updated_at"),
-        needs=("personas.created_at", "personas.user_id"),
+        fixes=("created_at", "updated_at"),
+        requires=("personas.created_at", "personas.user_id"),
     ),
     Repair(
         step=USERS,
@@ -31,8 +31,8 @@ ACCOUNTS = [
         table="users",
         where=NO_TIME,
         assign=times("one.updated_at"),
-        settles=("created_at", "updated_at"),
-        lacks=("personas.user_id",),
+        fixes=("created_at", "updated_at"),
+        without=("personas.user_id",),
     ),
     Repair(
         step=USERS,
@@ -40,7 +40,7 @@ ACCOUNTS = [
         table="users",
         where="one.name IS NULL",
         assign="name = ''",
-        settles=("name",),
+        fixes=("name",),
     ),
 ]
 TWINS = [
@@ -52,7 +52,7 @@ TWINS = [
         where="one.user_id IS NULL AND EXISTS (SELECT FROM personas AS p"
         " WHERE p.id = one.persona_id AND p.user_id IS NULL)",
         reason="neither the message nor its persona has a user",
-        needs=("chat_messages.user_id", "chat_messages.persona_id"),
+        requires=("chat_messages.user_id", "chat_messages.persona_id"),
     ),
     Quarantine(
         step=PERSONAS,
@@ -60,7 +60,7 @@ TWINS = [
         table="personas",
         where="one.user_id IS NULL",
         reason="the persona has no user",
-        settles=("user_id",),
+        fixes=("user_id",),
     ),
     Quarantine(
         step=PERSONAS,
@@ -68,7 +68,7 @@ TWINS = [
         table="personas",
         where=f"one.user_id IS NOT NULL AND {NO_SUCH_USER}",
         reason="the persona's user does not exist",
-        settles=("user_id",),
+        fixes=("user_id",),
     ),
     Repair(
         step=PERSONAS,
@@ -78,7 +78,7 @@ TWINS = [
         assign=times(
             "one.updated_at, (SELECT u.created_at FROM users AS u WHERE u.id = one.user_id)"
         ),
-        settles=("created_at", "updated_at"),
+        fixes=("created_at", "updated_at"),
     ),
     Repair(
         step=PERSONAS,
@@ -86,7 +86,7 @@ TWINS = [
         table="personas",
         where="one.name IS NULL",
         assign="name = 'My Twin'",
-        settles=("name",),
+        fixes=("name",),
     ),
     Repair(
         step=PERSONAS,
@@ -94,7 +94,7 @@ TWINS = [
         table="personas",
         where="one.metadata IS NULL",
         assign="metadata = '{}'",
-        settles=("metadata",),
+        fixes=("metadata",),
     ),
 ]
 PERSONA_COLUMNS = [
@@ -104,7 +104,7 @@ PERSONA_COLUMNS = [
         table="personas",
         where="one.description IS NULL",
         assign="description = ''",
-        settles=("description",),
+        fixes=("description",),
     ),
     Repair(
         step=MULTI_PERSONA,
@@ -112,7 +112,7 @@ PERSONA_COLUMNS = [
         table="personas",
         where="one.color IS NULL OR one.color::text !~ '^#[0-9A-Fa-f]{6}$'",
         assign="color = '#4f46e5'",
-        settles=("color",),
+        fixes=("color",),
     ),
     Repair(
         step=MULTI_PERSONA,
@@ -120,7 +120,7 @@ PERSONA_COLUMNS = [
         table="personas",
         where="one.is_active IS NULL",
         assign="is_active = false",
-        settles=("is_active",),
+        fixes=("is_active",),
     ),
     Repair(
         step=MULTI_PERSONA,
@@ -128,8 +128,8 @@ PERSONA_COLUMNS = [
         table="personas",
         where=f"one.is_active AND one.id IN (SELECT a.id FROM ({BY_AGE}) AS a WHERE a.place > 1)",
         assign="is_active = false",
-        settles=("user_id",),
-        when="triggered",
+        fixes=("user_id",),
+        when="after_triggers",
     ),
     Repair(
         step=MULTI_PERSONA,
@@ -138,6 +138,6 @@ PERSONA_COLUMNS = [
         where=f"NOT one.is_active AND one.id IN"
         f" (SELECT a.id FROM ({BY_AGE}) AS a WHERE a.place = 1)",
         assign="is_active = true",
-        when="triggered",
+        when="after_triggers",
     ),
 ]

@@ -1,9 +1,11 @@
-"""What `schema.adoption` is told."""
+"""The specification that settings name."""
 
 from legacy.conversations import CONVERSATIONS, LINKS, MESSAGES
+from legacy.guards import NORMAL_COLOURS
 from legacy.people import ACCOUNTS, PERSONA_COLUMNS, TWINS
 from legacy.steps import BACKFILL, CHAT, INDEX, LINK, MULTI_PERSONA, PERSONAS, THREADS, USERS
-from schema.adoption.spec import Conflict, Facts, History
+from legacy.timestamps import ACCOUNT_TIMES, MESSAGE_TIMES, PERSONA_TIMES, THREAD_TIMES
+from schema.adoption.spec import Conflict, Spec, TrackingTable, TrialInsert, TrialUpdate
 
 # Stuck after schema_v2.sql nothing has a thread, and the thread's index only costs.
 # Not whether there is any: what people write while this runs has a thread already.
@@ -12,8 +14,14 @@ THREADED = """
     FROM chat_messages WHERE thread_id IS NOT NULL
 """
 
-FACTS = Facts(
-    history=History(table="schema_migrations", file="filename", moment="executed_at"),
+SPEC = Spec(
+    tracking=TrackingTable(table="schema_migrations", file="filename", applied_at="executed_at"),
+    signature={
+        "users": ("email", "password_hash"),
+        "personas": ("user_id", "metadata"),
+        "chat_messages": ("user_id", "role", "content"),
+        "threads": ("user_id", "title", "message_count"),
+    },
     files={
         "schema_v2.sql": (CHAT,),
         "schema_v3_multi_persona.sql": (MULTI_PERSONA,),
@@ -57,7 +65,46 @@ FACTS = Facts(
             ("idx_messages_thread", THREADED),
         ),
     },
-    rules=(*ACCOUNTS, *TWINS, *MESSAGES, *PERSONA_COLUMNS, *CONVERSATIONS, *LINKS),
+    # Timestamps first: other rules read them.
+    rules=(
+        *ACCOUNT_TIMES,
+        *ACCOUNTS,
+        *PERSONA_TIMES,
+        *TWINS,
+        *MESSAGE_TIMES,
+        *MESSAGES,
+        *PERSONA_COLUMNS,
+        *THREAD_TIMES,
+        *CONVERSATIONS,
+        *LINKS,
+    ),
+    # What chat.0003 does, whatever the type of the link and whether it has a foreign key.
+    trial_updates=(
+        TrialUpdate(
+            table="chat_messages",
+            column="thread_id",
+            value="(SELECT t.id FROM threads AS t WHERE t.user_id = chat_messages.user_id LIMIT 1)",
+            requires=("chat_messages.thread_id", "threads.user_id"),
+        ),
+        TrialUpdate(
+            table="chat_messages",
+            column="thread_id",
+            value="gen_random_uuid()",
+            requires=("chat_messages.thread_id",),
+            without=("threads.user_id",),
+        ),
+    ),
+    trial_inserts=(
+        TrialInsert(
+            table="threads",
+            statement="INSERT INTO threads (user_id, title) SELECT id, 'General' FROM users LIMIT 1"
+            " ON CONFLICT DO NOTHING",
+            applies="SELECT EXISTS (SELECT FROM users)",
+            requires=("threads.user_id", "threads.title", "users.id"),
+        ),
+    ),
+    reserved={"users": ("is_staff", "is_superuser", "is_active")},
+    guards={MULTI_PERSONA: NORMAL_COLOURS},
     conflicts=(
         Conflict(
             step=USERS,
@@ -74,7 +121,7 @@ FACTS = Facts(
             "Two people: give one another address (UPDATE users SET email = '…' WHERE id = '…';). "
             "One person: give the account to be kept what the other has (UPDATE … SET user_id "
             "in each table), then change the other's address to one that is out of use.",
-            needs=("users.email", "users.created_at"),
+            requires=("users.email", "users.created_at"),
         ),
     ),
 )

@@ -1,26 +1,53 @@
-"""What an adoption would find and do, told before anything is changed."""
+"""Assess a database: what exists, what an adoption would do, and what prevents it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db import Error, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-
-from schema.adoption.key_conversion import Numbered, Place
-from schema.adoption.match_step import Recognised, recognise, things
-from schema.adoption.obstacles import Obstacle
-from schema.adoption.preconditions import Inspection
+from schema.adoption.key_conversion import Place
+from schema.adoption.link_columns import link_notes
+from schema.adoption.match_step import MatchedStep, objects_of
+from schema.adoption.preconditions import find_problems
 from schema.adoption.row_repairs import has
-from schema.adoption.spec import Facts, Repair, Rule
-from schema.adoption.type_changes import mistyped
+from schema.adoption.snapshot import EXISTS, Snapshot
+from schema.adoption.spec import Repair
+from schema.adoption.type_changes import wrong_types
 from schema.drift.compare import pair_constraints
-from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
-from schema.introspection.catalog import Catalog, Table, quoted
+from schema.introspection.catalog import Catalog, quoted
 from schema.models import MigrationKey
+from schema.report import Problem
+
+OWNERS_OBJECTS = """
+    SELECT 'view ' || c.relname, 1 FROM pg_class AS c
+    WHERE c.relkind IN ('v', 'm') AND c.relnamespace = quote_ident(current_schema())::regnamespace
+    UNION ALL
+    SELECT format('policy %%s on %%s', p.polname, c.relname), 2
+    FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY (%s)
+    UNION ALL
+    SELECT format('rule %%s on %%s', r.rulename, c.relname), 3
+    FROM pg_rewrite AS r JOIN pg_class AS c ON c.oid = r.ev_class
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname = ANY (%s)
+      AND r.rulename <> '_RETURN'
+    UNION ALL
+    SELECT format('%%s %%s', CASE y.typtype WHEN 'd' THEN 'domain' ELSE 'type' END, y.typname), 4
+    FROM pg_type AS y
+    WHERE y.typnamespace = quote_ident(current_schema())::regnamespace
+      AND y.typtype IN ('e', 'd', 'r')
+    UNION ALL
+    SELECT format('event trigger %%s', e.evtname), 5 FROM pg_event_trigger AS e
+    UNION ALL
+    SELECT format('publication %%s of %%s', p.pubname, p.tablename), 6
+    FROM pg_publication_tables AS p
+    WHERE p.schemaname = current_schema() AND p.tablename = ANY (%s)
+    ORDER BY 2, 1
+"""
+ROUND_TRIPS = 5
+"""How many queries measure the distance to the server."""
 
 
 @dataclass(frozen=True)
@@ -28,192 +55,178 @@ class Claim:
     """What the old tool recorded of one file."""
 
     file: str
-    moment: datetime | None
+    applied_at: datetime | None
     steps: tuple[MigrationKey, ...]
-    true: bool
-    """Whether anything of it is there."""
+    is_true: bool
+    """Whether anything of it exists."""
     lacking: list[str]
-    """The columns it made that are not there."""
+    """The columns it created that do not exist."""
 
 
 @dataclass
-class Survey:
-    """Everything found; `obstacles` have to go before anything is done."""
+class Assessment:
+    """Everything found; while there are `problems`, nothing is changed."""
 
-    steps: list[Recognised]
+    steps: list[MatchedStep]
     history: str
     """The old tool's table."""
     claims: list[Claim] | None
-    """None where the old tool's table is not there."""
+    """None where the old tool's table does not exist."""
     unknown_files: list[str]
     rows: dict[str, int]
     foreign_tables: list[str]
     foreign_columns: list[str]
     foreign_objects: list[str]
     repairs: list[tuple[str, int | None]] = field(default_factory=list)
-    """What the rules will do, and to how many rows; None where that shows only later."""
+    """What the rules will do, and to how many rows; None where that is known only later."""
     keys: list[str] = field(default_factory=list)
     """The columns of whole numbers that become UUIDs."""
-    spelled: list[str] = field(default_factory=list)
-    """The columns of text that become the UUIDs they spell."""
+    text_keys: list[str] = field(default_factory=list)
+    """The columns of text that become UUIDs."""
     conversions: list[str] = field(default_factory=list)
-    obstacles: list[Obstacle] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
-def survey(
-    connection: BaseDatabaseWrapper,
-    facts: Facts,
-    steps: Sequence[Step],
-    later: Sequence[Step],
-    found: Catalog,
-    tables: Sequence[str],
-) -> Survey:
-    """Look at the database that `found` was read from; change nothing.
-
-    `tables` are those that the steps are about; `later` is what is run after them.
-    """
-    recognised = [recognise(step, found) for step in steps]
-    expected = steps[-1].after
-    ours = [name for name in found.tables if name in tables and name in expected.tables]
-    claims, unknown = _claims(connection, facts, recognised, found)
-    looked = Inspection(connection, facts, found, recognised, later)
-    return Survey(
-        steps=recognised,
-        history=facts.history.table,
+def assess(snapshot: Snapshot) -> Assessment:
+    """Assess the database of `snapshot`; only reads."""
+    claims, unknown = _claims(snapshot)
+    text = snapshot.keys.text
+    return Assessment(
+        steps=list(snapshot.steps),
+        history=snapshot.spec.tracking.table,
         claims=claims,
         unknown_files=unknown,
-        rows={name: _count(connection, f"SELECT count(*) FROM {quoted(name)}") for name in ours},
+        rows={
+            name: snapshot.fetch(f"SELECT count(*) FROM {quoted(name)}")[0][0]
+            for name in snapshot.ours
+        },
         foreign_tables=[
             name
-            for name in found.tables
-            if name not in expected.tables and name != facts.history.table
+            for name in snapshot.found.tables
+            if name not in snapshot.expected.tables and name != snapshot.spec.tracking.table
         ],
         foreign_columns=[
             f"{name}.{column}"
-            for name in ours
-            for column in found.tables[name].columns
-            if column not in expected.tables[name].columns
+            for name in snapshot.ours
+            for column in snapshot.found.tables[name].columns
+            if column not in snapshot.expected.tables[name].columns
         ],
-        foreign_objects=[
-            *_constraints(found, expected, ours),
-            *_triggers(found, expected, ours),
-            *_views(connection),
+        foreign_objects=list(_foreign_objects(snapshot)),
+        repairs=list(_repairs(snapshot)),
+        keys=_names(set(snapshot.keys.places) - text),
+        text_keys=_names(text),
+        conversions=list(_conversions(snapshot)),
+        renamed=list(snapshot.renamed),
+        notes=[
+            f"A round trip to the server takes {_round_trip(snapshot) * 1000:.1f} ms.",
+            *link_notes(snapshot.connection, snapshot.found, snapshot.keys),
         ],
-        repairs=list(_repairs(connection, looked.rules())),
-        keys=_places(set(looked.numbers.places) - looked.numbers.spelled),
-        spelled=_places(looked.numbers.spelled),
-        conversions=list(_conversions(recognised, found, looked.numbers)),
-        obstacles=looked.find(),
+        problems=find_problems(snapshot),
     )
 
 
-def _places(places: Iterable[Place]) -> list[str]:
+def _names(places: Iterable[Place]) -> list[str]:
     return [".".join(place) for place in sorted(places)]
 
 
-def _claims(
-    connection: BaseDatabaseWrapper, facts: Facts, steps: list[Recognised], found: Catalog
-) -> tuple[list[Claim] | None, list[str]]:
-    history = facts.history
-    if not has(found, f"{history.table}.{history.file}"):
+def _round_trip(snapshot: Snapshot) -> float:
+    """Return the shortest of a few round trips, in seconds."""
+    durations = []
+    with snapshot.connection.cursor() as cursor:
+        for _ in range(ROUND_TRIPS):
+            begin = time.monotonic()
+            cursor.execute("SELECT 1")
+            durations.append(time.monotonic() - begin)
+    return min(durations)
+
+
+def _claims(snapshot: Snapshot) -> tuple[list[Claim] | None, list[str]]:
+    tracking, found = snapshot.spec.tracking, snapshot.found
+    if not has(found, f"{tracking.table}.{tracking.file}"):
         return None, []
-    moment = "NULL"
-    if column := found.tables[history.table].columns.get(history.moment):
-        moment = f"{quoted(column.name)}::text"
+    applied_at = "NULL"
+    if column := found.tables[tracking.table].columns.get(tracking.applied_at):
+        applied_at = f"{quoted(column.name)}::text"
+        if column.type == "timestamp with time zone":
+            applied_at = f"({quoted(column.name)} AT TIME ZONE 'UTC')::timestamp"
         if column.type.startswith("timestamp"):
-            moment = f"""to_char({quoted(column.name)}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+            applied_at = f"""to_char({applied_at.removesuffix("::text")},
+                'YYYY-MM-DD"T"HH24:MI:SS.US')"""
     known: list[Claim] = []
     unknown: list[str] = []
-    states = {one.key: one.state for one in steps}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {quoted(history.file)}::text, {moment} FROM {quoted(history.table)}"
-            f" WHERE {quoted(history.file)}::text <> '' ORDER BY 2, 1"
-        )
-        for file, moment in cursor.fetchall():
-            if file not in facts.files:
-                unknown.append(file)
-                continue
-            keys = facts.files[file]
-            begun = [states[key] for key in keys if key in states]
-            # What is recorded as applied already needs no claim to be true.
-            true = not begun or begun[0] in {MigrationState.APPLIED, MigrationState.PARTIAL}
-            lacking = [one for one in facts.columns.get(file, ()) if not has(found, one)]
-            known.append(Claim(file, _as_utc(moment), keys, true, lacking))
+    states = {one.key: one.state for one in snapshot.steps}
+    rows = snapshot.fetch(
+        f"SELECT {quoted(tracking.file)}::text, {applied_at} FROM {quoted(tracking.table)}"
+        f" WHERE {quoted(tracking.file)}::text <> '' ORDER BY 2, 1"
+    )
+    for file, at in rows:
+        if file not in snapshot.spec.files:
+            unknown.append(file)
+            continue
+        keys = snapshot.spec.files[file]
+        pending = [states[key] for key in keys if key in states]
+        # What is recorded as applied already needs no proof.
+        is_true = not pending or pending[0] in EXISTS
+        lacking = [one for one in snapshot.spec.columns.get(file, ()) if not has(found, one)]
+        known.append(Claim(file, _as_utc(at), keys, is_true, lacking))
     return known, unknown
 
 
-def _as_utc(moment: str | None) -> datetime | None:
-    """Return a time written without a zone; None for what is no time, or beyond all calendars."""
+def _as_utc(applied_at: str | None) -> datetime | None:
+    """Return a time written without a zone; None for what is not a time that Python can hold."""
     try:
-        return datetime.fromisoformat(moment or "").replace(tzinfo=UTC)
+        return datetime.fromisoformat(applied_at or "").replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def _repairs(
-    connection: BaseDatabaseWrapper, rules: Sequence[Rule]
-) -> Iterator[tuple[str, int | None]]:
+def _repairs(snapshot: Snapshot) -> Iterator[tuple[str, int | None]]:
     counted: set[str] = set()
-    for rule in rules:
-        where = rule.foretold if isinstance(rule, Repair) and rule.foretold else rule.where
+    for rule in snapshot.rules:
         if rule.kind in counted:
             continue
-        try:
-            with transaction.atomic(using=connection.alias):
-                count = _count(
-                    connection,
-                    f"SELECT count(*) FROM {quoted(rule.table)} AS one WHERE {where}",
-                )
-        except Error:  # it reads what an earlier step makes or mends
+        where = (isinstance(rule, Repair) and rule.planned_where) or rule.where
+        rows = snapshot.try_fetch(f"SELECT count(*) FROM {quoted(rule.table)} AS one WHERE {where}")
+        if rows is None:  # it reads what an earlier step creates or repairs
             yield rule.kind, None
             continue
         counted.add(rule.kind)
-        if count:
-            yield rule.kind, count
+        if rows[0][0]:
+            yield rule.kind, rows[0][0]
 
 
-def _conversions(steps: list[Recognised], found: Catalog, numbers: Numbered) -> Iterator[str]:
-    for one in steps:
+def _conversions(snapshot: Snapshot) -> Iterator[str]:
+    for one in snapshot.steps:
         if one.state is not MigrationState.PARTIAL:
             continue
-        own = {(table, getattr(thing, "name", "")) for table, thing in things(one.step)}
+        own = {(table, getattr(thing, "name", "")) for table, thing in objects_of(one.step)}
         for name, table in one.step.after.tables.items():
-            if name in found.tables:
-                for column, there in mistyped(table, found.tables[name]):
-                    if (name, column.name) in own and (name, column.name) not in numbers.places:
-                        yield f"{name}.{column.name} from {there.type} to {column.type}"
+            if name not in snapshot.found.tables:
+                continue
+            for column, actual in wrong_types(table, snapshot.found.tables[name]):
+                place = name, column.name
+                if place in own and place not in snapshot.keys.places:
+                    yield f"{name}.{column.name} from {actual.type} to {column.type}"
 
 
-def _constraints(found: Catalog, expected: Catalog, ours: list[str]) -> Iterator[str]:
+def _foreign_objects(snapshot: Snapshot) -> Iterator[str]:
+    found, expected, ours = snapshot.found, snapshot.expected, snapshot.ours
+    yield from _foreign_constraints(found, expected, ours)
+    for name in ours:
+        for trigger in found.tables[name].triggers:
+            if trigger not in expected.tables[name].triggers:
+                yield f"trigger {trigger} on {name}"
+    with snapshot.connection.cursor() as cursor:
+        cursor.execute(OWNERS_OBJECTS, [ours, ours, ours])
+        yield from (name for name, _ in cursor.fetchall())
+
+
+def _foreign_constraints(found: Catalog, expected: Catalog, ours: list[str]) -> Iterator[str]:
     for name in ours:
         pairs = pair_constraints(expected.tables[name].constraints, found.tables[name].constraints)
-        taken = {there.name for _, there in pairs if there}
+        taken = {actual.name for _, actual in pairs if actual}
         for one in found.tables[name].constraints:
             if one.name not in taken and one.kind in {"check", "unique", "exclusion"}:
                 yield f"{one.kind} {one.name} on {name}"
-
-
-def _triggers(found: Catalog, expected: Catalog, ours: list[str]) -> Iterator[str]:
-    for name in ours:
-        table: Table = found.tables[name]
-        for trigger in table.triggers:
-            if trigger not in expected.tables[name].triggers:
-                yield f"trigger {trigger} on {name}"
-
-
-def _views(connection: BaseDatabaseWrapper) -> Iterator[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace ="
-            " (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY relname"
-        )
-        for (name,) in cursor.fetchall():
-            yield f"view {name}"
-
-
-def _count(connection: BaseDatabaseWrapper, sql: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        count: int = cursor.fetchone()[0]
-        return count

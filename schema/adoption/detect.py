@@ -1,64 +1,172 @@
-"""Whether a database is one that another tool made, and is to be taken over."""
+"""Decide whether a database was made by the tool that the specification describes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 
-from schema.adoption.markers import anchors
 from schema.adoption.plan import Adoption
-from schema.adoption.spec import Facts
+from schema.adoption.spec import Spec
 from schema.connection.configuration import configuration
+from schema.introspection.catalog import quoted
 from schema.models import MigrationKey, MigrationRun
+from schema.report import Problem
+
+CERTAIN = 2
+"""How many tables of the specification, with their columns, show that it is the database meant."""
+
+COLUMNS = """
+    SELECT c.relname::text, array_agg(a.attname::text)
+    FROM pg_class AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE pg_table_is_visible(c.oid) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    GROUP BY c.relname
+"""
 
 
-def adoption_of(
+def find_adoption(
     connection: BaseDatabaseWrapper,
     loader: MigrationLoader,
-    doing: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    insist: bool = False,
+    quarantine_limit: int | None = None,
 ) -> Adoption | None:
-    """Return the adoption that the database is in need of, if it is."""
+    """Return the adoption that the database needs, or None.
+
+    Its `doubts` say why the database may be another program's, unless the operator insists.
+    """
     path = configuration().adoption
     if connection.vendor != "postgresql" or not path:
         return None
-    facts: Facts = import_string(path)
-    adoption = Adoption(connection, loader, facts, doing)
-    begun = adoption.pending and _begun(connection, loader, adoption.pending)
-    return adoption if begun else None
+    spec: Spec = import_string(path)
+    pending = [key for key in spec.steps if key not in loader.applied_migrations]
+    if not pending:
+        return None
+    existing = _columns(connection)
+    continued = _is_continued(connection, loader, pending, existing)
+    if not continued and not _has_markers(loader, pending, existing):
+        return None
+    certain = insist or continued or len(pending) < len(spec.steps)
+    return Adoption(
+        connection,
+        loader,
+        spec,
+        tables=tables_of(loader, spec),
+        doubts=[] if certain else _doubts(connection, spec, existing),
+        quarantine_limit=quarantine_limit,
+        progress=progress,
+    )
 
 
-def _begun(
-    connection: BaseDatabaseWrapper, loader: MigrationLoader, pending: Sequence[MigrationKey]
-) -> bool:
-    """Whether something of a pending step is there, or an adoption was interrupted."""
+def markers(loader: MigrationLoader, key: MigrationKey) -> list[tuple[str, str | None]]:
+    """Return the tables that a migration creates, and the columns it adds to others."""
+    before = loader.project_state(key, at_end=False)
+    after = loader.project_state(key)
+    found: list[tuple[str, str | None]] = []
+    for name, model in after.models.items():
+        table = str(model.options.get("db_table") or "_".join(name))
+        if name not in before.models:
+            found.append((table, None))
+            continue
+        for field_name, field in model.fields.items():
+            if field_name not in before.models[name].fields and not field.many_to_many:
+                link = f"{field_name}_id" if field.remote_field else field_name
+                found.append((table, field.db_column or link))
+    return found
+
+
+def tables_of(loader: MigrationLoader, spec: Spec) -> list[str]:
+    """Return the tables that the steps create."""
+    return sorted(
+        {table for key in spec.steps for table, column in markers(loader, key) if column is None}
+    )
+
+
+def _columns(connection: BaseDatabaseWrapper) -> dict[str, set[str]]:
+    """Return the columns of every table and view that the search path finds."""
     with connection.cursor() as cursor:
-        names = set(connection.introspection.table_names(cursor, include_views=True))
-        if not names:
-            return False
-        if MigrationRun._meta.db_table in names:
-            runs = MigrationRun.objects.using(connection.alias).filter(
-                direction=MigrationRun.Direction.FORWARDS
-            )
-            done = set(
-                runs.filter(
-                    outcome__in=[MigrationRun.Outcome.SUCCEEDED, MigrationRun.Outcome.ADOPTED]
-                ).values_list("app", "name")
-            )
-            never_done = [key for key in pending if key not in done]
-            if never_done and runs.filter(outcome=MigrationRun.Outcome.ADOPTED).exists():
-                return True
-        for key in pending:
-            for table, column in anchors(loader, key):
-                if table in names and (
-                    column is None
-                    or column
-                    in {
-                        one.name
-                        for one in connection.introspection.get_table_description(cursor, table)
-                    }
-                ):
-                    return True
-    return False
+        cursor.execute(COLUMNS)
+        return {table: set(columns) for table, columns in cursor.fetchall()}
+
+
+def _has_markers(
+    loader: MigrationLoader, pending: list[MigrationKey], existing: Mapping[str, set[str]]
+) -> bool:
+    """Tell whether a table or a column of a pending step exists."""
+    return any(
+        table in existing and (column is None or column in existing[table])
+        for key in pending
+        for table, column in markers(loader, key)
+    )
+
+
+def _is_continued(
+    connection: BaseDatabaseWrapper,
+    loader: MigrationLoader,
+    pending: list[MigrationKey],
+    existing: Mapping[str, set[str]],
+) -> bool:
+    """Tell whether an earlier run adopted a step, or was interrupted at one, and left others."""
+    if MigrationRun._meta.db_table not in existing:
+        return False
+    runs = MigrationRun.objects.using(connection.alias).filter(
+        direction=MigrationRun.Direction.FORWARDS
+    )
+    outcome = MigrationRun.Outcome
+    done = set(
+        runs.filter(outcome__in=[outcome.SUCCEEDED, outcome.ADOPTED]).values_list("app", "name")
+    )
+    if all(key in done for key in pending):
+        return False
+    return runs.filter(outcome=outcome.ADOPTED).exists()
+
+
+def _doubts(
+    connection: BaseDatabaseWrapper, spec: Spec, existing: Mapping[str, set[str]]
+) -> list[Problem]:
+    """Return why the database may belong to another program; nothing where it is certain."""
+    matching = [
+        table
+        for table, columns in spec.signature.items()
+        if table in existing and existing[table].issuperset(columns)
+    ]
+    if len(matching) >= CERTAIN or _has_record(connection, spec, existing):
+        return []
+    ours = sorted(existing.keys() & spec.signature.keys())
+    others = sorted(
+        name
+        for name in existing.keys() - spec.signature.keys()
+        if not name.startswith(("django_", "auth_", "schema_"))
+    )
+    beside = f" The database also holds {', '.join(others[:5])}." if others else ""
+    return [
+        Problem(
+            f"The database may belong to another program: of {', '.join(spec.signature)} it has"
+            f" only {', '.join(ours) or 'parts'}, and no {spec.tracking.table} that lists a known"
+            f" file.{beside}",
+            f"Correct {configuration().connection_setting(connection)}; or, if this is the"
+            " database to adopt, run migrate with --adopt.",
+        )
+    ]
+
+
+def _has_record(
+    connection: BaseDatabaseWrapper, spec: Spec, existing: Mapping[str, set[str]]
+) -> bool:
+    """Tell whether the old tool recorded one of its files."""
+    history = spec.tracking
+    if history.file not in existing.get(history.table, ()):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {quoted(history.table)}"
+            f" WHERE {quoted(history.file)}::text = ANY (%s))",
+            [list(spec.files)],
+        )
+        return bool(cursor.fetchone()[0])

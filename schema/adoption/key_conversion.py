@@ -1,9 +1,10 @@
-"""Keys that are whole numbers or text, made UUIDs with every relation kept.
+"""Convert keys that are whole numbers or text to UUIDs, with every relation kept.
 
-Text that spells a UUID becomes that UUID. A number becomes the same UUID wherever it stands,
-worked out from the number, the table it is a key of, and a text that nobody knows afterwards:
-no look-up is needed, and a link that no foreign key guards is kept like the others. All of it
-is one transaction: there is no moment at which half of the links are numbers.
+Text that spells a UUID becomes that UUID. A number becomes the same UUID wherever it is stored,
+computed from the number, the table it is a key of, and a random text: no lookup is needed, and a
+link without a foreign key is converted like the others. All of it is one transaction: links are
+never half numbers, half UUIDs. The same transaction writes a table of old and new keys for each
+converted table, by which links that nobody knows of can be converted later.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.row_repairs import key_of
-from schema.adoption.type_changes import View, is_text, put_back, views_over
+from schema.adoption.type_changes import View, is_text, recreate, views_over
 from schema.introspection.catalog import Catalog, Column, Constraint, Trigger, quoted
 
 TYPES = {"smallint", "integer", "bigint"}
@@ -25,17 +26,28 @@ Place = tuple[str, str]
 
 
 @dataclass
-class Numbered:
+class KeyColumns:
     """The columns that hold whole numbers, or text, and have to hold UUIDs."""
 
     keys: dict[str, str] = field(default_factory=dict)
     """The key of each table of ours that has to be converted."""
     places: dict[Place, str] = field(default_factory=dict)
     """Every column to convert, with the table whose keys it holds."""
-    spelled: set[Place] = field(default_factory=set)
+    text: set[Place] = field(default_factory=set)
     """Those of them that hold text, which is to be a UUID already."""
-    manifold: list[str] = field(default_factory=list)
+    composite: list[str] = field(default_factory=list)
     """Foreign keys of several columns, which are beyond this."""
+
+    def whole_numbers(self) -> dict[str, str]:
+        """Return the tables whose keys are whole numbers, with the key's column."""
+        return {name: key for name, key in self.keys.items() if (name, key) not in self.text}
+
+    def kept(self, found: Catalog) -> list[str]:
+        """Return in words where the old keys are kept."""
+        return [
+            f"the old keys of {name}, in {old_keys_table(found, name)} (old_key, new_key)"
+            for name in self.whole_numbers()
+        ]
 
     def by_table(self) -> dict[str, dict[str, str]]:
         """Return the columns of each table, with the table whose keys they hold."""
@@ -45,44 +57,50 @@ class Numbered:
         return tables
 
 
-def numbered(expected: Catalog, found: Catalog, spared: Container[Place] = ()) -> Numbered:
+def key_columns(expected: Catalog, found: Catalog, spared: Container[Place] = ()) -> KeyColumns:
     """Return what is no UUID in `found` but is one in `expected`, and what links to it.
 
-    `spared` are links of text that may be no UUIDs: a rule looks after them.
+    `spared` are links of text that may be no UUIDs: a rule covers them.
     """
-    result = Numbered()
-    ours = {name: table for name, table in expected.tables.items() if name in found.tables}
-    for name in ours:
+    result = KeyColumns()
+    for name in expected.tables.keys() & found.tables.keys():
         key = key_of(expected, name)
-        if there := _instead_of_uuid(expected, found, name, key):
+        if actual := _instead_of_uuid(expected, found, name, key):
             result.keys[name] = key
             result.places[name, key] = name
-            if is_text(there):
-                result.spelled.add((name, key))
-    whole = {name for name, key in result.keys.items() if (name, key) not in result.spelled}
-    for name, table in ours.items():
-        for constraint in table.constraints:
+            if is_text(actual):
+                result.text.add((name, key))
+    _add_expected_links(result, expected, found, spared)
+    whole = result.whole_numbers()
+    for name, constraint in _links(found, result.keys):
+        target = str(constraint.target)
+        if len(constraint.columns) > 1:
+            result.composite.append(f"{constraint.name} on {name}")
+            continue
+        result.places[name, constraint.columns[0]] = target
+        if target not in whole:
+            result.text.add((name, constraint.columns[0]))
+    return result
+
+
+def _add_expected_links(
+    result: KeyColumns, expected: Catalog, found: Catalog, spared: Container[Place]
+) -> None:
+    """Add the columns of foreign keys that a migration creates, whether they exist or not."""
+    whole = result.whole_numbers()
+    for name in expected.tables.keys() & found.tables.keys():
+        for constraint in expected.tables[name].constraints:
             if constraint.kind != "foreign key" or not constraint.target:
                 continue
             place = name, constraint.columns[0]
-            there = _instead_of_uuid(expected, found, *place)
-            if there is None:
+            actual = _instead_of_uuid(expected, found, *place)
+            if actual is None:
                 continue
             if constraint.target in whole or (whole and constraint.target not in found.tables):
                 result.places[place] = constraint.target
-            elif is_text(there) and place not in spared:
+            elif is_text(actual) and place not in spared:
                 result.places[place] = constraint.target
-                result.spelled.add(place)
-    for name, constraint in _links(found, result.keys):
-        target = str(constraint.target)
-        if len(constraint.columns) == 1:
-            place = name, constraint.columns[0]
-            result.places[place] = target
-            if target not in whole:
-                result.spelled.add(place)
-        else:
-            result.manifold.append(f"{constraint.name} on {name}")
-    return result
+                result.text.add(place)
 
 
 def _instead_of_uuid(expected: Catalog, found: Catalog, table: str, column: str) -> Column | None:
@@ -102,7 +120,7 @@ def _links(found: Catalog, targets: Mapping[str, str]) -> Iterator[tuple[str, Co
 
 
 def conversion(
-    connection: BaseDatabaseWrapper, found: Catalog, numbers: Numbered
+    connection: BaseDatabaseWrapper, found: Catalog, numbers: KeyColumns
 ) -> tuple[str, ...]:
     """Return the statements of one transaction that make every one of the columns a UUID."""
     salt = secrets.token_hex(16)
@@ -118,6 +136,11 @@ def conversion(
     ]
     return (
         f"LOCK TABLE {', '.join(map(quoted, tables))} IN ACCESS EXCLUSIVE MODE",
+        *(
+            statement
+            for table, key in numbers.whole_numbers().items()
+            for statement in _old_keys(old_keys_table(found, table), table, key, salt)
+        ),
         *(f"DROP VIEW {name}" for name in reversed(views)),
         *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table)}" for table, one in lifted),
         *(
@@ -134,9 +157,34 @@ def conversion(
             + ("" if link.valid else " NOT VALID")
             for table, link in links
         ),
-        *(statement for table, one in lifted for statement in put_back(table, one)),
+        *(statement for table, one in lifted for statement in recreate(table, one)),
         *(statement for view in views.values() for statement in view.create),
     )
+
+
+def old_keys_table(found: Catalog, table: str) -> str:
+    """Return a free name for the table of the old and new keys of a table."""
+    names = (f"schema_old_keys_{table}{number or ''}" for number in range(len(found.tables) + 1))
+    return next(name for name in names if name not in found.tables)
+
+
+def _old_keys(name: str, table: str, key: str, salt: str) -> Iterator[str]:
+    yield (
+        f"CREATE TABLE {quoted(name)} (old_key bigint PRIMARY KEY, new_key uuid NOT NULL UNIQUE)"
+    )
+    yield (
+        f"INSERT INTO {quoted(name)} SELECT {quoted(key)}, {_new_key(salt, table, key)}"
+        f" FROM {quoted(table)}"
+    )
+
+
+def _new_key(salt: str, target: str, column: str) -> str:
+    """Return the expression for the UUID of a number that is, or refers to, a key of `target`.
+
+    It has the version and variant of a random UUID (RFC 9562, section 5.4).
+    """
+    digits = f"md5('{salt} {target} ' || {quoted(column)})"
+    return f"overlay(overlay({digits} placing '4' from 13) placing '8' from 17)::uuid"
 
 
 def _mentioning(found: Catalog, table: str, columns: list[str]) -> list[Trigger]:
@@ -145,7 +193,7 @@ def _mentioning(found: Catalog, table: str, columns: list[str]) -> list[Trigger]
 
 
 def _converted(
-    table: str, columns: Mapping[str, str], found: Catalog, numbers: Numbered, salt: str
+    table: str, columns: Mapping[str, str], found: Catalog, numbers: KeyColumns, salt: str
 ) -> Iterator[str]:
     alter = f"ALTER TABLE {quoted(table)}"
     changes: list[str] = []
@@ -164,10 +212,8 @@ def _converted(
                     yield f"DROP SEQUENCE {sequence[1]}"
                 else:
                     yield f"ALTER SEQUENCE {sequence[1]} OWNED BY NONE"
-        # Version and variant of a random UUID (RFC 9562, section 5.4), so that nothing trips.
-        digits = f"md5('{salt} {target} ' || {quoted(column)})"
-        using = f"overlay(overlay({digits} placing '4' from 13) placing '8' from 17)::uuid"
-        if (table, column) in numbers.spelled:
+        using = _new_key(salt, target, column)
+        if (table, column) in numbers.text:
             using = f"{quoted(column)}::text::uuid"
         changes.append(f"{change} TYPE uuid USING {using}")
     yield f"{alter} {', '.join(changes)}"

@@ -12,7 +12,7 @@ from schema.introspection.catalog import Catalog, Column, SchemaObject, Table
 
 
 @dataclass(frozen=True)
-class Recognised:
+class MatchedStep:
     """A step, and what keeps it from being complete."""
 
     step: Step
@@ -30,25 +30,25 @@ class Recognised:
         return [finding.difference([]).object for finding in told]
 
 
-def recognise(step: Step, found: Catalog) -> Recognised:
+def match_step(step: Step, found: Catalog) -> MatchedStep:
     """Return how much of what `step` adds or changes is in `found`."""
-    own = list(things(step))
+    own = list(objects_of(step))
     if not own:
-        return Recognised(step, MigrationState.DATA_ONLY)
+        return MatchedStep(step, MigrationState.DATA_ONLY)
     findings = [
         finding
         for finding in find(step.after, found)
         if _of(step.before, finding.table, finding.expected) != finding.expected
     ]
     if not findings:
-        return Recognised(step, MigrationState.APPLIED)
+        return MatchedStep(step, MigrationState.APPLIED)
     findings.sort(key=lambda one: (ORDER.index(one.kind), one.found is not None))
-    if not any(anchor_is_there(table, thing, found) for table, thing in _anchors(step, own)):
-        return Recognised(step, MigrationState.ABSENT, findings)
-    return Recognised(step, MigrationState.PARTIAL, findings)
+    if not any(object_exists(table, thing, found) for table, thing in _markers(step, own)):
+        return MatchedStep(step, MigrationState.ABSENT, findings)
+    return MatchedStep(step, MigrationState.PARTIAL, findings)
 
 
-def things(step: Step) -> Iterator[tuple[str | None, SchemaObject]]:
+def objects_of(step: Step) -> Iterator[tuple[str | None, SchemaObject]]:
     """Yield everything the step adds or changes, with the table it hangs on."""
     for signature, function in step.after.functions.items():
         if step.before.functions.get(signature) != function:
@@ -61,12 +61,12 @@ def things(step: Step) -> Iterator[tuple[str | None, SchemaObject]]:
                 yield name, thing
 
 
-def anchor_is_there(table: str | None, thing: SchemaObject, found: Catalog) -> bool:
+def object_exists(table: str | None, thing: SchemaObject, found: Catalog) -> bool:
     """Whether a thing of this name is there, right or not."""
     return _of(found, table, thing) is not None
 
 
-def _anchors(
+def _markers(
     step: Step, own: list[tuple[str | None, SchemaObject]]
 ) -> list[tuple[str | None, SchemaObject]]:
     """Return what shows that a step was begun: its tables; else its columns; else anything."""
@@ -103,7 +103,7 @@ def _of(catalog: Catalog, table: str | None, thing: SchemaObject) -> SchemaObjec
             return there.triggers.get(name)
 
 
-def column_before(recognised: Recognised, table: str, column: str) -> Column | None:
+def column_before(matched: MatchedStep, table: str, column: str) -> Column | None:
     """Return a column as it was before the step."""
-    before = recognised.step.before.tables.get(table)
+    before = matched.step.before.tables.get(table)
     return before.columns.get(column) if before else None

@@ -1,29 +1,52 @@
-"""What is there under a name, or in a place, that the migrations need for something else."""
+"""Find objects whose names, or places, the migrations need for something else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.adoption.match_step import Recognised
-from schema.adoption.obstacles import KINDS, Obstacle
+from schema.adoption.match_step import MatchedStep
+from schema.adoption.spec import Spec
+from schema.connection.privileges import KINDS
 from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
-from schema.introspection.catalog import Catalog, Constraint, quoted
+from schema.introspection.catalog import Catalog, Column, Constraint, Table, quoted
+from schema.report import Problem
 
-# PostgreSQL keeps the names of tables, indexes, views and sequences together.
+# PostgreSQL keeps the names of tables, indexes, views and sequences together. A table also needs
+# its name for a type; array types make way by themselves.
 NAMES = """
-    SELECT c.relname, c.relkind::text, t.relname
+    SELECT c.relname::text, c.relkind::text, t.relname::text
     FROM pg_class AS c
     LEFT JOIN pg_index AS x ON x.indexrelid = c.oid
     LEFT JOIN pg_class AS t ON t.oid = x.indrelid
-    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
       AND c.relname = ANY (%s)
-    ORDER BY c.relname
+    UNION ALL
+    SELECT y.typname::text, 'type ' || y.typtype::text, NULL
+    FROM pg_type AS y
+    WHERE y.typnamespace = quote_ident(current_schema())::regnamespace
+      AND y.typname = ANY (%s) AND y.typrelid = 0 AND y.typcategory <> 'A'
+    ORDER BY 1
 """
-RENAMED = {"r": "TABLE", "p": "TABLE", "v": "VIEW", "m": "MATERIALIZED VIEW", "S": "SEQUENCE"}
-OTHER_KINDS = KINDS | {"r": "a table", "S": "a sequence", "c": "a type"}
+RENAMED = {
+    "r": "TABLE",
+    "p": "TABLE",
+    "v": "VIEW",
+    "m": "MATERIALIZED VIEW",
+    "S": "SEQUENCE",
+    "c": "TYPE",
+    "type d": "DOMAIN",
+}
+OTHER_KINDS = KINDS | {
+    "r": "a table",
+    "S": "a sequence",
+    "c": "a type",
+    "type e": "an enum type",
+    "type d": "a domain",
+}
 
 FROM_OTHER_SCHEMAS = """
     SELECT f.relname, k.conname, k.conrelid::regclass::text,
@@ -41,7 +64,7 @@ FROM_OTHER_SCHEMAS = """
 
 def taken_names(
     connection: BaseDatabaseWrapper, steps: Sequence[Step], found: Catalog
-) -> Iterator[Obstacle]:
+) -> Iterator[Problem]:
     """Yield the names of tables and indexes to be made that something else has."""
     wanted: dict[str, tuple[str | None, Step]] = {}
     for step in steps:
@@ -57,23 +80,63 @@ def taken_names(
                     before and before.constraint(one.name)
                 ):
                     wanted[one.name] = name, step
+    tables = [name for name, (of_table, _) in wanted.items() if of_table is None]
     with connection.cursor() as cursor:
-        cursor.execute(NAMES, [list(wanted)])
+        cursor.execute(NAMES, [list(wanted), tables])
         rows = cursor.fetchall()
     for name, kind, owner in rows:
         needing, step = wanted[name]
         if owner is not None and owner == needing:
             continue
-        what = f"an index of {owner}" if owner else OTHER_KINDS.get(kind, "something else")
-        yield Obstacle(
+        what = f"an index of {owner}" if owner else OTHER_KINDS.get(kind, "a type")
+        renamed = RENAMED.get(kind, "INDEX" if owner else "TYPE")
+        yield Problem(
             f"{name} is {what}, and {_name(step)} needs the name for"
             f" {'a table' if needing is None else f'an index of {needing}'}.",
-            f"ALTER {RENAMED.get(kind, 'INDEX' if owner else 'TABLE')} {quoted(name)}"
-            f" RENAME TO {quoted(f'{name}_old')};",
+            f"ALTER {renamed} {quoted(name)} RENAME TO {quoted(f'{name}_old')};",
         )
 
 
-def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Obstacle]:
+def reserved_columns(
+    connection: BaseDatabaseWrapper, spec: Spec, step: Step, found: Catalog
+) -> Iterator[tuple[str, Column, Column]]:
+    """Yield the owner's columns whose names a step needs: the table, ours and the owner's.
+
+    One that is defined like ours and has our default in every row may stay: it means the same, or
+    is ours from a run that was interrupted.
+    """
+    for name, columns in spec.reserved.items():
+        before, after = step.before.tables.get(name), step.after.tables.get(name)
+        for column in columns if after and name in found.tables else ():
+            actual = found.tables[name].columns.get(column)
+            if actual is None or after is None or (before and column in before.columns):
+                continue
+            expected = after.columns[column]
+            if actual != expected or _has_rows(
+                connection, name, f"{quoted(column)} IS DISTINCT FROM {expected.default}"
+            ):
+                yield name, expected, actual
+
+
+def kept_name(table: Table, column: str) -> str:
+    """Return a free name under which the owner's column is kept."""
+    names = (f"owner_{column}{number or ''}" for number in range(len(table.columns) + 1))
+    return next(name for name in names if name not in table.columns)
+
+
+def with_reserved_renamed(found: Catalog, columns: Sequence[tuple[str, Column, Column]]) -> Catalog:
+    """Return the catalog as it will be once the owner's columns are renamed."""
+    tables = dict(found.tables)
+    for name, _, actual in columns:
+        table = tables[name]
+        others = {key: one for key, one in table.columns.items() if key != actual.name}
+        kept = kept_name(table, actual.name)
+        others[kept] = replace(actual, name=kept, nullable=True)
+        tables[name] = replace(table, columns=others)
+    return replace(found, tables=tables)
+
+
+def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Problem]:
     """Yield the tables and columns that a migration after the steps makes, if others made them.
 
     What is exactly as the migration makes it may come from an earlier run of it.
@@ -86,7 +149,7 @@ def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Obstacle]:
                 continue
             if before is None:
                 if there.columns != table.columns:
-                    yield Obstacle(
+                    yield Problem(
                         f"There is a table {name} already, and {_name(step)} makes one of that"
                         " name.",
                         f"ALTER TABLE {quoted(name)} RENAME TO {quoted(f'{name}_old')};",
@@ -95,7 +158,7 @@ def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Obstacle]:
             for column in table.columns.values():
                 known = there.columns.get(column.name)
                 if column.name not in before.columns and known not in {None, column}:
-                    yield Obstacle(
+                    yield Problem(
                         f"{name} has a column {column.name} already, and {_name(step)} makes one"
                         f" of that name: {column.describe()}.",
                         f"ALTER TABLE {quoted(name)} RENAME COLUMN {quoted(column.name)} TO"
@@ -103,7 +166,7 @@ def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Obstacle]:
                     )
 
 
-def misdirected_links(steps: Sequence[Recognised], found: Catalog) -> Iterator[Obstacle]:
+def misdirected_links(steps: Sequence[MatchedStep], found: Catalog) -> Iterator[Problem]:
     """Yield the foreign keys that lead elsewhere than the one a step makes on their column."""
     for one in steps:
         for finding in one.findings:
@@ -117,7 +180,7 @@ def misdirected_links(steps: Sequence[Recognised], found: Catalog) -> Iterator[O
                     and other.target != wanted.target
                 ):
                     column = wanted.columns[0]
-                    yield Obstacle(
+                    yield Problem(
                         f"{table.name}.{column} refers to {other.target} by the foreign key"
                         f" {other.name}, and it has to refer to {wanted.target}.",
                         f"Drop that foreign key, or rename the column: ALTER TABLE"
@@ -127,8 +190,8 @@ def misdirected_links(steps: Sequence[Recognised], found: Catalog) -> Iterator[O
 
 
 def lacking_tables(
-    connection: BaseDatabaseWrapper, steps: Sequence[Recognised], found: Catalog
-) -> Iterator[Obstacle]:
+    connection: BaseDatabaseWrapper, steps: Sequence[MatchedStep], found: Catalog
+) -> Iterator[Problem]:
     """Yield the missing tables that rows which are there belong to."""
     for one in steps:
         for name, table in one.step.after.tables.items():
@@ -142,7 +205,7 @@ def lacking_tables(
                     and not table.columns[constraint.columns[0]].nullable
                     and _has_rows(connection, name)
                 ):
-                    yield Obstacle(
+                    yield Problem(
                         f"{name} has rows, and the table {target} that they belong to is not"
                         " there.",
                         f"Restore {target}, or connect to the whole database.",
@@ -150,8 +213,8 @@ def lacking_tables(
 
 
 def lacking_columns(
-    connection: BaseDatabaseWrapper, steps: Sequence[Recognised], found: Catalog
-) -> Iterator[Obstacle]:
+    connection: BaseDatabaseWrapper, steps: Sequence[MatchedStep], found: Catalog
+) -> Iterator[Problem]:
     """Yield the missing columns for which nothing could be put into the rows there are."""
     for one in steps:
         if one.state is not MigrationState.PARTIAL:
@@ -171,14 +234,14 @@ def lacking_columns(
                 and not column.identity
             ]
             if lacking and _has_rows(connection, name):
-                yield Obstacle(
+                yield Problem(
                     f"{name} has rows and lacks what they cannot be without: {', '.join(lacking)}.",
                     f"Add and fill the column; or, if it is another table of that name: ALTER"
                     f" TABLE {quoted(name)} RENAME TO {quoted(f'{name}_old')};",
                 )
 
 
-def unfillable_columns(steps: Sequence[Recognised], found: Catalog) -> Iterator[Obstacle]:
+def unfillable_columns(steps: Sequence[MatchedStep], found: Catalog) -> Iterator[Problem]:
     """Yield the columns of others without which no row can be written, unless a trigger helps."""
     expected = steps[-1].step.after.tables
     for name, table in expected.items():
@@ -192,7 +255,7 @@ def unfillable_columns(steps: Sequence[Recognised], found: Catalog) -> Iterator[
                 and column.default is None
                 and not (column.identity or column.generated)
             ):
-                yield Obstacle(
+                yield Problem(
                     f"{name}.{column.name}, which is not this project's, has to be there in every"
                     " row and has no default, so nothing could be written.",
                     f"ALTER TABLE {quoted(name)} ALTER COLUMN {quoted(column.name)} SET DEFAULT …;"
@@ -209,9 +272,9 @@ def links_from_other_schemas(
         return [(table, key, where, columns[0]) for table, key, where, columns in cursor.fetchall()]
 
 
-def _has_rows(connection: BaseDatabaseWrapper, table: str) -> bool:
+def _has_rows(connection: BaseDatabaseWrapper, table: str, where: str = "true") -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {quoted(table)})")
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {quoted(table)} WHERE {where})")
         return bool(cursor.fetchone()[0])
 
 

@@ -50,8 +50,8 @@ def _alter(table: str | None, column: Column) -> str:
     return f"ALTER TABLE {quoted(str(table))} ALTER COLUMN {quoted(column.name)}"
 
 
-def by_mender(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> Iterator[Unit]:
-    """Yield what makes tables, functions and triggers: nothing is there that it could block."""
+def by_kind(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> Iterator[Unit]:
+    """Yield what creates tables, functions and triggers, which blocks nobody."""
     for difference in with_repairs(list(findings), expected, found, online=True):
         yield tuple(difference.repair)
 
@@ -83,8 +83,8 @@ def not_null(table: Table, there: Table) -> Iterator[Unit]:
             yield (f"ALTER TABLE {quoted(table.name)} {', '.join(actions)}",)
 
 
-def checks_and_foreign_keys(findings: Sequence[Finding]) -> Iterator[Unit]:
-    """Yield what adds, renames or replaces checks and foreign keys, and validates them."""
+def checks_and_foreign_keys(findings: Sequence[Finding], *, validate: bool) -> Iterator[Unit]:
+    """Yield what adds, renames or replaces checks and foreign keys, or what validates them."""
     for finding in findings:
         constraint, there = finding.expected, finding.found
         if not isinstance(constraint, Constraint) or constraint.kind not in {
@@ -95,13 +95,15 @@ def checks_and_foreign_keys(findings: Sequence[Finding]) -> Iterator[Unit]:
         old = there if isinstance(there, Constraint) else None
         alter = f"ALTER TABLE {quoted(str(finding.table))}"
         name = quoted(constraint.name)
-        if old is not None and old.enforced and _reads(old) == _reads(constraint):
+        same_rows = old is not None and _reads(old) == _reads(constraint)
+        if validate:
+            if constraint.valid and not (old and old.valid and same_rows):
+                yield (f"{alter} VALIDATE CONSTRAINT {name}",)
+        elif old is not None and old.enforced and same_rows:
             yield from _kept(alter, constraint, old)
         else:
             add = f"{alter} ADD CONSTRAINT {name} {constraint.definition} NOT VALID"
             yield (f"{alter} DROP CONSTRAINT {quoted(old.name)}", add) if old else (add,)
-        if constraint.valid and not (old and old.valid and _reads(old) == _reads(constraint)):
-            yield (f"{alter} VALIDATE CONSTRAINT {name}",)
 
 
 def surplus_foreign_keys(expected: Catalog, found: Catalog) -> Iterator[Unit]:

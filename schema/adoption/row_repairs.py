@@ -1,125 +1,177 @@
-"""Following the rules: repairing rows and putting rows into quarantine, in short batches."""
+"""Apply the rules of a specification to rows: repair them, or put them into quarantine."""
 
 from __future__ import annotations
 
-import time
+import re
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.backends.utils import CursorWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.adoption.spec import Quarantine, Repair, Rule
-from schema.adoption.statements import Statements
+from schema.adoption.spec import Quarantine, Repair, Rule, TrialInsert, TrialUpdate
 from schema.adoption.type_changes import is_text
+from schema.batches import run as batches
 from schema.introspection.catalog import Catalog, Column, Constraint, quoted
 from schema.models import QuarantinedRow
 
-# What a batch locks, writers wait for: it should take about this long, in seconds.
-AIM = 0.04
-SMALLEST, FIRST, LARGEST = 50, 1000, 10_000
+ORIGINALS = "schema_original_values"
+"""The table that keeps values which a repair replaced; it is created when one does."""
+CREATE_ORIGINALS = f"""
+    CREATE TABLE IF NOT EXISTS {ORIGINALS} (
+        table_name text NOT NULL,
+        key text NOT NULL,
+        "values" jsonb NOT NULL,
+        replaced_at timestamptz NOT NULL DEFAULT now()
+    )
+"""
 
 
-class StillReferred(Exception):  # noqa: N818 - says what is so
-    """A row to be put into quarantine is referred to by a table that is not ours."""
+FEW, MOST = 10, 1000
+"""How many rows of any table may go into quarantine, and how many of the largest."""
 
 
-class Followed:
-    """Follows rules over one connection and counts what they did."""
+class QuarantineLimitError(Exception):
+    """More rows would go into quarantine than is plausible."""
 
-    def __init__(self, statements: Statements, ours: frozenset[str]) -> None:
-        """Work through `statements`; `ours` are the tables whose links may be undone."""
-        self.statements = statements
+
+class StillReferencedError(Exception):
+    """A table that is not ours refers to a row that has to go into quarantine."""
+
+
+class RowRepairs:
+    """Apply rules over one connection and count the rows that each kind changed."""
+
+    def __init__(
+        self, connection: BaseDatabaseWrapper, ours: frozenset[str], limit: int | None = None
+    ) -> None:
+        """Use `connection`.
+
+        `ours` are the tables whose links may be set to NULL; `limit` is how many rows of a table
+        may go into quarantine.
+        """
+        self.connection = connection
         self.ours = ours
+        self.limit = limit
         self.counts: Counter[str] = Counter()
 
-    def follow(
-        self, rule: Rule, found: Catalog, progress: Callable[[str], None] = lambda _: None
-    ) -> None:
-        """Do what `rule` says to every row it holds for, of the table as it is in `found`."""
-        table = quoted(rule.table)
-        if not self.statements.fetch(
-            f"SELECT EXISTS (SELECT FROM {table} AS one WHERE {rule.where})"
-        )[0][0]:
+    def apply(self, rule: Rule, found: Catalog) -> None:
+        """Apply `rule` to every row it holds for, of the tables as they are in `found`."""
+        key = key_of(found, rule.table)
+        step = RowRepair(
+            app=rule.step[0],
+            migration=rule.step[1],
+            name=rule.kind[:200],
+            table=rule.table,
+            statements=(),
+            key=key,
+            pending=sql_of(rule.where, rule),
+            rule=rule,
+            found=found,
+            ours=self.ours,
+        )
+        if not step.is_pending(self.connection):
             return
-        key = quoted(key_of(found, rule.table))
-        where = doubled(rule.where)
-        after: Any = None
-        size = FIRST
-        while True:
-            beyond, bound = (f"one.{key} > %s", [after]) if after is not None else ("true", [])
-            rows = self.statements.fetch(
-                f"SELECT one.{key} FROM {table} AS one WHERE {beyond} AND ({where})"
-                f" ORDER BY one.{key} LIMIT %s",
-                [*bound, size],
+        if isinstance(rule, Quarantine) and not rule.expected:
+            self._require_plausible(step)
+        if isinstance(rule, Repair) and rule.keeps:
+            with self.connection.cursor() as cursor:
+                cursor.execute(CREATE_ORIGINALS)
+        self.counts[rule.kind] += batches.run(self.connection, step)
+        batches.forget(self.connection, step)
+
+    def _require_plausible(self, step: RowRepair) -> None:
+        """Check again what the assessment has checked: rows are written meanwhile."""
+        rows = step.count_pending(self.connection)
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {quoted(step.table)}")
+            total = int(cursor.fetchone()[0])
+        if rows > plausible(total, self.limit):
+            raise QuarantineLimitError(
+                f"{rows:,} of {total:,} rows of {step.table} would go into quarantine:"
+                f" {step.name}. None of them did. If that is right, run migrate with"
+                f" --quarantine-limit {rows}."
             )
-            keys = [row[0] for row in rows]
-            if not keys:
-                return
-            begin = time.monotonic()
-            self.counts[rule.kind] += self.statements.transaction(
-                self._batch(rule, key, keys, found), rule.kind
-            )
-            took = time.monotonic() - begin
-            after = keys[-1]
-            size = min(max(int(size * AIM / max(took, AIM / 4)), SMALLEST), LARGEST)
-            progress(f"{self.counts[rule.kind]} {rule.kind}")
 
-    def _batch(
-        self, rule: Rule, key: str, keys: list[Any], found: Catalog
-    ) -> Callable[[CursorWrapper], int]:
-        table, where = quoted(rule.table), doubled(rule.where)
-        these = f"one.{key} = ANY (%s) AND ({where})"
-        strength = "UPDATE" if isinstance(rule, Quarantine) else "NO KEY UPDATE"
-        # The second statement sees what was committed while the first waited.
-        lock = f"SELECT FROM {table} AS one WHERE {these} ORDER BY one.{key} FOR {strength} OF one"
 
-        def repair(cursor: CursorWrapper) -> int:
-            cursor.execute(lock, [keys])
-            assign = doubled(rule.assign) if isinstance(rule, Repair) else ""
-            cursor.execute(f"UPDATE {table} AS one SET {assign} WHERE {these}", [keys])
-            return int(cursor.rowcount)
+@dataclass(frozen=True)
+class RowRepair(batches.Step):
+    """A rule as a step of the batch engine.
 
-        def keep(cursor: CursorWrapper) -> int:
-            cursor.execute(lock, [keys])
-            reasons = self._unlink(cursor, rule, keys, found)
+    A batch first locks its rows, so that each of the statements after it sees the same ones, with
+    what was committed while the lock was waited for.
+    """
+
+    rule: Rule = field(default_factory=lambda: Rule(("", ""), "", "", ""))
+    found: Catalog = field(default_factory=lambda: Catalog("postgresql"))
+    ours: frozenset[str] = frozenset()
+
+    def execute(self, cursor: Any, condition: str) -> int:
+        """Apply the rule to the rows of `condition`; return how many it changed."""
+        table, key = quoted(self.table), quoted(str(self.key))
+        strength = "UPDATE" if isinstance(self.rule, Quarantine) else "NO KEY UPDATE"
+        cursor.execute(
+            f"SELECT {key} FROM {table} WHERE {condition} AND ({self.pending})"
+            f" ORDER BY {key} FOR {strength}"
+        )
+        keys = [row[0] for row in cursor.fetchall()]
+        if not keys:
+            return 0
+        if isinstance(self.rule, Repair):
+            return self._repair(cursor, self.rule, keys)
+        return self._quarantine(cursor, keys)
+
+    def _repair(self, cursor: Any, rule: Repair, keys: list[Any]) -> int:
+        table, key = quoted(self.table), quoted(str(self.key))
+        these = f"{table}.{key} = ANY (%s) AND ({doubled(str(self.pending))})"
+        if rule.keeps:
+            kept = ", ".join(f"'{name}', {table}.{quoted(name)}" for name in rule.keeps)
             cursor.execute(
-                f"WITH gone AS (DELETE FROM {table} AS one WHERE {these} RETURNING one.*)"
-                f" INSERT INTO {QuarantinedRow._meta.db_table} (table_name, row, reason)"
-                f" SELECT %s, to_jsonb(gone), %s || COALESCE(r.more, '') FROM gone"
-                " LEFT JOIN unnest(%s::text[], %s::text[]) AS r (gone_id, more)"
-                f" ON r.gone_id = gone.{key}::text",
-                [
-                    keys,
-                    rule.table,
-                    rule.reason if isinstance(rule, Quarantine) else "",
-                    list(reasons),
-                    list(reasons.values()),
-                ],
+                f'INSERT INTO {ORIGINALS} (table_name, key, "values")'
+                f" SELECT %s, {table}.{key}::text, jsonb_build_object({kept})"
+                f" FROM {table} WHERE {these}",
+                [self.table, keys],
             )
-            return int(cursor.rowcount)
+        assign = doubled(sql_of(rule.assign, rule))
+        cursor.execute(f"UPDATE {table} SET {assign} WHERE {these}", [keys])
+        return int(cursor.rowcount)
 
-        return keep if isinstance(rule, Quarantine) else repair
+    def _quarantine(self, cursor: Any, keys: list[Any]) -> int:
+        table, key = quoted(self.table), quoted(str(self.key))
+        reasons = self._unlink(cursor, keys)
+        cursor.execute(
+            f"WITH gone AS (DELETE FROM {table} WHERE {table}.{key} = ANY (%s)"
+            f" AND ({doubled(str(self.pending))}) RETURNING {table}.*)"
+            f" INSERT INTO {QuarantinedRow._meta.db_table} (table_name, row, reason)"
+            f" SELECT %s, to_jsonb(gone), %s || COALESCE(r.more, '') FROM gone"
+            " LEFT JOIN unnest(%s::text[], %s::text[]) AS r (gone_id, more)"
+            f" ON r.gone_id = gone.{key}::text",
+            [
+                keys,
+                self.table,
+                getattr(self.rule, "reason", ""),
+                list(reasons),
+                list(reasons.values()),
+            ],
+        )
+        return int(cursor.rowcount)
 
-    def _unlink(
-        self, cursor: CursorWrapper, rule: Rule, keys: list[Any], found: Catalog
-    ) -> dict[str, str]:
-        """Undo the links of our rows to those that go; return what to remember with each."""
+    def _unlink(self, cursor: Any, keys: list[Any]) -> dict[str, str]:
+        """Set our links to these rows to NULL; return what to remember with each row."""
         reasons: dict[str, str] = {}
-        for name, link in references(found, rule.table):
+        for name, link in references(self.found, self.table):
             column = quoted(link.columns[0])
             if name not in self.ours:
                 cursor.execute(
-                    f"SELECT count(*) FROM {quoted(name)} WHERE {column} = ANY (%s)",
-                    [keys],
+                    f"SELECT count(*) FROM {quoted(name)} WHERE {column} = ANY (%s)", [keys]
                 )
                 if (count := cursor.fetchone()[0]) > 0:
-                    raise StillReferred(
-                        f"{count} rows of {name} refer to rows of {rule.table} that have to go "
+                    raise StillReferencedError(
+                        f"{count} rows of {name} refer to rows of {self.table} that have to go "
                         "into quarantine. Run migrate again: it names them."
                     )
                 continue
-            own = quoted(key_of(found, name))
+            own = quoted(key_of(self.found, name))
             cursor.execute(
                 "WITH undone AS (UPDATE"
                 f" {quoted(name)} AS l SET {column} = NULL FROM {quoted(name)} AS before"
@@ -135,22 +187,41 @@ class Followed:
         return reasons
 
 
+def sql_of(sql: str, rule: Rule) -> str:
+    """Return SQL of a rule with the table's name in place of `one`."""
+    return re.sub(r"\bone\.", f"{quoted(rule.table)}.", sql)
+
+
 def applies(rule: Rule, found: Catalog) -> bool:
-    """Whether every column that `rule` speaks of is there, and none that it excludes."""
-    own = tuple(f"{rule.table}.{column}" for column in rule.settles)
-    return rule.table in found.tables and (
-        all(has(found, column) for column in (*rule.needs, *own))
-        and not any(has(found, column) for column in rule.lacks)
+    """Tell whether every column that `rule` requires exists, and none that it excludes."""
+    own = all(has(found, f"{rule.table}.{column}") for column in rule.fixes)
+    return own and has_all(found, rule)
+
+
+def has_all(found: Catalog, one: Rule | TrialUpdate | TrialInsert) -> bool:
+    """Tell whether the table exists, with what `one` requires and without what it excludes."""
+    return (
+        one.table in found.tables
+        and all(has(found, column) for column in one.requires)
+        and not any(has(found, column) for column in one.without)
     )
 
 
-def before_its_type(rule: Rule, there: Column) -> bool:
-    """Whether a rule about the column can be followed while it has the type that is there."""
-    return "::text" in rule.where and is_text(there)
+def plausible(rows: int, limit: int | None = None) -> int:
+    """Return how many of a table's rows may go into quarantine: a hundredth, at most a thousand.
+
+    A few broken rows are usual in a small table too. The operator's `limit` goes before all that.
+    """
+    return limit if limit is not None else min(max(rows // 100, FEW), MOST)
+
+
+def before_its_type(rule: Rule, actual: Column) -> bool:
+    """Tell whether a rule about the column can be applied while it has its present type."""
+    return "::text" in rule.where and is_text(actual)
 
 
 def has(found: Catalog, column: str) -> bool:
-    """Whether the column, written table.column, is there."""
+    """Tell whether the column, written table.column, exists."""
     table, _, name = column.partition(".")
     return table in found.tables and name in found.tables[table].columns
 
@@ -173,5 +244,5 @@ def references(found: Catalog, table: str) -> list[tuple[str, Constraint]]:
 
 
 def doubled(sql: str) -> str:
-    """Return SQL that may be passed along with parameters."""
+    """Return SQL that may be executed with parameters."""
     return sql.replace("%", "%%")

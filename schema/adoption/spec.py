@@ -1,53 +1,56 @@
-"""What a project tells about databases from before it: data, in words and SQL.
+"""The specification of databases that another tool made: data and SQL, no logic.
 
-The SQL of a rule calls the table's row `one`. A rule that reads a column which may not be
-there says so, and is left out where it is not.
+In the SQL of a rule, `one` is the row of the rule's table. A rule that reads a column which may be
+missing names it in `requires`, and is skipped where it is missing.
+docs/writing-a-specification.md explains how to write one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from schema.models import MigrationKey
 
-When = Literal["mistyped", "twice", "triggered"]
-"""When a rule is followed, within the mending of its step.
+When = Literal["before_types", "always", "after_triggers"]
+"""When a rule is applied during the repair of its step.
 
-mistyped: before column types are mended, and only if one of its columns has another type.
-twice: before column types and keys are mended, where any is, and after the triggers are there,
-    for rows that came between.
-triggered: after the triggers are there.
+before_types: before column types change, and only if one of its columns has another type.
+always: before column types and primary keys change, where any does; after the triggers exist; and
+    again after the checks exist, for rows that were written in between.
+after_triggers: after the triggers exist.
 """
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is done about the rows of `table` for which `where` holds."""
+    """What happens to the rows of `table` for which `where` holds."""
 
     step: MigrationKey
     """The migration that this belongs to."""
     kind: str
-    """What the summary calls it, after the number of rows."""
+    """The words for it in the summary, before the number of rows."""
     table: str
     where: str
-    settles: tuple[str, ...] = ()
-    """The columns of `table` whose constraint the rows stood in the way of."""
-    needs: tuple[str, ...] = ()
-    """Columns, written table.column, without which the rule has no meaning."""
-    lacks: tuple[str, ...] = ()
-    """Columns that must not be there for the rule to have a meaning."""
-    when: When = "twice"
+    fixes: tuple[str, ...] = ()
+    """The columns of `table` whose constraints the rows violate."""
+    requires: tuple[str, ...] = ()
+    """Columns, written table.column, without which the rule does not apply."""
+    without: tuple[str, ...] = ()
+    """Columns, written table.column, with which the rule does not apply."""
+    when: When = "always"
 
 
 @dataclass(frozen=True)
 class Repair(Rule):
-    """Rows that have one obvious meaning: `assign` is what their UPDATE sets."""
+    """Rows that have one obvious meaning: `assign` is the SET clause of their UPDATE."""
 
     assign: str = ""
-    foretold: str = ""
-    """Instead of `where`, for `--plan`, while columns that the adoption adds are not there."""
+    planned_where: str = ""
+    """Used by `--plan` instead of `where`, while columns that the adoption adds are missing."""
+    keeps: tuple[str, ...] = ()
+    """The columns whose values are copied to `schema_original_values` before they change."""
 
 
 @dataclass(frozen=True)
@@ -55,63 +58,100 @@ class Quarantine(Rule):
     """Rows without an obvious meaning: they are kept whole in the quarantine, with the reason."""
 
     reason: str = ""
+    expected: bool = False
+    """Whether the old tool makes such rows itself, so that any number of them is plausible."""
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Rows over which somebody has to decide; nothing is changed until they have."""
+    """Rows about which the operator has to decide; until then nothing is changed."""
 
     step: MigrationKey
     kind: str
     query: str
-    """Returns one text a conflict, which names the rows."""
+    """Returns one text for each conflict, which names the rows."""
     remedy: str
-    needs: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class History:
+class TrialUpdate:
+    """A change that later migrations make to rows, tried beforehand on one row and rolled back."""
+
+    table: str
+    column: str
+    value: str
+    """An expression; a row is chosen for which it differs from the column's value."""
+    requires: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrialInsert:
+    """A row like those that later migrations write, tried beforehand and rolled back."""
+
+    table: str
+    statement: str
+    """Inserts exactly one row."""
+    applies: str
+    """A query that returns whether the statement makes sense."""
+    requires: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrackingTable:
     """The table in which the old tool recorded the files it had run."""
 
     table: str
     file: str
     """The column with the file's name."""
-    moment: str
+    applied_at: str
     """The column with the time, without a time zone, in UTC."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything known about the databases that may be taken over."""
+class Spec:
+    """Everything known about the databases that may be adopted."""
 
-    history: History
+    tracking: TrackingTable
+    signature: Mapping[str, tuple[str, ...]]
+    """The tables, with the columns by which each is recognized."""
     files: Mapping[str, tuple[MigrationKey, ...]]
     """The migrations that do what each file of the old tool did."""
     columns: Mapping[str, tuple[str, ...]]
-    """What each file made, written table.column: its record is true where all of it is there."""
+    """What each file created, written table.column: its record is true if all of it exists."""
     steps: tuple[MigrationKey, ...]
-    """Every migration that may find its work done, in the order of application."""
+    """Every migration whose work may exist already, in the order of application."""
     superseded: Mapping[MigrationKey, tuple[str, ...]]
-    """The old indexes that the indexes of a step do the work of; they are dropped."""
+    """The old indexes that the indexes of a step replace; they are dropped."""
     unused: Mapping[MigrationKey, tuple[tuple[str, str], ...]]
-    """Old indexes that the step after drops, each with a query whether it is in use.
+    """Old indexes that the next step drops, each with a query that returns whether it is in use.
 
-    Where it is not, the step itself drops it: rows are then changed more cheaply.
+    One that is not in use is dropped by the step itself, which makes changing rows cheaper.
     """
     rules: tuple[Rule, ...]
     conflicts: tuple[Conflict, ...]
+    trial_updates: tuple[TrialUpdate, ...] = ()
+    trial_inserts: tuple[TrialInsert, ...] = ()
+    reserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of each table that the old tool never made. An owner's column of that name is
+    renamed unless every value in it is our default."""
+    guards: Mapping[MigrationKey, tuple[str, ...]] = field(default_factory=dict)
+    """Statements that can be repeated, run before the checks of a step are added: they create the
+    triggers of a later migration that make what another program writes satisfy those checks."""
     zone: str = "UTC"
-    """The time zone of the times that were stored without one."""
+    """The time zone of the timestamps that were stored without one."""
 
-    def doubtful_links(self) -> set[tuple[str, str]]:
+    def unchecked_links(self) -> set[tuple[str, str]]:
         """Return the tables and columns of links that may hold what is no key."""
         return {
             (rule.table, column)
             for rule in self.rules
-            if rule.when == "mistyped"
-            for column in rule.settles
+            if rule.when == "before_types"
+            for column in rule.fixes
         }
 
-    def of(self, step: MigrationKey) -> list[Rule]:
+    def rules_of(self, step: MigrationKey) -> list[Rule]:
         """Return the rules of one step, in their order."""
         return [rule for rule in self.rules if rule.step == step]

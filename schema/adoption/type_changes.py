@@ -59,7 +59,7 @@ VIEWS = """
 
 # What else keeps the type of a column as it is: policies, rules of the table itself, columns
 # generated from it, filters of publications, functions whose body was parsed.
-HOLDERS = """
+DEPENDENTS = """
     SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)
     FROM pg_depend AS d
     JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -111,12 +111,12 @@ def views_over(connection: BaseDatabaseWrapper, table: str, columns: Sequence[st
     return views
 
 
-def held_by(
+def dependents(
     connection: BaseDatabaseWrapper, table: str, columns: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Return what keeps one of the columns from getting another type, with why it does."""
     with connection.cursor() as cursor:
-        cursor.execute(HOLDERS, [quoted(table), list(columns)])
+        cursor.execute(DEPENDENTS, [quoted(table), list(columns)])
         return [
             *((name, "") for (name,) in cursor.fetchall()),
             *(
@@ -127,7 +127,7 @@ def held_by(
         ]
 
 
-def mistyped(table: Table, there: Table) -> list[tuple[Column, Column]]:
+def wrong_types(table: Table, there: Table) -> list[tuple[Column, Column]]:
     """Return the columns whose type is not the expected one, as expected and as found."""
     return [
         (column, there.columns[name])
@@ -159,11 +159,11 @@ def converted(column: Column, there: Column, zone: str) -> str:
     return f"{name}::text"
 
 
-def retyping(
+def change_types(
     connection: BaseDatabaseWrapper, table: Table, there: Table, zone: str
 ) -> tuple[str, ...]:
     """Return one transaction's statements that give every column of a table its type."""
-    wrong = mistyped(table, there)
+    wrong = wrong_types(table, there)
     if not wrong:
         return ()
     names = [column.name for column, _ in wrong]
@@ -189,12 +189,12 @@ def retyping(
         *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table.name)}" for one in lifted),
         alter + ", ".join(changes),
         *([alter + ", ".join(defaults)] if defaults else []),
-        *(statement for one in lifted for statement in put_back(table.name, one)),
+        *(statement for one in lifted for statement in recreate(table.name, one)),
         *(statement for view in views for statement in view.create),
     )
 
 
-def put_back(table: str, trigger: Trigger) -> list[str]:
+def recreate(table: str, trigger: Trigger) -> list[str]:
     """Return what makes a trigger again that was lifted off, in the state it was in."""
     states = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
     if trigger.enabled not in states:
@@ -203,7 +203,7 @@ def put_back(table: str, trigger: Trigger) -> list[str]:
     return [trigger.sql, f"ALTER TABLE {quoted(table)} {state}"]
 
 
-def inconvertible(
+def conversion_error(
     connection: BaseDatabaseWrapper,
     table: str,
     pair: tuple[Column, Column],

@@ -91,28 +91,33 @@ class Migrator:
         if not plan:
             self._write_nothing_to_do(executor)
         if self.adoption is not None:
-            from schema.adoption.telling import conclude
+            from schema.adoption.messages import report_result
 
-            conclude(self.adoption, self.report)
+            report_result(self.adoption, self.report)
         write_summary(self.report, executor)
         if first_run and plan and not backwards:
             self._write_next_steps()
 
     def _executor(self, runner: Runner) -> RecordingExecutor:
-        """Return the executor for this database: one made by hand is taken over."""
+        """Return the executor for this database: one that was made by hand is adopted."""
         executor = RecordingExecutor(self.connection, runner, self._report_state)
         if executor.loader.applied_migrations.keys() >= executor.loader.graph.nodes.keys():
             return executor  # and spare the run with nothing to do what an adoption needs
-        from schema.adoption.detect import adoption_of
+        from schema.adoption.detect import find_adoption
         from schema.adoption.execute import AdoptingExecutor
-        from schema.adoption.telling import prepare
+        from schema.adoption.messages import require_no_problems
 
-        self.adoption = adoption_of(self.connection, executor.loader, self.report.status)
-        if self.options["fake"]:
-            self.adoption = None
+        if not self.options["fake"]:
+            self.adoption = find_adoption(
+                self.connection,
+                executor.loader,
+                self.report.status,
+                insist=self.options["adopt"],
+                quarantine_limit=self.options["quarantine_limit"],
+            )
         if self.adoption is None:
             return executor
-        prepare(self.adoption, self.report)
+        require_no_problems(self.adoption, self.report)
         return AdoptingExecutor(self.connection, runner, self._report_state, self.adoption)
 
     def _look_back(self, executor: RecordingExecutor) -> None:

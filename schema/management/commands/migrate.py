@@ -12,8 +12,10 @@ from django.core.management.color import no_style
 from django.core.management.commands import migrate
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import module_has_submodule
 
+from schema.connection import privileges
 from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
@@ -78,6 +80,19 @@ class Command(migrate.Command):
             help="Roll back without asking, whatever is lost.",
         )
         parser.add_argument(
+            "--adopt",
+            action="store_true",
+            help="Adopt a database made by other means even if little shows that it is the one "
+            "meant.",
+        )
+        parser.add_argument(
+            "--quarantine-limit",
+            type=whole_number,
+            metavar="ROWS",
+            help="How many rows of a table an adoption may put into quarantine (default: a "
+            "hundredth, at most 1000).",
+        )
+        parser.add_argument(
             "--backup",
             nargs="?",
             const="backups",
@@ -133,7 +148,10 @@ class Command(migrate.Command):
             # Even the first connection writes: it sets the journal mode.
             stack.enter_context(lock)
         connect(connection, self.report, wait=options["wait"])
-        if connection.vendor != "sqlite" and not reads_only:
+        if connection.vendor == "postgresql" and not reads_only:
+            # First of all: even a standby grants the lock.
+            for problem in privileges.read_only(connection):
+                raise CommandError(f"{problem.text}\nNothing was changed. {problem.remedy}")
             stack.enter_context(direct_connection(connection, self.report))
             stack.enter_context(for_migrating(connection))
             self.holder = stack.enter_context(lock)
@@ -143,9 +161,7 @@ class Command(migrate.Command):
         """Do what was asked, or leave it to Django where that changes no schema."""
         if options["plan"] or options["check_unapplied"] or options["prune"]:
             if options["plan"]:
-                from schema.adoption.telling import tell
-
-                tell(connections[options["database"]], self.report)
+                self._report_adoption(options)
             if options["as_json"] and not options["prune"]:
                 self._write_plan(options)
             else:
@@ -156,6 +172,20 @@ class Command(migrate.Command):
             if module_has_submodule(app.module, "management"):
                 import_module(".management", app.name)
         Migrator(self, connections[options["database"]], self.holder, self.report, options).run()
+
+    def _report_adoption(self, options: dict[str, Any]) -> None:
+        from schema.adoption.detect import find_adoption
+        from schema.adoption.messages import report_plan
+
+        connection = connections[options["database"]]
+        adoption = find_adoption(
+            connection,
+            MigrationLoader(connection),
+            insist=options["adopt"],
+            quarantine_limit=options["quarantine_limit"],
+        )
+        if adoption is not None:
+            report_plan(adoption, self.report)
 
     def _write_plan(self, options: dict[str, Any]) -> None:
         from schema.migrator.plan import write_plan
@@ -169,6 +199,13 @@ class Command(migrate.Command):
 def zero_or_more(text: str) -> float:
     """Return a duration."""
     return _number(text, least=0)
+
+
+def whole_number(text: str) -> int:
+    """Return a number of rows."""
+    if not text.isascii() or not text.isdigit():
+        raise ArgumentTypeError(f"must be a whole number, not {text!r}")
+    return int(text)
 
 
 def one_or_more(text: str) -> float:

@@ -11,7 +11,7 @@ from django.db.migrations import Migration
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
-from schema.adoption import plan as taking_over
+from schema.adoption import plan as adoption_plan
 from schema.drift.compare import find
 from schema.drift.expected import Step, expected_catalog, expected_steps
 from schema.introspection.catalog import Catalog
@@ -85,7 +85,7 @@ def steps_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
             KNOWN[key] = expected_steps(connection, plan, applied)
         return KNOWN[key]
 
-    monkeypatch.setattr(taking_over, "expected_steps", once)
+    monkeypatch.setattr(adoption_plan, "expected_steps", once)
 
 
 def run(database: Database, statements: Sequence[str]) -> None:

@@ -48,7 +48,7 @@ def as_text(statements: list[str]) -> list[str]:
 STATES: dict[str, list[str]] = {
     "base only": BASE,
     "base only, no rows": s.BASE,
-    "users only": s.BASE[:1],
+    "users only, recorded": [*s.BASE[:1], *s.recorded(s.V2_FILE)],
     "an empty tracking table": [*BASE, *s.TRACKING],
     "stuck after v2": STUCK,
     "stuck after v2, unrecorded": [*BASE, *s.V2, *p.TALK],

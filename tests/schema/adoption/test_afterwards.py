@@ -104,7 +104,7 @@ def test_record_of_a_file_that_left_an_older_table_in_place_is_not_believed(make
     out = io.StringIO()
     call_command("migrate", database=database.alias, plan=True, stdout=out)
     assert (
-        "schema_v2.sql was run at 2025-01-27 11:30:00 UTC, but not all of it is there:"
+        "schema_v2.sql was run at 2025-01-27 11:30:00 UTC, but these are missing:"
         " chat_messages.thread_id, chat_messages.updated_at.\n"
     ) in out.getvalue()
 

@@ -78,6 +78,7 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
             s.V2[0].replace("NOT NULL REFERENCES users (id) ON DELETE CASCADE", "NOT NULL"),
             f"INSERT INTO chat_messages (user_id, role, content)"
             f" VALUES ('{p.ALICE}', 'user', 'left alone')",
+            *s.recorded(s.V2_FILE),
         ],
         ["the table users that they belong to is not there"],
     ),
@@ -139,7 +140,7 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
             f" (NULL, '{p.ALICE}', 'user', 'none')",
         ],
         [
-            "chat_messages has 1 row without a value for id, which has to be there: NULL",
+            "chat_messages has 1 row without a value for id, which must have one: NULL",
             f"chat_messages has 2 rows that share their id, of which chat_messages_pkey allows"
             f" one: {key('e', 1)}, {key('e', 1)}",
         ],
@@ -203,8 +204,11 @@ def test_role_that_does_not_own_the_tables_is_told_who_does(make: Make) -> None:
         with acting_as(database, "renter"):
             said = assert_refuses_and_changes_nothing(database)
         for table in ("users", "personas", "chat_messages"):
-            assert f"The table {table} belongs to the role postgres; renter" in said
-            assert f"ALTER TABLE {table} OWNER TO renter;" in said.replace('"', "")
+            assert (
+                f'The role "renter" may not alter the table "{table}", which "postgres" owns.'
+                in said
+            )
+            assert f'ALTER TABLE "{table}" OWNER TO "renter";' in said
     finally:
         run(database, ["DROP OWNED BY renter", "DROP ROLE renter"])
 
