@@ -83,11 +83,11 @@ class Clock:
         """Note that the table is gone through from its start, or from where a run was cut off."""
         self.shares, self.shares_at_start = {}, {}
 
-    def moved(self, share: float, rows: int, lane: int = 0) -> None:
-        """Note that `rows` more are changed and `lane` has done `share` of the pass."""
+    def moved(self, share: float, rows: int, part: int = 0) -> None:
+        """Note that `rows` more are changed and `part` has done `share` of the pass."""
         with self.lock:
-            self.shares[lane] = share
-            self.shares_at_start.setdefault(lane, share)
+            self.shares[part] = share
+            self.shares_at_start.setdefault(part, share)
             self.rows += rows
             self.tell(self._now(sum(self.shares.values())))
 

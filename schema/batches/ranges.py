@@ -20,7 +20,7 @@ class Range:
     """How much of the table is done after it, from 0 to 1, by what was cut here."""
     size: int
     """How much of it there was, in the measure of the `size` that was asked for."""
-    ends_stretch: bool = False
+    vacuum_after: bool = False
     """Whether what its rows and those before it left behind is best reclaimed now."""
 
 
@@ -39,9 +39,9 @@ ROUNDS = 9
 """Odd, so that questions and answers, which take turns as well, are spread over all of them."""
 MOVING = 4
 """A row that leaves its block costs about this many that stay: each index gets a new entry."""
-STRETCH = 6
+VACUUM_WINDOWS = 6
 """Windows that are vacuumed together, at least: 192 MB."""
-STRETCHES = 9
+VACUUMS = 9
 """Into how many a large table is cut, about: each vacuum reads every index once."""
 
 
@@ -55,10 +55,10 @@ class Blocks:
     and the table grows by a fraction of itself. Where old snapshots keep the room from being
     used, the rows move, which takes longer and does no harm.
 
-    The windows are dealt out to `lanes` in turn, each of which has its own position: it counts
-    the blocks of all rounds of this lane's windows.
+    The windows are dealt out to `parts` in turn, each of which has its own position: it counts
+    the blocks of all rounds of this part's windows.
 
-    Stretches of windows are to be vacuumed when the first lane, which is about as far as the
+    Stretches of windows are to be vacuumed when the first part, which is about as far as the
     others, is through them. A block that changes for the first time since a checkpoint goes
     into the log as a whole (https://www.postgresql.org/docs/current/wal-configuration.html): the
     sooner it is vacuumed, the more seldom there was a checkpoint in between. Of 5,000,000
@@ -68,23 +68,23 @@ class Blocks:
     first_size = 64
 
     def __init__(
-        self, connection: BaseDatabaseWrapper, table: str, *, lane: int = 0, lanes: int = 1
+        self, connection: BaseDatabaseWrapper, table: str, *, part: int = 0, parts: int = 1
     ) -> None:
         self.row = f"{connection.ops.quote_name(table)}.ctid"
-        self.lane, self.lanes = lane, lanes
+        self.part, self.parts = part, parts
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::bigint",
                 [connection.ops.quote_name(table)],
             )
             self.stop = int(cursor.fetchone()[0])
-        self.stretch = max(STRETCH, self.stop // WINDOW // STRETCHES) // lanes
+        self.vacuum_windows = max(VACUUM_WINDOWS, self.stop // WINDOW // VACUUMS) // parts
 
     def after(self, position: Position, size: int) -> Range | None:
         """Return the range that follows `position`: `size` blocks whose rows stay, or fewer."""
         window, done = divmod(int(position or 0), WINDOW * ROUNDS)
         turn, passed = divmod(done, WINDOW)
-        first = (window * self.lanes + self.lane) * WINDOW
+        first = (window * self.parts + self.part) * WINDOW
         last = min(first + WINDOW, self.stop)
         begin = first + passed
         if begin >= last:
@@ -98,9 +98,9 @@ class Blocks:
             (window * ROUNDS + turn) * WINDOW + (WINDOW if end == last else end - first),
             complete / (self.stop * ROUNDS),
             (end - begin) * cost,
-            ends_stretch=self.lane == 0
+            vacuum_after=self.part == 0
             and (turn, end) == (ROUNDS - 1, last)
-            and (window + 1) % self.stretch == 0,
+            and (window + 1) % self.vacuum_windows == 0,
         )
 
 

@@ -16,7 +16,7 @@ from schema.batches.progress import Clock
 from schema.batches.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
 from schema.connection.errors import waited_for_a_lock
 from schema.connection.retry import Retries, RetryPolicy, milliseconds, retry_policy
-from schema.connection.session import for_migrating, session_settings
+from schema.connection.session import migration_session, session_settings
 from schema.models import BatchProgress
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ TARGET_SECONDS = 0.03
 """What a batch should take: anybody who wants a row of it waits no longer."""
 REST = 0.1
 """The pause after a batch, as a share of its time: for replicas, vacuum and other work."""
-LANES = 2
+SESSIONS = 2
 """How many sessions go through a PostgreSQL table at once: one alone keeps waiting, by turns for
 the server's processor and for its disk."""
 REPORTED_ATTEMPT = 5
@@ -61,7 +61,7 @@ class Step:
         if self.key is not None:
             return [Keys(connection, self.table, self.key, self.pending)]
         if connection.vendor == "postgresql":
-            return [Blocks(connection, self.table, lane=n, lanes=LANES) for n in range(LANES)]
+            return [Blocks(connection, self.table, part=n, parts=SESSIONS) for n in range(SESSIONS)]
         return [RowIds(connection, self.table)]
 
     def leaves_dead_rows(self, connection: BaseDatabaseWrapper) -> bool:
@@ -186,7 +186,7 @@ def forget(connection: BaseDatabaseWrapper, step: Step) -> None:
 
 
 @dataclass(frozen=True)
-class Lane:
+class Part:
     """A part of a pass that one session goes through."""
 
     step: Step
@@ -197,7 +197,7 @@ class Lane:
     clock: Clock
     policy: RetryPolicy
     stop: threading.Event
-    """Set once one of the lanes cannot go on."""
+    """Set once one of the parts cannot go on."""
 
 
 def _pass(
@@ -207,29 +207,29 @@ def _pass(
     position: Position | list[Position],
     clock: Clock,
 ) -> None:
-    """Go through the table once, from `position`: of several lanes, each has its own."""
+    """Go through the table once, from `position`: of several parts, each has its own."""
     clock.pass_begins()
     cut, policy, stop = step.ranges(connection), _batch_policy(), threading.Event()
     known = position if isinstance(position, list) else [position]
     positions = known if len(known) == len(cut) else [None] * len(cut)
     if len(cut) > 1:
         BatchProgress.objects.using(connection.alias).filter(pk=record).update(position=positions)
-    lanes = [
-        Lane(step, record, number, ranges, positions[number], clock, policy, stop)
+    parts = [
+        Part(step, record, number, ranges, positions[number], clock, policy, stop)
         for number, ranges in enumerate(cut)
     ]
-    first, *others = lanes
-    others = [lane for lane in others if lane.ranges.after(lane.position, 1)]
-    with ThreadPoolExecutor(LANES) as pool:
+    first, *others = parts
+    others = [part for part in others if part.ranges.after(part.position, 1)]
+    with ThreadPoolExecutor(SESSIONS) as pool:
         try:
-            left = [(lane, pool.submit(_go_apart, connection, lane)) for lane in others]
-            _go(connection, first)
-            alone = [lane for lane, done in left if not done.result()]
+            left = [(part, pool.submit(_run_in_own_session, connection, part)) for part in others]
+            _run_part(connection, first)
+            alone = [part for part, done in left if not done.result()]
         except BaseException:
             stop.set()
             raise
-    for lane in alone:
-        _go(connection, lane)
+    for part in alone:
+        _run_part(connection, part)
 
 
 def _batch_policy() -> RetryPolicy:
@@ -243,62 +243,62 @@ def _batch_policy() -> RetryPolicy:
     return replace(policy, first_pause=0.05, longest_pause=2.0, on_conflict=on_conflict)
 
 
-def _go_apart(connection: BaseDatabaseWrapper, lane: Lane) -> bool:
-    """Go through `lane` in a session and a thread of its own; return whether there was one."""
+def _run_in_own_session(connection: BaseDatabaseWrapper, part: Part) -> bool:
+    """Go through `part` in a session and a thread of its own; return whether there was one."""
     apart = connections[connection.alias] = connection.copy()
     try:
         apart.ensure_connection()
     except DatabaseError as error:
         # The server may have no connection to spare.
-        logger.debug("%s goes on in one session: %s", lane.step, error)
+        logger.debug("%s goes on in one session: %s", part.step, error)
         return False
     try:
-        with for_migrating(apart):
-            _go(apart, lane)
+        with migration_session(apart):
+            _run_part(apart, part)
     except BaseException:
-        lane.stop.set()
+        part.stop.set()
         raise
     finally:
         apart.close()
     return True
 
 
-def _go(connection: BaseDatabaseWrapper, lane: Lane) -> None:
-    """Go through `lane` from its position, unless another one stops."""
-    step, position, size = lane.step, lane.position, lane.ranges.first_size
-    retries = Retries(lane.policy)
-    while not lane.stop.is_set() and (batch := lane.ranges.after(position, size)) is not None:
+def _run_part(connection: BaseDatabaseWrapper, part: Part) -> None:
+    """Go through `part` from its position, unless another one stops."""
+    step, position, size = part.step, part.position, part.ranges.first_size
+    retries = Retries(part.policy)
+    while not part.stop.is_set() and (batch := part.ranges.after(position, size)) is not None:
         begin = time.monotonic()
         try:
-            rows = _commit(connection, lane, batch)
+            rows = _commit(connection, part, batch)
         except DatabaseError as error:
             pause = retries.pause_after(error)
             logger.debug("%s waits %.2f s: %s", step, pause, error)
-            lane.stop.wait(pause)
+            part.stop.wait(pause)
             size = max(batch.size // 2, 1)
             continue
         end = time.monotonic()
-        position, retries = batch.end, Retries(lane.policy)
-        lane.clock.moved(batch.share, rows, lane.number)
+        position, retries = batch.end, Retries(part.policy)
+        part.clock.moved(batch.share, rows, part.number)
         size = max(1, round(batch.size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
         _flush(connection)
-        lane.stop.wait(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
-        if batch.ends_stretch:
+        part.stop.wait(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
+        if batch.vacuum_after:
             _vacuum(connection, step)
 
 
-def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:
+def _commit(connection: BaseDatabaseWrapper, part: Part, batch: Range) -> int:
     """Do one batch and note that it is done; return the number of rows changed."""
     with transaction.atomic(using=connection.alias):
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 # A crash of the server may lose the last batches, but with their positions.
                 cursor.execute("SET LOCAL synchronous_commit = off")
-                cursor.execute(f"SET LOCAL lock_timeout = '{lane.policy.lock_timeout_setting}'")
+                cursor.execute(f"SET LOCAL lock_timeout = '{part.policy.lock_timeout_setting}'")
         with connection.cursor() as cursor:
-            rows = lane.step.execute(cursor, batch.condition)
-        BatchProgress.objects.using(connection.alias).filter(pk=lane.record).update(
-            position=_moved(lane, batch.end),
+            rows = part.step.execute(cursor, batch.condition)
+        BatchProgress.objects.using(connection.alias).filter(pk=part.record).update(
+            position=_moved(part, batch.end),
             rows_done=F("rows_done") + rows,
             updated_at=Now(),
             finished_at=None,
@@ -306,11 +306,11 @@ def _commit(connection: BaseDatabaseWrapper, lane: Lane, batch: Range) -> int:
     return rows
 
 
-def _moved(lane: Lane, end: Position) -> object:
-    """Return what the record's position becomes: of several lanes, this one's alone is changed."""
-    if not isinstance(lane.ranges, Blocks):
+def _moved(part: Part, end: Position) -> object:
+    """Return what the record's position becomes: of several parts, this one's alone is changed."""
+    if not isinstance(part.ranges, Blocks):
         return end
-    path, value = Value(f"{{{lane.number}}}"), Value(end, output_field=JSONField())
+    path, value = Value(f"{{{part.number}}}"), Value(end, output_field=JSONField())
     return Func(F("position"), path, value, function="jsonb_set")
 
 

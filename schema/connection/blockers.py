@@ -15,9 +15,9 @@ from psycopg.conninfo import make_conninfo
 
 from schema.connection.connect import server_parameters
 
-LOOK_EVERY = 0.02
+POLL_INTERVAL = 0.02
 """Seconds between two looks; a migration gives up waiting after 0.05 at the soonest."""
-TELL_AFTER, TELL_EVERY = 2.0, 15.0
+REPORT_AFTER, REPORT_INTERVAL = 2.0, 15.0
 """Seconds of one long wait before it is told, and between tellings."""
 
 BLOCKERS = """
@@ -104,7 +104,7 @@ class Watch:
         waiting_since, told_at = 0.0, 0.0
         try:
             with psycopg.connect(make_conninfo(**parameters), autocommit=True) as connection:
-                while not self._stop.wait(LOOK_EVERY):
+                while not self._stop.wait(POLL_INTERVAL):
                     rows = connection.execute(BLOCKERS, [pid]).fetchall()
                     now = time.monotonic()
                     if not rows:
@@ -113,7 +113,7 @@ class Watch:
                     self.seen = [Blocker(*row) for row in rows]
                     waiting_since = waiting_since or now
                     waited = now - waiting_since
-                    if waited > TELL_AFTER and now - told_at > TELL_EVERY:
+                    if waited > REPORT_AFTER and now - told_at > REPORT_INTERVAL:
                         told_at = now
                         self.tell(self.seen, waited)
         except psycopg.Error:

@@ -10,7 +10,7 @@ TIME_LIMITS = [
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
 ]
-WRITTEN_BACK = "2MB"
+FLUSH_AFTER = "2MB"
 """How much the session writes before the server has it brought to disk; the most there can be.
 
 By default the operating system gathers it, gigabytes of it where the table does not fit into the
@@ -23,7 +23,7 @@ WORKERS = 1
 Two go through a table in a data step as well. On two processors a third makes it slower, and on
 more they are left to the site.
 """
-GATHERED = 64 * 1024
+GIN_MEMORY = 64 * 1024
 """How much a GIN index gathers of its words before it puts them in order, at most, in kB.
 
 It gathers them in a tree, which is walked for every word of every row: one that is larger than
@@ -56,7 +56,7 @@ def session_settings(
 
 
 @contextmanager
-def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def migration_session(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Lift the session's time limits, and hold what it writes and its processes in, meanwhile.
 
     Limits that the role or the database sets for the site's requests would cut an index build
@@ -68,7 +68,7 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
     # The limits first: they would cut off the questions about the rest as well.
     with session_settings(connection, dict.fromkeys(_limits(connection), "0")):
         # The server then refuses a query from which a policy would hide rows.
-        settings = {"backend_flush_after": WRITTEN_BACK, "row_security": "off"}
+        settings = {"backend_flush_after": FLUSH_AFTER, "row_security": "off"}
         for helpers in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
             settings |= _at_most(connection, helpers, WORKERS)
         with session_settings(connection, settings):
@@ -76,9 +76,9 @@ def for_migrating(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 @contextmanager
-def for_gathering(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def gin_build_memory(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Hold the memory in that a GIN index is built with meanwhile."""
-    with session_settings(connection, _at_most(connection, "maintenance_work_mem", GATHERED)):
+    with session_settings(connection, _at_most(connection, "maintenance_work_mem", GIN_MEMORY)):
         yield
 
 

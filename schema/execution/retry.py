@@ -112,7 +112,7 @@ class Runner:
         def attempt() -> ProjectState:
             for blocker in watch.seen:
                 if blocker.is_autovacuum:
-                    self._send_away(blocker)
+                    self._outwait_autovacuum(blocker)
             watch.forget()
             with session_settings(self.connection, settings):
                 return work()
@@ -152,7 +152,7 @@ class Runner:
             blockers=[vars(blocker) for blocker in blockers],
         )
 
-    def _send_away(self, autovacuum: Blocker) -> None:
+    def _outwait_autovacuum(self, autovacuum: Blocker) -> None:
         """Wait for the tables that an autovacuum holds, until PostgreSQL cancels it.
 
         That takes deadlock_timeout, too long to queue with the migration's own lock. The one

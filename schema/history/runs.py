@@ -94,7 +94,7 @@ class History:
         """Return those of the applied migrations whose files have changed since."""
         return edited(self.past(), applied)
 
-    def settle(self, run: Past, outcome: MigrationRun.Outcome) -> None:
+    def set_outcome(self, run: Past, outcome: MigrationRun.Outcome) -> None:
         """Write how a run ended that its process did not write; when is not known."""
         self._execute(
             f"UPDATE {TABLE} SET outcome = %s WHERE id = %s",  # noqa: S608 - a constant

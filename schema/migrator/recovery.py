@@ -32,7 +32,9 @@ SQLITE_NAMES = """
 """
 
 
-def settle(history: History, past: Iterable[Past], applied: Iterable[MigrationKey]) -> list[Past]:
+def recover_runs(
+    history: History, past: Iterable[Past], applied: Iterable[MigrationKey]
+) -> list[Past]:
     """Write how the runs ended whose processes died; return those.
 
     Called under the lock, where nobody else can be running. The record in
@@ -42,11 +44,11 @@ def settle(history: History, past: Iterable[Past], applied: Iterable[MigrationKe
     died = [run for run in past if run.outcome == Outcome.RUNNING]
     for run in died:
         finished = ((run.app, run.name) in recorded) == (run.direction == Direction.FORWARDS)
-        history.settle(run, Outcome.SUCCEEDED if finished else Outcome.INTERRUPTED)
+        history.set_outcome(run, Outcome.SUCCEEDED if finished else Outcome.INTERRUPTED)
     return died
 
 
-def half_done(executor: RecordingExecutor, past: Iterable[Past]) -> list[tuple[Migration, str]]:
+def unfinished(executor: RecordingExecutor, past: Iterable[Past]) -> list[tuple[Migration, str]]:
     """Return the non-atomic migrations whose last run did not come to its end, and its way.
 
     Atomic ones leave nothing half-done, and a run that reached its record was done.
@@ -84,7 +86,7 @@ def resume(executor: RecordingExecutor, migration: Migration, direction: str, pl
     return False
 
 
-def there(connection: BaseDatabaseWrapper) -> set[str]:
+def object_names(connection: BaseDatabaseWrapper) -> set[str]:
     """Return the names of all relations, columns ("table.column") and constraints."""
     with connection.cursor() as cursor:
         cursor.execute(POSTGRESQL_NAMES if connection.vendor == "postgresql" else SQLITE_NAMES)
@@ -97,7 +99,7 @@ def missing_names(connection: BaseDatabaseWrapper, apps: StateApps) -> list[str]
     One query and a comparison of names: cheap enough for every run, and enough to notice
     a rollback that another tool made and did not record.
     """
-    names = there(connection)
+    names = object_names(connection)
     expected: list[str] = []
     for model in apps.get_models(include_auto_created=True):
         options = model._meta

@@ -11,7 +11,7 @@ from django.db.migrations import Migration
 from schema.drift.expected import expected_steps
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted
-from schema.migrator.recovery import there
+from schema.migrator.recovery import object_names
 from schema.report import ExitCode, Report
 
 
@@ -69,7 +69,7 @@ def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
         CatalogError: the role may not build the scratch schema this is read from.
     """
     before, after = _both_sides(executor, [migration for migration, _ in plan])
-    names = there(executor.connection)
+    names = object_names(executor.connection)
     found: list[Loss] = []
     for table in before.tables.values():
         if table.name not in names:

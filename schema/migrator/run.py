@@ -54,7 +54,7 @@ class Migrator:
         own = holder if holder and not connection.in_atomic_block else connection
         self.history = History(own)
         self.adoption: Adoption | None = None
-        self._half_done: list[tuple[Migration, str]] = []
+        self._unfinished: list[tuple[Migration, str]] = []
 
     def run(self) -> None:
         """Bring the database to what the options name, and say so."""
@@ -124,7 +124,7 @@ class Migrator:
         """See how earlier runs ended, and whether the files they ran are the same still."""
         past = self.history.past()
         applied = executor.loader.applied_migrations
-        for run in recovery.settle(self.history, past, applied):
+        for run in recovery.recover_runs(self.history, past, applied):
             self.report.write(
                 "interrupted",
                 f"An earlier run of {run.app}.{run.name} ({run.direction}) was interrupted:"
@@ -133,7 +133,7 @@ class Migrator:
                 migration=f"{run.app}.{run.name}",
                 direction=run.direction,
             )
-        self._half_done = recovery.half_done(executor, past)
+        self._unfinished = recovery.unfinished(executor, past)
         nodes = executor.loader.graph.nodes
         changed = edited(past, [nodes[key] for key in applied if key in nodes])
         for migration in changed:
@@ -191,7 +191,7 @@ class Migrator:
         plan = self._plan_for(executor, targets)
         again = [
             recovery.resume(executor, migration, direction, plan)
-            for migration, direction in self._half_done
+            for migration, direction in self._unfinished
         ]
         if not (plan and plan[0][1]) and not self.options["fake"]:
             again.append(self._correct_records(executor))

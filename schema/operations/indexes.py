@@ -10,7 +10,7 @@ from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import LOCK_NOT_AVAILABLE, sqlstate
 from schema.connection.retry import GaveUpError, milliseconds, retry_policy
-from schema.connection.session import for_gathering, session_settings
+from schema.connection.session import gin_build_memory, session_settings
 from schema.operations.recording import in_one_transaction, written_as
 
 # An interrupted build leaves an invalid index behind. No query uses it, so dropping it locks the
@@ -165,7 +165,7 @@ def build(
         return
     gathers = isinstance(index, GinIndex)
     try:
-        with for_gathering(connection) if gathers else nullcontext():
+        with gin_build_memory(connection) if gathers else nullcontext():
             execute_concurrently(schema_editor, online)
     except GaveUpError:
         # An invalid index costs every write something and helps no query. If it cannot be

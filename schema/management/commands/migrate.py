@@ -19,7 +19,7 @@ from schema.connection import privileges
 from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
-from schema.connection.session import for_migrating
+from schema.connection.session import migration_session
 from schema.migrator.run import Migrator
 from schema.report import ExitCode, Report
 
@@ -153,7 +153,7 @@ class Command(migrate.Command):
             for problem in privileges.read_only(connection):
                 raise CommandError(f"{problem.text}\nNothing was changed. {problem.remedy}")
             stack.enter_context(direct_connection(connection, self.report))
-            stack.enter_context(for_migrating(connection))
+            stack.enter_context(migration_session(connection))
             self.holder = stack.enter_context(lock)
 
     @no_translations

@@ -178,8 +178,8 @@ def test_progress_of_a_second_pass_begins_anew(heard: list[Progress]) -> None:
     clock = Clock("chat.0003 messages", 0)
     for begins in (clock.pass_begins, clock.pass_begins):
         begins()
-        clock.moved(0.4, 1, lane=0)
-        clock.moved(0.5, 1, lane=1)
+        clock.moved(0.4, 1, part=0)
+        clock.moved(0.5, 1, part=1)
     assert [round(one.share, 1) for one in heard] == [0.4, 0.9, 0.4, 0.9]
 
 

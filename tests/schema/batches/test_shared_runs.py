@@ -8,7 +8,7 @@ from psycopg.conninfo import make_conninfo
 
 from schema.batches import ranges, run
 from schema.batches.progress import Progress, listener
-from schema.connection.session import for_migrating
+from schema.connection.session import migration_session
 from schema.models import BatchProgress
 from tests.conftest import Database
 from tests.schema.batches.unthreaded import ROWS, Killed, step, value
@@ -35,7 +35,7 @@ def test_two_sessions_share_the_table(
         "UPDATE chat_messages SET content = content || '!' WHERE {batch} AND content NOT LIKE '%!'"
     )
     once = step(statements=(note, exclaim), pending="content NOT LIKE '%!'")
-    with for_migrating(messages_without_threads.connection):
+    with migration_session(messages_without_threads.connection):
         assert run.run(messages_without_threads.connection, once) == ROWS
     exclaimed = "SELECT count(*) FROM chat_messages WHERE content LIKE "
     assert value(messages_without_threads, exclaimed + "'%!'") == ROWS
@@ -125,12 +125,12 @@ def test_stretches_are_vacuumed_when_the_first_session_is_through(
     messages_without_threads: Database, many_windows: None
 ) -> None:
     database, stretches = messages_without_threads, [0, 0]
-    for lane in range(2):
-        blocks = ranges.Blocks(database.connection, "chat_messages", lane=lane, lanes=2)
+    for part in range(2):
+        blocks = ranges.Blocks(database.connection, "chat_messages", part=part, parts=2)
         position: ranges.Position = None
         while (batch := blocks.after(position, 64)) is not None:
             position = batch.end
-            stretches[lane] += batch.ends_stretch
+            stretches[part] += batch.vacuum_after
     assert stretches[0] > 1
     assert stretches[1] == 0
     done_at: list[tuple[float, object]] = []

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from schema.connection.session import for_migrating
+from schema.connection.session import migration_session
 from schema.drift.verify import verify
 from tests.conftest import Database
 from tests.schema.processes import run
@@ -81,7 +81,7 @@ def test_processors_are_left_to_the_site(
         cursor.execute(f'ALTER DATABASE "{empty_database.alias}" SET {setting} = {allowed}')
     empty_database.connection.close()
     with empty_database.connection.cursor() as cursor:
-        with for_migrating(empty_database.connection):
+        with migration_session(empty_database.connection):
             cursor.execute(f"SHOW {setting}")
             assert cursor.fetchone() == (taken,)
         cursor.execute(f"SHOW {setting}")
