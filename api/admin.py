@@ -23,7 +23,7 @@ class ApiKeyAdmin(BigTableAdmin):
     list_select_related = ("user",)
     search_fields = ("name__istartswith", "user__email__istartswith")
     search_help_text = "The beginning of a name or of the user's e-mail address, or a whole id."
-    has_user = True
+    user_field = "user"
     key_fields = ("pk", "user")
     ordering = ("-created_at", "-id")
     sortable_by = ("created_at",)

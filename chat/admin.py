@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from chat.models import ChatMessage
 from personas.admin import link, link_to
-from schema.admin.large_tables import BigTableAdmin, chosen
+from schema.admin.large_tables import BigTableAdmin, Panel, chosen
 from threads.admin import ThreadAdmin
 from threads.models import Thread
 from users.admin import UserAdmin
@@ -156,5 +156,5 @@ def messages_of_user(request: HttpRequest, user: User) -> SafeString:
     return render_to_string("admin/chat/of_user.html", {"total": total, "everything": everything})
 
 
-ThreadAdmin.panels.append(messages_of_thread)
-UserAdmin.panels.append(messages_of_user)
+ThreadAdmin.panels.append(Panel(ChatMessage, messages_of_thread))
+UserAdmin.panels.append(Panel(ChatMessage, messages_of_user))

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from personas.models import Persona
-from schema.admin.large_tables import BigTableAdmin, chosen
+from schema.admin.large_tables import BigTableAdmin, Panel, chosen
 from users.admin import UserAdmin
 from users.models import User
 
@@ -106,4 +106,4 @@ def personas_panel(request: HttpRequest, user: User) -> SafeString:
     return render_to_string("admin/personas/of_user.html", {"rows": rows, "user_shown": user})
 
 
-UserAdmin.panels.append(personas_panel)
+UserAdmin.panels.append(Panel(Persona, personas_panel))

@@ -4,24 +4,36 @@ import json
 from typing import Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
 
 from schema.models import QuarantinedRow
+
+# Whoever edits a row in quarantine must not make an administrator of it.
+PRIVILEGES = {"is_staff", "is_superuser"}
 
 
 class RowDoesNotFitError(Exception):
     """The table refuses the row; the text is the reason, for people."""
 
 
+def table_model(table: str) -> type[models.Model] | None:
+    """Return the model of a table."""
+    return next((model for model in apps.get_models() if model._meta.db_table == table), None)
+
+
 def put_back(quarantined: QuarantinedRow, *, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Insert the row into its table again and take it out of the quarantine.
+    """Insert the row into its table again and delete it from quarantine.
+
+    An account comes back without the flags that open the admin.
 
     Raises:
         RowDoesNotFitError: Nothing was changed.
     """
     connection = connections[using]
     table, row = quarantined.table_name, quarantined.row
-    if table not in {model._meta.db_table for model in apps.get_models()}:
+    model = table_model(table)
+    if model is None:
         raise RowDoesNotFitError(f"there is no table {table} any more")
     with connection.cursor() as cursor:
         columns = {
@@ -32,6 +44,8 @@ def put_back(quarantined: QuarantinedRow, *, using: str = DEFAULT_DB_ALIAS) -> N
     if homeless:
         raise RowDoesNotFitError(f"{table} has no column {', '.join(homeless)}")
     kept = {name: value for name, value in row.items() if name in columns}
+    if issubclass(model, AbstractBaseUser):
+        kept |= dict.fromkeys(PRIVILEGES & kept.keys(), False)
     try:
         with transaction.atomic(using=using):
             _insert(connection, table, kept)

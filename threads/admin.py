@@ -128,4 +128,4 @@ def threads_panel(request: HttpRequest, user: User) -> SafeString:
     )
 
 
-UserAdmin.panels.append(threads_panel)
+UserAdmin.panels.append(Panel(Thread, threads_panel))

@@ -10,9 +10,12 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db import models
 from django.forms import Field
+from django.http import HttpRequest
 
 from schema.admin.large_tables import BigTableAdmin, Panel
 from users.models import User
+
+PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # not generic at runtime
@@ -63,6 +66,21 @@ class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg] 
         ),
     )
     panels: ClassVar[list[Panel]] = []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let only superusers grant permissions."""
+        fields = self.readonly_fields
+        return fields if request.user.is_superuser else (*fields, *PERMISSION_FIELDS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let only superusers change a superuser, or their password."""
+        is_protected = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_protected and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let only superusers delete a superuser."""
+        is_protected = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_protected and super().has_delete_permission(request, obj)
 
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -24,7 +25,13 @@ BOUND = 10_000
 USERS = 50
 NAMED = 20  # rows that are named before they are deleted
 
-Panel = Callable[[HttpRequest, Any], SafeString]
+
+@dataclass(frozen=True)
+class Panel:
+    """What another app shows below the form of a row, to those who may view its `model`."""
+
+    model: type[models.Model]
+    render: Callable[[HttpRequest, Any], SafeString]
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
@@ -65,8 +72,10 @@ class ChosenFilter(admin.SimpleListFilter):
         if key is None:
             return []
         model: Any = model_admin.model._meta.get_field(self.field).related_model
+        if not may_view(model_admin.admin_site, model, request):
+            return [(str(key), str(key))]
         chosen = model._default_manager.filter(pk=key).first()
-        return [(str(key), str(chosen or "no longer there"))]
+        return [(str(key), str(chosen or "no longer exists"))]
 
     def queryset(
         self, request: HttpRequest, queryset: models.QuerySet[Any]
@@ -91,7 +100,7 @@ class BigTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
     list_max_show_all = 200
     show_facets = admin.ShowFacets.NEVER
     save_on_top = True
-    # Further apps add what they know about a row; each is shown below the form.
+    # Other apps add theirs.
     panels: ClassVar[list[Panel]] = []
     # Keys that a search for a UUID is compared with.
     key_fields: ClassVar[tuple[str, ...]] = ("pk",)
@@ -140,7 +149,11 @@ class BigTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
     ) -> HttpResponse:
         """Show what other apps know about the row below its form."""
         row = self.get_object(request, object_id) if self.panels else None
-        shown = [panel(request, row) for panel in self.panels] if row is not None else []
+        shown = [
+            panel.render(request, row)
+            for panel in (self.panels if row is not None else [])
+            if may_view(self.admin_site, panel.model, request)
+        ]
         context = {"panels": shown} | (extra_context or {})
         return super().change_view(request, object_id, form_url, context)
 
@@ -164,6 +177,11 @@ class BigTableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
         keys = list(queryset.values_list("pk", flat=True))
         with transaction.atomic(using=using):
             self.model._default_manager.using(using).filter(pk__in=keys)._raw_delete(using)
+
+
+def may_view(site: admin.AdminSite, model: type[models.Model], request: HttpRequest) -> bool:
+    """Return whether the user may view rows of `model` in the admin."""
+    return site.is_registered(model) and site.get_model_admin(model).has_view_permission(request)
 
 
 def as_uuid(text: str) -> uuid.UUID | None:

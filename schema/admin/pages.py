@@ -7,16 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
 from django.db import connection, models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from schema.admin.large_tables import BigTableAdmin
+from schema.admin.large_tables import BigTableAdmin, may_view
 from schema.history.status import migration_status
 from schema.models import BatchProgress, MigrationRun, QuarantinedRow
-from schema.quarantine import RowDoesNotFitError, put_back
+from schema.quarantine import RowDoesNotFitError, put_back, table_model
 
 
 class ReadOnlyAdmin(BigTableAdmin):
@@ -101,6 +103,11 @@ class QuarantinedRowAdmin(BigTableAdmin):
         back = 0
         for quarantined in queryset:
             number = quarantined.pk
+            model = table_model(quarantined.table_name)
+            if model is not None and not request.user.has_perm(permission_to_add(model)):
+                text = f"Row {number}: you may not add rows to {quarantined.table_name}."
+                self.message_user(request, text, messages.ERROR)
+                continue
             try:
                 put_back(quarantined)
             except RowDoesNotFitError as error:
@@ -112,8 +119,15 @@ class QuarantinedRowAdmin(BigTableAdmin):
             self.message_user(request, f"{back} put back.", messages.SUCCESS)
 
 
+def permission_to_add(model: type[models.Model]) -> str:
+    """Return the name of the permission to add rows of `model`."""
+    return f"{model._meta.app_label}.{get_permission_codename('add', model._meta)}"
+
+
 def migrations(request: HttpRequest) -> HttpResponse:
-    """Show applied and pending migrations."""
+    """Show applied and pending migrations to those who may view their runs."""
+    if not may_view(admin.site, MigrationRun, request):
+        raise PermissionDenied
     status = migration_status(connection)
     applied = [
         (step.name, step.at, in_seconds(step.took) if step.took is not None else "", step.outcome)
