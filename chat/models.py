@@ -94,6 +94,32 @@ class MessageVersion(models.Model):
         return f"{self.get_role_display()}: {self.content[:60]}"
 
 
+class MessageRendering(models.Model):
+    """The HTML of a message or of one of its versions, so that no view renders it again.
+
+    `digest` is that of the Markdown: a row whose text has changed since is not used.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    message = models.ForeignKey(
+        ChatMessage, models.CASCADE, related_name="renderings", db_index=False
+    )
+    digest = models.UUIDField(editable=False)
+    html = models.TextField()
+
+    class Meta:
+        db_table = "chat_message_renderings"
+        constraints = [
+            # Its index also finds a message's renderings, for a page and for their CASCADE.
+            models.UniqueConstraint(
+                fields=["message", "digest"], name="chat_message_renderings_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id}: {self.digest}"
+
+
 class Reply(models.Model):
     """One attempt to answer. It holds the text while it is streamed.
 

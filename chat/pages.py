@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from chat.conversation import last_question
 from chat.models import ChatMessage, MessageVersion, Reply
 from chat.querysets import ChatMessageQuerySet
-from chat.rendering import markdown
+from chat.renderings import html_by_id
 from personas.models import Persona
 from threads.models import Thread
 
@@ -118,11 +118,9 @@ def entry(message: ChatMessage, thread: Thread) -> Entry | None:
 
 def versions(message: ChatMessage) -> list[Version]:
     """Return the earlier texts of a message and the answers to them, in order."""
-    rows = MessageVersion.objects.filter(message=message).order_by("written_at", "id")
-    is_user = ChatMessage.Role.USER
-    return [
-        Version(row, None if row.role == is_user else markdown.render(row.content)) for row in rows
-    ]
+    rows = list(MessageVersion.objects.filter(message=message).order_by("written_at", "id"))
+    html = html_by_id(rows)
+    return [Version(row, html.get(row.pk)) for row in rows]
 
 
 def last_voice(thread: Thread) -> str:
@@ -151,12 +149,13 @@ def _entries(
     origins: dict[object, Reply] = {}
     for reply in Reply.objects.of_messages(messages):
         origins[reply.answer_id] = reply  # the latest one wrote the present text
+    html = html_by_id(messages)
     question = last_question(thread)
     answer = question and ChatMessage.objects.in_thread(thread).after(question).first()
     return [
         Entry(
             message,
-            None if message.role == ChatMessage.Role.USER else markdown.render(message.content),
+            html.get(message.pk),
             origin := origins.get(message.pk),
             (origin and origin.persona) or thread.persona,
             getattr(message, "has_versions", False),

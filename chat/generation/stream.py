@@ -18,7 +18,7 @@ from chat.generation.engine import engine
 from chat.generation.in_flight import InFlightReply
 from chat.models import Reply
 from chat.querysets import RECHECK_SECONDS
-from chat.rendering import markdown
+from chat.rendering import pool
 from chat.rendering.blocks import finished
 from chat.replies import interrupt_suspects
 
@@ -89,8 +89,8 @@ class Progress:
             self.finished = finished(text, begin)
         if self.finished == begin:
             return event(rest, key=self.position)
-        html = await asyncio.to_thread(markdown.render, text[begin : self.finished])
-        return event({"html": html, "tail": text[self.finished :]}, key=self.position)
+        rendered = await asyncio.to_thread(pool.render, text[begin : self.finished])
+        return event({"html": rendered.html, "tail": text[self.finished :]}, key=self.position)
 
 
 async def _from_memory(in_flight: InFlightReply, position: int) -> AsyncIterator[str]:

@@ -1,46 +1,45 @@
-"""Render messages as HTML.
+"""Render Markdown as HTML that is safe on a page, whoever wrote it.
 
-Neither what a model writes nor what a person pastes is trusted. There are three barriers: the
-parser accepts no HTML, the sanitizer removes every tag and attribute not listed below, and the
-page's Content-Security-Policy blocks foreign scripts and requests. Images are never shown:
-loading one tells its server who reads the message, and a model can be tricked into writing an
-address that contains parts of the conversation.
+Three barriers follow each other: the parser treats HTML as text, the sanitizer allows only the
+tags below, and the page's Content-Security-Policy neither runs nor fetches anything foreign.
+Images become links: to fetch one tells its server that it was read, and a model can be talked
+into writing an address that contains the conversation.
+
+Rendering takes milliseconds for normal texts, but has no bound for others. Requests call
+`pool.render`, which runs it in a process with limits.
 """
 
-from __future__ import annotations
-
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+import hashlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
 
 import nh3
 from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
 
-from chat.rendering.highlighting import highlight
+from chat.rendering import syntax
+from chat.rendering.highlighting import code_block
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from markdown_it.renderer import RendererHTML
-    from markdown_it.token import Token
-
+# Rises with every change of the HTML, so that messages are rendered again.
+VERSION = 1
 TAGS = {
     *("p", "br", "hr", "strong", "em", "s", "a", "ul", "ol", "li", "blockquote", "code", "pre"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
     *("span", "div"),
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "span": {"class"}, "div": {"class"}}
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "ol": {"start"},
+    **{tag: {"class"} for tag in ("span", "div", "th", "td")},
+}
 SCHEMES = {"http", "https", "mailto"}
-# A longer message is shown as plain text, because rendering it may take more than a second.
-MAX_CHARACTERS = 40_000
-# The parser drops what is nested deeper than PARSED_NESTING, so a message that is nested deeper
-# than MAX_NESTING is shown as plain text. A list inside a list adds two levels.
+# The parser drops what is nested deeper than it descends. A text that is nested almost as deep is
+# shown as written. A list in a list is two levels.
 MAX_NESTING = 20
 PARSED_NESTING = 24
-# HTML is cached for so many messages of at most so many characters: 30 MB at most.
-MAX_CACHED_CHARACTERS = 5_000
-CACHE_SIZE = 1_000
 
 _sanitizer = nh3.Cleaner(
     tags=TAGS,
@@ -52,54 +51,50 @@ _sanitizer = nh3.Cleaner(
 )
 
 
-def render(text: str) -> SafeString:
-    """Return `text` as HTML that is safe to put on a page."""
-    return _cached(text) if len(text) <= MAX_CACHED_CHARACTERS else _render(text)
+def render(text: str, *, colours: bool = True) -> str:
+    """Return `text` as safe HTML, with or without colours in code."""
+    env: dict[str, Any] = {"colours": colours}
+    tokens = _parser.parse(text, env)
+    if any(token.level >= MAX_NESTING for token in tokens):
+        return plain(text)
+    return _sanitizer.clean(_parser.renderer.render(tokens, _parser.options, env))
 
 
-@lru_cache(maxsize=CACHE_SIZE)
-def _cached(text: str) -> SafeString:
-    return _render(text)
+def digest(text: str) -> uuid.UUID:
+    """Return a key for what `render` returns for a text."""
+    source = f"{VERSION}:{text}".encode("utf-8", "surrogatepass")
+    return uuid.UUID(bytes=hashlib.blake2b(source, digest_size=16).digest())
 
 
-def _render(text: str) -> SafeString:
-    if len(text) <= MAX_CHARACTERS:
-        env: dict[str, Any] = {}
-        tokens = _parser.parse(text, env)
-        if all(token.level < MAX_NESTING for token in tokens):
-            html = _parser.renderer.render(tokens, _parser.options, env)
-            return mark_safe(_sanitizer.clean(html))  # noqa: S308 - sanitized
-    return mark_safe(f'<div class="plain">{escape(text)}</div>')  # noqa: S308 - escaped
+def plain(text: str) -> str:
+    """Return `text` as HTML that shows it as it was written."""
+    return f'<div class="plain">{escape(text)}</div>'
 
 
 def _code_block(
     self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
-    """Render a code block, with its language above it if the language is known."""
     token = tokens[index]
     language = token.info.split()[0] if token.info.strip() else ""
-    highlighted = None
-    try:
-        highlighted = highlight(token.content, language)
-    except LookupError:
-        language = ""
-    code = escape(token.content) if highlighted is None else highlighted
-    label = f'<div class="language">{escape(language)}</div>' if language else ""
-    return f'<div class="code">{label}<pre><code>{code}</code></pre></div>\n'
+    return code_block(token.content, language, colours=env["colours"])
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    """Render an image as a link to it, labelled with its description."""
+    """Return a link to the image, or its source as text, with its description."""
     token = tokens[index]
-    source = escape(str(token.attrGet("src") or ""))
-    label = self.renderInlineAsText(token.children, options, env) if token.children else ""
-    return f'<a href="{source}">{escape(label) or "image"}</a>'
+    source = str(token.attrGet("src") or "")
+    words = self.renderInlineAsText(token.children, options, env) if token.children else ""
+    description = escape(words) or "image"
+    if href := syntax.external(source):
+        return f'<a href="{escape(href)}">{description}</a>'
+    return f"{description} ({escape(source)})"
 
 
 def _make_parser() -> MarkdownIt:
     parser = MarkdownIt(
         "commonmark", {"html": False, "breaks": True, "maxNesting": PARSED_NESTING}
     ).enable(["table", "strikethrough"])
+    parser.use(syntax.extend)
     parser.add_render_rule("fence", _code_block)
     parser.add_render_rule("code_block", _code_block)
     parser.add_render_rule("image", _image)
