@@ -1,11 +1,16 @@
-"""The routes of the account's pages about the API."""
+"""The routes of the API, and of the account's pages about it."""
 
-from django.urls import path
+from django.urls import include, path
 
 from api import views
+from api.browser_client import routes as browser_client
 
-app_name = "api"
-urlpatterns = [
+account = [
     path("account/keys/", views.key_list, name="keys"),
     path("account/keys/<uuid:apikey>/revoke/", views.revoke_key, name="revoke_key"),
+]
+urlpatterns = [
+    path("", include((account, "api"))),
+    path("health", browser_client.health),
+    path("api/", browser_client.urls),
 ]

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.probes.Probes",
+    "api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -163,6 +164,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
+
+# Origins whose pages may call the API; * is any. No cookie lets anybody in there, only a key.
+CORS_ALLOWED_ORIGINS = environment.words("CORS_ALLOWED_ORIGINS") or ["*"]
 
 # The model server: any server that speaks OpenAI's protocol.
 OPENAI_BASE_URL = os.environ.get("OPENAI_BASE_URL", "").strip()

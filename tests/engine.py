@@ -18,6 +18,7 @@ from tests import postgres
 # empty, but there, is not read from `.env`.
 OWN = (
     "OPENAI_",
+    "CORS_",
     "EMAIL_",
     "DATABASE_",
     "CSRF_",

@@ -47,6 +47,8 @@ OPEN = {
 }
 # What a route may hold besides the keys of rows.
 WORDS = {"name": "json"}
+# Programs come with keys, not with sessions: tests/api/test_isolation.py.
+API = ("api/", "v1/", "health")
 # The admin's routes are for staff, whoever's the rows are.
 ADMIN = "admin/"
 ADMIN_OPEN = {"admin/login/", "admin/logout/"}
@@ -78,7 +80,7 @@ def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterat
 
 
 EVERY = list(routes(get_resolver().url_patterns))
-ROUTES = [route for route in EVERY if not route.path.startswith(ADMIN)]
+ROUTES = [route for route in EVERY if not route.path.startswith((ADMIN, *API))]
 ADMINS = [route for route in EVERY if route.path.startswith(ADMIN)]
 WITH_ROWS = [route for route in ROUTES if route.keys and route.path not in OPEN]
 

@@ -1,0 +1,31 @@
+"""A request by a program that has a key."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from api import keys
+from api.models import ApiKey
+from users.models import User
+
+BEARER = "bearer"
+
+
+class KeyRequest(HttpRequest):
+    """What views of the API are given, for the type checker."""
+
+    user: User
+    auth: ApiKey
+
+
+def bearer_key(request: HttpRequest) -> ApiKey:
+    """Return the key of the Authorization header, and make its owner the request's user.
+
+    Raises:
+        RefusedKeyError: There is none, or it lets nobody in.
+    """
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    token = token.strip() if kind.lower() == BEARER else ""
+    key = keys.authenticate(token, client=request.headers.get("User-Agent", ""))
+    request.user = key.user
+    return key
