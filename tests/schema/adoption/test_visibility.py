@@ -210,7 +210,7 @@ def test_standby_is_named_before_the_lock(make: Make) -> None:
     assert row is not None
     data = Path(row[0])
     postmaster = (data / "postmaster.pid").read_text().split()[0]
-    binaries = Path(os.readlink(f"/proc/{postmaster}/exe")).parent
+    binaries = Path(f"/proc/{postmaster}/exe").readlink().parent
     (data / "standby.signal").touch()
     user = "nobody" if os.geteuid() == 0 else None
     subprocess.run(
