@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from schema.connection.session import for_migrating
+from schema.connection.session import migration_session
 from tests import postgres
 from tests.conftest import Database
 from tests.schema.adoption import people as p
@@ -145,7 +145,7 @@ def test_server_itself_refuses_to_hide_rows_from_a_migration(tenant: Database) -
     run(tenant, POLICIES["of nobody, on users"][0])
     assert fetch(tenant.connection, "SELECT count(*) FROM users") == [(0,)]
     with (
-        for_migrating(tenant.connection),
+        migration_session(tenant.connection),
         pytest.raises(Exception, match="row-level security policy"),
     ):
         fetch(tenant.connection, "SELECT count(*) FROM users")
