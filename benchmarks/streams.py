@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import resource
 import subprocess
@@ -75,12 +76,13 @@ def measure(given: argparse.Namespace, folder: Path) -> int:
     import django
 
     django.setup()
+    from chat.replies import MAX_IN_FLIGHT
     from tests.factories import make_user
     from tests.site import Site
     from threads.models import Thread
 
     provider = subprocess.Popen(
-        [sys.executable, "-m", "tests.chat.provider_server"],
+        [sys.executable, "-m", "benchmarks.paced_provider"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -90,23 +92,27 @@ def measure(given: argparse.Namespace, folder: Path) -> int:
         folder / "log",
         {"OPENAI_BASE_URL": provider_url, "OPENAI_MODEL": "small-model", "OPENAI_TIMEOUT": "60"},
     )
-    user = make_user(f"bench-{time.time_ns()}")
+    # A person may have a few replies in flight only.
+    count = math.ceil(given.replies / MAX_IN_FLIGHT)
+    people = [make_user(f"bench-{time.time_ns()}") for _ in range(count)]
     threads = Thread.objects.bulk_create(
-        Thread(user=user, title=f"Thread {number}") for number in range(given.replies)
+        Thread(user=people[number % count], title=f"Thread {number}")
+        for number in range(given.replies)
     )
     try:
         site.start(os.environ["DATABASE_URL"])
-        visitor = site.log_in(user)
+        headers = {person.pk: site.log_in(person).headers for person in people}
         words = int((given.replies / given.rate + given.tail) / given.pause)
-        run = Run(site.port, visitor.headers, provider_url, given, words)
+        run = Run(site.port, provider_url, given, words)
         worker = site.worker_pids()[0]
         idle = memory(worker)
         begin = time.monotonic()
-        asyncio.run(run.all([str(thread.pk) for thread in threads], worker))
+        conversations = [(str(thread.pk), headers[thread.user_id]) for thread in threads]
+        asyncio.run(run.all(conversations, worker))
         seconds = time.monotonic() - begin
         return report(run, given, idle=idle, seconds=seconds, worker=worker)
     finally:
-        site.stop(seconds=60)
+        site.stop()
         provider.kill()
         provider.wait()
 
@@ -116,7 +122,6 @@ class Run:
     """The readers, and what is watched while they read."""
 
     port: int
-    headers: dict[str, str]
     provider: str
     given: argparse.Namespace
     words: int
@@ -127,15 +132,15 @@ class Run:
     most_memory: float = 0.0
     most_connections: int = 0
 
-    async def all(self, threads: list[str], worker: int) -> None:
+    async def all(self, conversations: list[tuple[str, dict[str, str]]], worker: int) -> None:
         """Send all messages, one after the other at the given rate, and read all replies."""
         watch = asyncio.create_task(self.watch(worker))
         floor = asyncio.create_task(self.floor())
         tasks = []
         begin = time.monotonic()
-        for number, thread in enumerate(threads):
+        for number, (thread, headers) in enumerate(conversations):
             await asyncio.sleep(max(0.0, begin + number / self.given.rate - time.monotonic()))
-            tasks.append(asyncio.create_task(self.one(thread)))
+            tasks.append(asyncio.create_task(self.one(thread, headers)))
         self.seen = await asyncio.gather(*tasks)
         for task in (watch, floor):
             task.cancel()
@@ -144,18 +149,18 @@ class Run:
     def script(self) -> str:
         """Return the words that tell the model's server what to do."""
         pause = self.given.pause
-        return f"stamp=yes words={self.words} pause={pause} wait={FIRST_WORD_SECONDS}"
+        return f"words={self.words} pause={pause} wait={FIRST_WORD_SECONDS}"
 
-    async def one(self, thread: str) -> Seen:
+    async def one(self, thread: str, headers: dict[str, str]) -> Seen:
         """Send a message and read the reply to its end."""
         seen = Seen()
         begin = time.time()
         body = urlencode({"text": self.script(), "voice": "assistant"})
-        page = await self.request("POST", f"/threads/{thread}/messages/", body)
+        page = await self.request(headers, "POST", f"/threads/{thread}/messages/", body)
         seen.waited_ms = (time.time() - begin) * 1000
         path = page.partition('data-stream="')[2].partition('"')[0]
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(self.head("GET", path))
+        writer.write(self.head(headers, "GET", path))
         self.streaming += 1
         self.most_streaming = max(self.most_streaming, self.streaming)
         name = ""
@@ -192,7 +197,7 @@ class Run:
         """Read from the model's server directly, again and again."""
         where = urlsplit(self.provider)
         ask = {"model": "m", "stream": True}
-        content = f"stamp=yes words=5 pause={self.given.pause}"
+        content = f"words=5 pause={self.given.pause}"
         body = json.dumps(ask | {"messages": [{"role": "user", "content": content}]}).encode()
         while True:
             reader, writer = await asyncio.open_connection(where.hostname, where.port)
@@ -222,19 +227,19 @@ class Run:
                 self.most_connections = max(self.most_connections, connections - 1)
                 await asyncio.sleep(1)
 
-    async def request(self, method: str, path: str, body: str) -> str:
+    async def request(self, headers: dict[str, str], method: str, path: str, body: str) -> str:
         """Send one request and return the body of the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(self.head(method, path, body))
+        writer.write(self.head(headers, method, path, body))
         answer = (await reader.read()).decode()
         writer.close()
         if " 200 " not in answer[:20]:
             raise RuntimeError(answer[:300])
         return answer
 
-    def head(self, method: str, path: str, body: str = "") -> bytes:
+    def head(self, headers: dict[str, str], method: str, path: str, body: str = "") -> bytes:
         """Return a request."""
-        fields = self.headers | {"Host": "localhost", "Connection": "close"}
+        fields = headers | {"Host": "localhost", "Connection": "close"}
         if body:
             fields |= {
                 "Content-Type": "application/x-www-form-urlencoded",

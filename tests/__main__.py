@@ -1,76 +1,140 @@
-"""Run every check of this project: `python -m tests [pytest arguments]`."""
+"""Run every check of this project: `python -m tests [pytest arguments]`.
+
+The checks run side by side: tests wait for servers, processes and browsers half of their time.
+What a check writes is shown when it ends.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import postgres
 
 ROOT = Path(__file__).parent.parent
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", "2", *sys.argv[1:]]
-
-
-# Debian's packages that the tests drive as they are, and their programs.
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
+# Debian packages whose programs the tests run, and these programs.
 PROGRAMS = {"chromium": "chromium", "pgbouncer": "/usr/sbin/pgbouncer"}
 
 
+@dataclass(frozen=True)
+class Check:
+    """A command that has to succeed."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a check ended; it is unsteady if it passed only when what failed ran again, alone."""
+
+    check: Check
+    passed: bool
+    unsteady: bool
+    seconds: float
+    output: str
+
+
 def main() -> int:
-    """Run the checks one after the other; return 1 if any failed."""
+    """Run the checks; return 1 if any failed."""
     install_programs()
-    checks: list[tuple[str, list[str], dict[str, str]]] = [
-        ("format", ["ruff", "format", "--check", "."], {}),
-        ("lint", ["ruff", "check", "."], {}),
-        ("types", ["mypy", "."], {"DEBUG": "1"}),
-        (
-            "migrations are complete",
-            ["manage.py", "makemigrations", "--check", "--dry-run"],
-            {"DEBUG": "1", "DATABASE_URL": "sqlite://:memory:"},
-        ),
-        ("tests on SQLite", PYTEST, {"TEST_ENGINE": "sqlite", "TEST_DATABASE_URL": ""}),
-        ("tests on PostgreSQL", PYTEST, {"TEST_ENGINE": "postgresql"}),
-    ]
     older = (postgres.installed() or ["postgresql-16"])[0]
-    checks.append(
-        (
-            f"migration tests on {older}",
-            [*PYTEST, "-m", "every_server"],
-            {"TEST_ENGINE": older, "TEST_DATABASE_URL": ""},
-        )
-    )
-    failed, unsteady = [], []
-    for name, command, environment in checks:
-        if command[0] in {"ruff", "mypy"}:
-            command = [sys.executable, "-m", *command]
-        elif command[0] == "manage.py":
-            command = [sys.executable, *command]
-        say(f"== {name}")
-        begin = time.monotonic()
-        status = subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False)
-        say(
-            f"== {name}: {'ok' if status.returncode == 0 else 'FAILED'}"
-            f" ({time.monotonic() - begin:.0f} s)\n"
-        )
-        if status.returncode and "pytest" in command:
-            # What waits for other processes can fail on a machine that is overloaded: once
-            # more, alone, with both outcomes in sight.
-            say(f"== {name}: running what failed once more, one at a time")
-            again = [*command, "-n", "0", "--last-failed", "--last-failed-no-failures", "none"]
-            status = subprocess.run(again, cwd=ROOT, env=os.environ | environment, check=False)
-            unsteady += [] if status.returncode else [name]
-        if status.returncode:
-            failed.append(name)
-    say(f"engines used: SQLite, PostgreSQL (embedded, or TEST_DATABASE_URL), {older}")
-    if unsteady:
-        say("UNSTEADY, failed at first and passed when run alone: " + ", ".join(unsteady))
-    say("FAILED: " + ", ".join(failed) if failed else "every check passed")
+    lanes = [
+        [tests("PostgreSQL", "postgresql")],
+        [
+            tests("SQLite", "sqlite"),
+            tests(older, older, "-m", "every_server"),
+        ],
+        static_checks(),
+    ]
+    begin = time.monotonic()
+    results: list[Result] = []
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        futures = [pool.submit(run_lane, lane) for lane in lanes]
+        for future in as_completed(futures):
+            results += future.result()
+    write(f"engines: SQLite, PostgreSQL (embedded, or TEST_DATABASE_URL), {older}")
+    write(f"{time.monotonic() - begin:.0f} seconds in all")
+    if unsteady := [result.check.name for result in results if result.unsteady]:
+        write("UNSTEADY, failed at first and passed when run alone: " + ", ".join(unsteady))
+    failed = [result.check.name for result in results if not result.passed]
+    write("FAILED: " + ", ".join(failed) if failed else "every check passed")
     return 1 if failed else 0
 
 
+def tests(name: str, engine: str, *arguments: str) -> Check:
+    """Return the tests on one engine; TEST_DATABASE_URL names a server for PostgreSQL's."""
+    environment = {"TEST_ENGINE": engine}
+    if engine != "postgresql":
+        environment["TEST_DATABASE_URL"] = ""
+    return Check(f"tests on {name}", [*PYTEST, *arguments], environment)
+
+
+def static_checks() -> list[Check]:
+    """Return the checks that read the code."""
+    settings = {"DEBUG": "1", "DATABASE_URL": "sqlite://:memory:"}
+    makemigrations = [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]
+    return [
+        Check("format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        Check("lint", [PYTHON, "-m", "ruff", "check", "."]),
+        Check("imports", [str(SCRIPTS / "lint-imports"), "--no-cache"]),
+        Check("migrations are complete", makemigrations, settings),
+        Check("types", [PYTHON, "-m", "mypy", "."], settings),
+    ]
+
+
+def run_lane(checks: list[Check]) -> list[Result]:
+    """Run checks one after the other, and write how each ended."""
+    results = []
+    for check in checks:
+        result = run_check(check)
+        results.append(result)
+        status = "ok" if result.passed else "FAILED"
+        write(f"{result.output}== {check.name}: {status} ({result.seconds:.0f} s)\n")
+    return results
+
+
+def run_check(check: Check) -> Result:
+    """Run a check; run tests that failed once more, one at a time."""
+    begin = time.monotonic()
+    passed, output = run(check, check.command)
+    unsteady = False
+    if not passed and "pytest" in check.command:
+        again = ["-n", "0", "--last-failed", "--last-failed-no-failures", "none"]
+        passed, more = run(check, [*check.command, *again])
+        unsteady = passed
+        output += f"\n== {check.name}: what failed, once more, one at a time\n{more}"
+    return Result(check, passed, unsteady, time.monotonic() - begin, output)
+
+
+def run(check: Check, command: list[str]) -> tuple[bool, str]:
+    """Run a command; return whether it succeeded, and what it wrote."""
+    # Each engine remembers its own failures.
+    name = check.name.replace("/", "-")
+    cache = ["-o", f"cache_dir=.pytest_cache/{name}"] if "pytest" in command else []
+    done = subprocess.run(
+        [*command, *cache],
+        cwd=ROOT,
+        env=os.environ | check.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode == 0, done.stdout
+
+
 def install_programs() -> None:
-    """Install the programs that are not here, or say what is missing and what to do."""
+    """Install the programs that are missing, or write what to run."""
     missing = [package for package, program in PROGRAMS.items() if not shutil.which(program)]
     if not missing:
         return
@@ -79,11 +143,11 @@ def install_programs() -> None:
         subprocess.run(["apt-get", "update", "-q"], check=False, stdout=subprocess.DEVNULL)
         subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
     else:
-        say(f"not installed here: {', '.join(missing)}. Run: sudo {' '.join(install)}")
+        write(f"Not installed: {', '.join(missing)}. Run: sudo {' '.join(install)}")
 
 
-def say(line: str) -> None:
-    """Write one line at once, in step with what the checks write."""
+def write(line: str) -> None:
+    """Write a line at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

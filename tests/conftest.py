@@ -23,6 +23,7 @@ from pytest_django import DjangoDbBlocker
 from config import environment
 from tests.chat.provider_server import ProviderServer
 from tests.engine import VENDOR, url
+from tests.site import Site, database_url
 
 ROOT = Path(__file__).parent.parent
 
@@ -74,11 +75,74 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def provider() -> Iterator[ProviderServer]:
-    """Start a model's server that does what the person's words tell it."""
+    """Start a model server whose replies go as the person's words say."""
     server = ProviderServer()
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def closed_gates(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the replies that a test left waiting end, and close the gates for the next test."""
+    yield
+    if "provider" in request.fixturenames:
+        request.getfixturevalue("provider").reset()
+
+
+@pytest.fixture(scope="session")
+def site_environment(provider: ProviderServer, collected: Path) -> dict[str, str]:
+    """Return the environment of a served site: its model server and its static files."""
+    return {"STATIC_ROOT": str(collected)} | provider.environment
+
+
+@contextmanager
+def serve(
+    folder: Path, environment: dict[str, str], blocker: DjangoDbBlocker, *, workers: int = 1
+) -> Iterator[Site]:
+    """Serve the tests' database."""
+    site = Site(folder / "log", environment, workers=workers)
+    with blocker.unblock():
+        site.start(database_url())
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="session")
+def served_site(
+    site_environment: dict[str, str],
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """Serve the tests' database once for all tests."""
+    with serve(tmp_path_factory.mktemp("site"), site_environment, django_db_blocker) as site:
+        yield site
+
+
+@pytest.fixture
+def site(served_site: Site, transactional_db: None) -> Site:
+    """Return the served site, with an empty database; the test commits what it writes."""
+    return served_site
+
+
+@pytest.fixture(scope="session")
+def served_impatient_site(
+    site_environment: dict[str, str],
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """Serve a site that gives up a silent model server after two seconds."""
+    environment = site_environment | {"OPENAI_TIMEOUT": "2"}
+    with serve(tmp_path_factory.mktemp("impatient"), environment, django_db_blocker) as site:
+        yield site
+
+
+@pytest.fixture
+def impatient_site(served_impatient_site: Site, transactional_db: None) -> Site:
+    """Return the site that gives up soon, with an empty database."""
+    return served_impatient_site
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A way to a server that can be cut, as a network or a restart of the server does."""
+"""A TCP relay that can be cut, as a network failure or a restart of the server does."""
 
 from __future__ import annotations
 
@@ -6,41 +6,43 @@ import asyncio
 import threading
 from dataclasses import dataclass
 
+from tests.waiting import PATIENCE
+
 
 @dataclass
 class Relay:
-    """What listens on a port of its own and passes everything on, unless it is away."""
+    """Listen on a port and pass everything on to a server, unless cut."""
 
     host: str
     target: int
     port: int = 0
-    is_away: bool = False
+    is_cut: bool = False
 
     def start(self) -> None:
         """Listen, in a thread of its own."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(PATIENCE)
 
     def cut(self) -> None:
-        """Drop every line, and every new one until `mend`."""
-        self.is_away = True
+        """Drop every connection, and every new one until `restore`."""
+        self.is_cut = True
         self._loop.call_soon_threadsafe(self._drop)
 
-    def mend(self) -> None:
-        """Pass on what comes from now on."""
-        self.is_away = False
+    def restore(self) -> None:
+        """Pass on new connections again."""
+        self.is_cut = False
 
     def stop(self) -> None:
-        """Drop every line and listen no more."""
+        """Drop every connection and stop listening."""
         self.cut()
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     async def _serve(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        self._lines: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.StreamWriter] = set()
         server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -48,22 +50,22 @@ class Relay:
         server.close()
 
     def _drop(self) -> None:
-        for writer in self._lines:
+        for writer in self._connections:
             writer.transport.abort()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.is_away:
+        if self.is_cut:
             writer.transport.abort()
             return
         beyond, onward = await asyncio.open_connection(self.host, self.target)
         ends = {writer, onward}
-        self._lines |= ends
+        self._connections |= ends
         await asyncio.gather(pump(reader, onward), pump(beyond, writer))
-        self._lines -= ends
+        self._connections -= ends
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes, until either end is gone."""
+    """Pass on what comes until either end closes."""
     try:
         while data := await reader.read(65536):
             writer.write(data)

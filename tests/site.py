@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from chat.models import Reply
+from tests.waiting import PATIENCE, wait_for
+from threads.models import Thread
 from users.models import User
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 30
 
 
 def database_url() -> str:
@@ -68,14 +70,19 @@ class Site:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if self.get("/healthz")[0] == 200:
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError(f"gunicorn did not start:\n{self.log.read_text()}")
+        wait_for(lambda: self._answers() or self.has_ended())
+        if self.has_ended():
+            raise RuntimeError(f"gunicorn did not start:\n{self.log.read_text()}")
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/healthz", seconds=5)[0] == 200
+        except OSError:
+            return False
+
+    def has_ended(self) -> bool:
+        """Return whether gunicorn's process has ended."""
+        return self.process is None or self.process.poll() is not None
 
     def worker_pids(self) -> list[int]:
         """Return the processes that answer, without the one that looks after them."""
@@ -83,11 +90,11 @@ class Site:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
-    def stop(self, how: int = signal.SIGTERM, *, seconds: float = 40) -> None:
+    def stop(self, how: int = signal.SIGTERM) -> None:
         """End gunicorn, and close the socket."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(seconds)
+            self.process.wait(PATIENCE)
         self.socket.close()
 
     def log_in(self, user: User) -> Visitor:
@@ -96,9 +103,11 @@ class Site:
         client.force_login(user)
         return Visitor(self, client.cookies[settings.SESSION_COOKIE_NAME].value)
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, *, seconds: float = PATIENCE
+    ) -> tuple[int, str]:
         """Return status and text of a page."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             line.request("GET", path, headers=dict(headers or {}))
             response = line.getresponse()
@@ -130,7 +139,7 @@ class Visitor:
 
     def post(self, path: str, **data: Any) -> tuple[int, str]:
         """Send a form, and return status and text of the answer."""
-        line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
+        line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=PATIENCE)
         try:
             headers = self.headers | {"Content-Type": "application/x-www-form-urlencoded"}
             line.request("POST", path, urlencode(data), headers)
@@ -139,9 +148,36 @@ class Visitor:
         finally:
             line.close()
 
+    def send(self, thread: Thread, text: str, **fields: str) -> Reply:
+        """Send a message, and return the reply to it, which has begun."""
+        status, page = self.post(f"/threads/{thread.pk}/messages/", text=text, **fields)
+        assert status == 200, page
+        found = re.search(r'data-reply="([\w-]+)"', page)
+        assert found, page
+        return Reply.objects.get(pk=found[1])
+
+    def read(
+        self, reply: Reply, *, at: int = 0, on_first: Callable[[], None] | None = None
+    ) -> tuple[str, str]:
+        """Follow a reply to its end; return the words that were streamed, and its status.
+
+        Args:
+            reply: The reply.
+            at: How many of its characters are not sent again.
+            on_first: Called when the first words have come.
+        """
+        words = ""
+        for event in self.follow(reply.pk, at=at):
+            if event.name == "end":
+                return words, event.data["status"]
+            if on_first and not words:
+                on_first()
+            words += event.data
+        return words, "no end"
+
     def follow(self, reply: object, *, at: int = 0) -> Iterator[Event]:
         """Yield a reply's events until the server ends the stream or the caller leaves."""
-        line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
+        line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=PATIENCE)
         try:
             headers = self.headers | {"Last-Event-ID": str(at)}
             line.request("GET", f"/replies/{reply}/stream/", headers=headers)

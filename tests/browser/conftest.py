@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
-from pytest_django import DjangoDbBlocker
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.chat.provider_server import ProviderServer
 from tests.factories import PASSWORD
-from tests.site import Site, database_url
+from tests.site import Site
+from tests.waiting import PATIENCE
 from threads.signup import create_account
 
 CHROMIUM = "/usr/bin/chromium"
@@ -22,6 +21,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+expect.set_options(timeout=PATIENCE * 1000)
 # Counted before any script of the page runs.
 WATCH = """
     window.violations = [];
@@ -30,35 +30,6 @@ WATCH = """
         console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
     });
 """
-
-
-@pytest.fixture(scope="session")
-def site_environment(provider: ProviderServer) -> dict[str, str]:
-    """Return what else the site's environment says: where its model is."""
-    return provider.environment
-
-
-@pytest.fixture(scope="session")
-def served_site(
-    collected: Path,
-    site_environment: dict[str, str],
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
-    """Serve the tests' database."""
-    log = tmp_path_factory.mktemp("live") / "log"
-    site = Site(log, {"STATIC_ROOT": str(collected)} | site_environment)
-    with django_db_blocker.unblock():
-        site.start(database_url())
-    yield site
-    site.stop(seconds=60)
-
-
-@pytest.fixture
-def live_site(served_site: Site, transactional_db: None) -> Site:
-    """Return the served site, with an empty database."""
-    return served_site
 
 
 @pytest.fixture(scope="package")  # its event loop may not outlive the tests that need it
@@ -82,7 +53,7 @@ def console_errors() -> list[str]:
 
 
 @pytest.fixture
-def page(live_site: Site, browser: Browser, console_errors: list[str]) -> Iterator[Page]:
+def page(site: Site, browser: Browser, console_errors: list[str]) -> Iterator[Page]:
     """Return an empty page; afterwards its console must hold no error and no CSP violation."""
     errors = console_errors
 
@@ -94,8 +65,8 @@ def page(live_site: Site, browser: Browser, console_errors: list[str]) -> Iterat
         ):
             errors.append(message.text)
 
-    context = browser.new_context(base_url=live_site.url, viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(10_000)  # milliseconds
+    context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE * 1000)
     context.add_init_script(WATCH)
     page = context.new_page()
     page.on("console", listen)
@@ -106,12 +77,12 @@ def page(live_site: Site, browser: Browser, console_errors: list[str]) -> Iterat
 
 
 @pytest.fixture
-def alice_page(page: Page, served_site: Site) -> Page:
+def alice_page(page: Page, site: Site) -> Page:
     """Return a page on which alice, who has just signed up, is logged in."""
     alice = create_account(email="alice@example.com", password=PASSWORD, name="Alice Moreau")
-    session = served_site.log_in(alice).session
+    session = site.log_in(alice).session
     page.context.add_cookies(
-        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": served_site.url}]
+        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site.url}]
     )
     page.goto("/")
     page.wait_for_url("**/threads/*/")

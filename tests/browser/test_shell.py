@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from personas.models import Persona
 from tests.factories import PASSWORD, make_message, make_persona, make_thread
 from tests.site import Site
+from tests.waiting import PATIENCE
 from threads.models import Thread
 from users.models import User
 
@@ -234,10 +235,10 @@ def test_sidebar_opens_on_a_phone_and_the_first_stop_skips_it(alice_page: Page) 
 
 
 @pytest.fixture
-def plain_page(live_site: Site, browser: Browser) -> Iterator[Page]:
+def plain_page(site: Site, browser: Browser) -> Iterator[Page]:
     """Return a page in a browser that runs no script."""
-    context = browser.new_context(base_url=live_site.url, java_script_enabled=False)
-    context.set_default_timeout(10_000)  # milliseconds
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
+    context.set_default_timeout(PATIENCE * 1000)
     yield context.new_page()
     context.close()
 

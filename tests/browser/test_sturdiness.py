@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
+from pytest_django import DjangoDbBlocker
 
 from chat.models import ChatMessage, Reply
-from tests.browser.test_conversation import DONE, last_reply, open_edit, say, wait_until_done
+from tests.browser.test_conversation import last_reply, open_edit, say, wait_until_done
+from tests.chat.provider_server import ProviderServer
+from tests.conftest import serve
 from tests.factories import PASSWORD
-from tests.site import Site, database_url
+from tests.site import Site
+from tests.waiting import wait_for
 from threads.models import Thread
 
 pytestmark = pytest.mark.postgresql
@@ -23,7 +27,9 @@ def forgive_broken_line(errors: list[str]) -> None:
     errors[:] = [error for error in errors if "net::ERR_" not in error]
 
 
-def test_reply_goes_on_after_a_proxy_that_refused(alice_page: Page) -> None:
+def test_reply_goes_on_after_a_proxy_that_refused(
+    alice_page: Page, provider: ProviderServer
+) -> None:
     page = alice_page
     refusals: list[str] = []
 
@@ -36,10 +42,11 @@ def test_reply_goes_on_after_a_proxy_that_refused(alice_page: Page) -> None:
 
     page.evaluate("window.stays = true")
     page.route("**/replies/*/stream/**", refuse)
-    say(page, "Slowly words=80 pause=0.1")
-    expect(last_reply(page).locator(".message-text")).to_contain_text("word1 word2", timeout=DONE)
+    say(page, "Slowly words=80 hold=2")
+    expect(last_reply(page).locator(".message-text")).to_contain_text("word1 word2")
     expect(page.locator(".broken")).to_have_count(0)
     assert page.evaluate("window.stays")
+    provider.release()
     wait_until_done(page)
     assert len(refusals) > 3
     answer = ChatMessage.objects.get(role="assistant")
@@ -88,7 +95,7 @@ def test_tab_that_was_open_catches_up(alice_page: Page) -> None:
     wait_until_done(page)
     second = page.context.new_page()
     second.goto(page.url)
-    say(page, "Slowly words=60 pause=0.1")
+    say(page, "Slowly words=60 hold=3")
     second.get_by_label("Your message").last.fill("Me too words=1")
     second.keyboard.press("Enter")
     expect(second.get_by_role("alert")).to_contain_text("A reply is being written")
@@ -117,23 +124,29 @@ def test_new_name_is_shown_when_the_model_has_given_it(alice_page: Page) -> None
     expect(page.locator(".sidebar [aria-current=page] .title")).to_have_text("A fitting title")
 
 
-def test_reply_ends_well_while_the_thread_is_being_renamed(alice_page: Page) -> None:
+def test_reply_ends_well_while_the_thread_is_being_renamed(
+    alice_page: Page, provider: ProviderServer
+) -> None:
     page = alice_page
-    say(page, "Slowly words=20 pause=0.1")
+    say(page, "Slowly words=20 hold=1")
     page.locator("main h1").click()
     page.get_by_label("Your message").last.evaluate("field => field.blur()")
     page.keyboard.press("r")
     expect(page.locator(".thread-head [name=title]")).to_be_visible()
+    provider.release()
     wait_until_done(page)
     expect(last_reply(page).locator(".message-text")).to_contain_text("word20")
 
 
-def test_back_button_shows_the_conversation_as_it_is(alice_page: Page) -> None:
+def test_back_button_shows_the_conversation_as_it_is(
+    alice_page: Page, provider: ProviderServer
+) -> None:
     page = alice_page
-    say(page, "Slowly words=20 pause=0.1")
+    say(page, "Slowly words=20 hold=1")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word1")
     page.goto("/threads/")
-    page.wait_for_timeout(2500)
+    provider.release()
+    wait_for(lambda: not Reply.objects.in_flight().exists())
     page.go_back()
     wait_until_done(page)
     expect(last_reply(page).locator(".message-text")).to_contain_text("word20")
@@ -143,7 +156,7 @@ def test_back_button_shows_the_conversation_as_it_is(alice_page: Page) -> None:
 
 def test_deleting_everything_in_the_middle_leaves_no_error(alice_page: Page) -> None:
     page = alice_page
-    say(page, "Slowly words=50 pause=0.1")
+    say(page, "Slowly words=50 hold=3")
     second = page.context.new_page()
     second.goto(page.url)
     expect(last_reply(second).locator(".message-text")).to_contain_text("word1")
@@ -152,7 +165,7 @@ def test_deleting_everything_in_the_middle_leaves_no_error(alice_page: Page) -> 
     page.locator("form[action$='/delete/'] [type=password]").fill(PASSWORD)
     page.locator("form[action$='/delete/'] button").click()
     page.wait_for_url("**/account/**")
-    expect(second.locator("[data-stream]")).to_have_count(0, timeout=DONE)
+    expect(second.locator("[data-stream]")).to_have_count(0)
     assert Reply.objects.count() == 0
     assert Thread.objects.count() == 0
     second.close()
@@ -262,13 +275,14 @@ def test_scrolling_up_ten_thousand_messages_does_not_jump(alice_page: Page) -> N
 
 @pytest.fixture
 def own_site(
-    collected: Path, site_environment: dict[str, str], transactional_db: None, tmp_path: Path
+    site_environment: dict[str, str],
+    transactional_db: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path: Path,
 ) -> Iterator[Site]:
     """Serve a site that the test may kill."""
-    site = Site(tmp_path / "log", {"STATIC_ROOT": str(collected)} | site_environment)
-    site.start(database_url())
-    yield site
-    site.stop(seconds=60)
+    with serve(tmp_path, site_environment, django_db_blocker) as site:
+        yield site
 
 
 def test_page_outlives_a_killed_worker(
@@ -277,11 +291,12 @@ def test_page_outlives_a_killed_worker(
     page = alice_page
     path = page.url.partition("/threads")[2]
     page.goto(f"{own_site.url}/threads{path}")
-    say(page, "Slowly words=600 pause=0.1")
+    say(page, "Slowly words=600 hold=20")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word15")
+    wait_for(lambda: "word15" in Reply.objects.get().text)
     (worker,) = own_site.worker_pids()
     os.kill(worker, signal.SIGKILL)
-    expect(last_reply(page)).to_contain_text("This reply was interrupted", timeout=DONE)
+    expect(last_reply(page)).to_contain_text("This reply was interrupted")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word5")
     ChatMessage.objects.filter(role="user").update(content="words=2")
     last_reply(page).get_by_role("button", name="Try again").click()

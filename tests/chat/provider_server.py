@@ -1,19 +1,22 @@
-"""A model's server for the tests: OpenAI's streaming protocol over real HTTP, by script.
+"""A model server for the tests: OpenAI's streaming protocol over real HTTP.
 
-What the person writes says how the reply goes, in words such as `words=5 pause=0.1
-after=stall`. `python -m tests.chat.provider_server` runs one by itself and prints its URL.
+The last message of a request says how its reply goes, in words such as `words=5 after=drop`.
+A reply never waits for a clock. One with `hold=3` sends three words and stops at a gate until
+the test calls `release()`, which it does when it has seen what those three words should cause.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
-import sys
 import threading
-import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.waiting import PATIENCE
 
 MODELS = ["large-model", "small-model"]
 SIZES = {"large-model": {"context_length": 32_000}}
@@ -24,23 +27,47 @@ class Script:
     """How one reply goes."""
 
     words: int = 4  # how many come
-    pause: float = 0.0  # seconds before each
-    wait: float = 0.0  # seconds before the answer's head
+    hold: int = -1  # how many come before the gate; -1: there is no gate
+    gate: str = ""  # the gate's name, where a test needs several
     status: int = 200  # an HTTP status, instead of a reply
     after: str = "end"  # then: end, cut, drop, stall, length, filter, error
     usage: str = "yes"  # or no: many servers count nothing
     options: str = "yes"  # or no: the request may ask for no counts
-    stamp: str = "no"  # or yes: each word tells when it was sent
     text: str = ""  # what to say, instead of counted words
     raw: str = ""  # what to send instead of all that
+    message: str = ""  # the whole message
 
     @classmethod
     def from_words(cls, words: str) -> Script:
         """Read `key=value` words; the rest is ignored."""
         found = dict(re.findall(r"\b(\w+)=([\w.-]+)", words))
-        types = {"words": int, "pause": float, "wait": float, "status": int}
+        types = {"words": int, "hold": int, "status": int}
         names = cls.__dataclass_fields__
-        return cls(**{key: types.get(key, str)(found[key]) for key in found if key in names})
+        values: dict[str, Any] = {
+            key: types.get(key, str)(found[key]) for key in found if key in names
+        }
+        return cls(**values | {"message": words})
+
+
+@dataclass
+class Gate:
+    """Where replies wait: `words` of each may pass."""
+
+    words: float = 0
+
+    def __post_init__(self) -> None:
+        self.moved = asyncio.Event()
+
+    async def passed(self, word: int) -> None:
+        """Return once the word of this number, counted from 1, may pass."""
+        while word > self.words:
+            await self.moved.wait()
+
+    def open(self, words: float) -> None:
+        """Let `words` of each reply pass."""
+        self.words = words
+        moved, self.moved = self.moved, asyncio.Event()
+        moved.set()
 
 
 @dataclass
@@ -51,8 +78,9 @@ class ProviderServer:
     keys: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     raws: dict[str, list[bytes]] = field(default_factory=dict)  # whole answers, part by part
+    gates: dict[str, Gate] = field(default_factory=dict)
     port: int = 0
-    list_wait: float = 0.0  # seconds before the list of models
+    streaming: int = 0  # replies that have begun and not ended
 
     @property
     def url(self) -> str:
@@ -61,25 +89,42 @@ class ProviderServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment of a site that uses this server, and is not patient."""
+        """Return the environment of a site that uses this server."""
         return {
             "OPENAI_BASE_URL": self.url,
             "OPENAI_API_KEY": "sk-test-key",
             "OPENAI_MODEL": "small-model",
-            "OPENAI_TIMEOUT": "2",
+            "OPENAI_TIMEOUT": str(PATIENCE),
         }
+
+    def release(self, words: float = math.inf, gate: str = "") -> None:
+        """Let replies that wait at a gate go on: until `words` of each have come, or to the end."""
+        self._loop.call_soon_threadsafe(self._gate(gate).open, words)
+
+    def hold_list(self) -> None:
+        """Answer no request for the list of models until the gate "list" is released."""
+        self._loop.call_soon_threadsafe(self._gate("list").open, 0)
+
+    def reset(self) -> None:
+        """Let everything that waits go on, and begin with closed gates."""
+        gates, self.gates = self.gates, {}
+        for gate in gates.values():
+            self._loop.call_soon_threadsafe(gate.open, math.inf)
+
+    def _gate(self, name: str) -> Gate:
+        return self.gates.setdefault(name, Gate(math.inf if name == "list" else 0))
 
     def start(self) -> None:
         """Listen on a free port."""
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self.serve(ready)), daemon=True)
         self._thread.start()
-        ready.wait(10)
+        ready.wait(PATIENCE)
 
     def stop(self) -> None:
         """End, and drop what is being streamed."""
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     async def serve(self, ready: threading.Event) -> None:
         """Serve until told to stop."""
@@ -102,7 +147,7 @@ class ProviderServer:
                 key = re.search(rb"(?i)authorization: bearer (\S+)", head)
                 self.keys.append(key[1].decode() if key else "")
                 if head.startswith(b"GET"):
-                    await asyncio.sleep(self.list_wait)
+                    await self._gate("list").passed(1)
                     data = [
                         {"id": name, "object": "model"} | SIZES.get(name, {}) for name in MODELS
                     ]
@@ -123,14 +168,21 @@ class ProviderServer:
             choice = {"message": said, "finish_reason": "stop", "index": 0}
             self._answer(writer, 200, {"id": "1", "object": "chat.completion", "choices": [choice]})
             return
-        script = Script.from_words(last)
-        await asyncio.sleep(script.wait)
+        self.streaming += 1
+        try:
+            await self._reply(writer, request, Script.from_words(last))
+        finally:
+            self.streaming -= 1
+
+    async def _reply(
+        self, writer: asyncio.StreamWriter, request: dict[str, Any], script: Script
+    ) -> None:
         if script.raw:
             for part in self.raws[script.raw]:
                 writer.write(part)
                 await writer.drain()
-                await asyncio.sleep(0.002)
-            raise ConnectionResetError  # nothing follows on this line
+                await asyncio.sleep(0.002)  # or the parts would arrive as one
+            raise ConnectionResetError  # nothing follows on this connection
         if script.options == "no" and "stream_options" in request:
             refusal = {"message": "stream_options: extra inputs are not permitted"}
             self._answer(writer, 422, {"error": refusal})
@@ -141,24 +193,28 @@ class ProviderServer:
             return
         head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
         writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
-        for word in self._words(script):
-            await asyncio.sleep(script.pause)
-            if script.stamp == "yes":
-                word = f"{time.time():.6f} "
+        async for word in self.words(script):
             self._event(writer, request, {"content": word})
             await writer.drain()
         await self._end(writer, request, script)
 
-    def _words(self, script: Script) -> list[str]:
+    async def words(self, script: Script) -> AsyncIterator[str]:
+        """Yield the words of a reply, each when it may be sent."""
+        words = [f"word{number} " for number in range(1, script.words + 1)]
         if script.text:
-            return re.findall(r"\S+\s*|\s+", self.texts[script.text])
-        return [f"word{number} " for number in range(1, script.words + 1)]
+            words = re.findall(r"\S+\s*|\s+", self.texts[script.text])
+        gate = self._gate(script.gate)
+        for number, word in enumerate(words, 1):
+            if 0 <= script.hold < number:
+                await gate.passed(number)
+            yield word
 
     async def _end(
         self, writer: asyncio.StreamWriter, request: dict[str, Any], script: Script
     ) -> None:
         if script.after == "stall":
-            await asyncio.sleep(3600)
+            await self._gate("stall").passed(1)  # the end of the test opens it
+            raise ConnectionResetError
         if script.after == "drop":
             writer.transport.abort()
             raise ConnectionResetError
@@ -193,19 +249,3 @@ class ProviderServer:
         extra = "Retry-After: 7\r\n" if status == 429 else ""
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{extra}"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-
-
-async def main() -> None:
-    """Serve until the process is ended."""
-    server = ProviderServer()
-    ready = threading.Event()
-    task = asyncio.create_task(server.serve(ready))
-    while not ready.is_set():
-        await asyncio.sleep(0.01)
-    sys.stdout.write(server.url + "\n")
-    sys.stdout.flush()
-    await task
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

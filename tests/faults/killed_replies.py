@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -27,26 +26,33 @@ from tests import postgres
 from tests.chat.provider_server import ProviderServer
 from tests.factories import make_user
 from tests.site import Site, Visitor
+from tests.waiting import wait_for
 from threads.models import Thread
 from users.models import User
 
 ROOT = Path(__file__).parent.parent.parent
-SETTLED_SECONDS = 40
 
 
-def kill_in_the_middle(site: Site, user: User, replies: int, after: float) -> dict[str, int]:
-    """Start replies, kill the worker after some seconds, and return how the replies ended.
+def kill_in_the_middle(
+    site: Site, provider: ProviderServer, people: list[User], after: int
+) -> dict[str, int]:
+    """Start a reply for each person, kill the worker, and return how the replies ended.
+
+    The worker is killed when `after` words of each reply have been sent. Half of them are in
+    the database by then, the other half have just been sent.
 
     Raises:
         AssertionError: Something is lost, cut short beyond what was saved, or stuck.
     """
-    threads = [Thread.objects.create(user=user, title=f"T{number}") for number in range(replies)]
-    visitor = site.log_in(user)
+    threads = [Thread.objects.create(user=person, title="Plans") for person in people]
+    visitors = {thread: site.log_in(thread.user) for thread in threads}
     (worker,) = site.worker_pids()
-    said = {thread: f"words={random.randint(3, 60)} pause=0.1" for thread in threads}
+    said = {thread: f"words={random.randint(3, 60)} hold=0" for thread in threads}
     senders = [
         threading.Thread(
-            target=visitor.post, args=(f"/threads/{thread.pk}/messages/",), kwargs={"text": text}
+            target=visitors[thread].post,
+            args=(f"/threads/{thread.pk}/messages/",),
+            kwargs={"text": text},
         )
         for thread, text in said.items()
     ]
@@ -54,7 +60,11 @@ def kill_in_the_middle(site: Site, user: User, replies: int, after: float) -> di
         sender.start()
     for sender in senders:
         sender.join()
-    time.sleep(after)
+    provider.release(after // 2)
+    half = f"word{after // 2} " if after > 1 else ""
+    in_flight = Reply.objects.in_flight().filter(thread__in=threads)
+    wait_for(lambda: all(half in text for text in in_flight.values_list("text", flat=True)))
+    provider.release(after)
     shown = dict(Reply.objects.filter(thread__in=threads).values_list("thread", "text"))
     os.kill(worker, signal.SIGKILL)
     wait_until_settled(threads)
@@ -73,7 +83,7 @@ def kill_in_the_middle(site: Site, user: User, replies: int, after: float) -> di
             assert kept.startswith(shown[thread.pk])
         thread.refresh_from_db()
         assert thread.message_count == ChatMessage.objects.filter(thread=thread).count()
-    go_on(visitor, threads)
+    go_on(visitors)
     return dict(ends)
 
 
@@ -85,15 +95,13 @@ def words_in(text: str) -> int:
 
 def wait_until_settled(threads: list[Thread]) -> None:
     """Wait until nothing is in flight; nobody looks at the threads meanwhile."""
-    deadline = time.monotonic() + SETTLED_SECONDS
-    while Reply.objects.in_flight().filter(thread__in=threads).exists():
-        assert time.monotonic() < deadline, "replies are still in flight"
-        time.sleep(0.2)
+    wait_for(lambda: not Reply.objects.in_flight().filter(thread__in=threads).exists())
 
 
-def go_on(visitor: Visitor, threads: list[Thread]) -> None:
+def go_on(visitors: dict[Thread, Visitor]) -> None:
     """Try again in every thread: none is stuck."""
-    for thread in threads:
+    threads = list(visitors)
+    for thread, visitor in visitors.items():
         thread.messages.filter(role="user").update(content="words=1")
         status, page = visitor.post(f"/threads/{thread.pk}/again/", voice="assistant")
         assert status == 200, page
@@ -124,14 +132,14 @@ def main() -> int:
         site.start(os.environ["DATABASE_URL"])
         try:
             for number in range(given.rounds):
-                after = random.uniform(0, 4)
-                user = make_user(f"alice{number}")
-                ends = kill_in_the_middle(site, user, given.replies, after)
-                line = f"round {number + 1}: killed after {after:.1f} s, ended as {ends}\n"
+                after = random.randint(0, 60)
+                people = [make_user(f"alice{number}-{one}") for one in range(given.replies)]
+                ends = kill_in_the_middle(site, provider, people, after)
+                line = f"round {number + 1}: killed after {after} words, ended as {ends}\n"
                 sys.stdout.write(line)
                 sys.stdout.flush()
         finally:
-            site.stop(seconds=60)
+            site.stop()
             provider.stop()
     sys.stdout.write("nothing lost, nothing stuck\n")
     return 0

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -24,5 +26,5 @@ def start(url: str, *arguments: str, **environment: str) -> subprocess.Popen[str
 def run(url: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
     """Run `manage.py` on the database at `url`; return its status, output and errors."""
     process = start(url, *arguments, **environment)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err

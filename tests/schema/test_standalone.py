@@ -89,12 +89,11 @@ class Migration(migrations.Migration):
     ], options={"db_table": "loans"})]
 """
 SPECIFICATION = """
-from schema.adoption.spec import Quarantine, Spec, TrackingTable
+from schema.adoption.spec import Facts, History, Quarantine
 
 BOOKS = ("library", "0001_books")
-SPECIFICATION = Spec(
-    tracking=TrackingTable(table="scripts", file="name", applied_at="run_at"),
-    signature={"books": ("title",)},
+SPECIFICATION = Facts(
+    history=History(table="scripts", file="name", moment="run_at"),
     files={"books.sql": (BOOKS,)},
     columns={"books.sql": ("books.title",)},
     steps=(BOOKS,),
@@ -102,7 +101,7 @@ SPECIFICATION = Spec(
     unused={},
     rules=(
         Quarantine(step=BOOKS, kind="books without a title", table="books",
-                   where="one.title IS NULL", fixes=("title",), reason="no title"),
+                   where="one.title IS NULL", settles=("title",), reason="no title"),
     ),
     conflicts=(),
 )

@@ -24,8 +24,8 @@ from chat.exports.formats import cell
 from chat.exports.relay import Relay, Slot, TooManyExportsError
 from chat.exports.source import Source
 from chat.models import ChatMessage, MessageVersion, Reply
-from tests.chat.generation.test_stream import wait_for
 from tests.factories import make_message, make_persona, make_thread, make_user
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 WHEN = datetime.datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=datetime.UTC)

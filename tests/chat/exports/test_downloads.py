@@ -7,9 +7,9 @@ from django.db import connection
 
 from chat.exports.relay import MAX_PER_USER
 from tests.chat.exports.test_streams import fill
-from tests.chat.generation.test_stream import wait_for
 from tests.factories import make_thread, make_user
 from tests.site import Site, Visitor
+from tests.waiting import wait_for
 
 
 def begin_download(site: Site, visitor: Visitor) -> socket.socket:

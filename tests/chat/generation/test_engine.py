@@ -8,9 +8,9 @@ import pytest
 from chat import conversation, replies
 from chat.generation.engine import Engine, engine
 from chat.models import ChatMessage, MessageVersion, Reply
-from tests.chat.generation.test_stream import wait_for
 from tests.chat.provider_server import ProviderServer
 from tests.factories import make_message, make_thread, make_user
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +28,7 @@ def connected(provider: ProviderServer, settings: Any) -> Iterator[Engine]:
 
 def test_generation_ends_when_its_row_is_gone(connected: Engine) -> None:
     thread = make_thread(make_user())
-    text = "Hello words=10000 pause=0.1"
+    text = "Hello words=2 hold=1"
     turn = conversation.send_message(thread=thread, text=text, voice="assistant")
     assert turn.reply
     wait_for(lambda: Reply.objects.exclude(text="").exists())
@@ -39,7 +39,7 @@ def test_generation_ends_when_its_row_is_gone(connected: Engine) -> None:
 
 def test_person_has_a_few_replies_in_flight_at_most(connected: Engine) -> None:
     alice, bob = make_user(), make_user("bob")
-    text = "Hello words=10000 pause=0.1"
+    text = "Hello words=2 hold=1"
     for number in range(replies.MAX_IN_FLIGHT):
         thread = make_thread(alice, f"Thread {number}")
         conversation.send_message(thread=thread, text=text, voice="assistant")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from chat.generation.errors import ProviderError
 from chat.generation.model_catalog import AvailableModel
 from chat.generation.sse import events
 from tests.chat.provider_server import MODELS, ProviderServer
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ def test_slow_list_is_waited_for_a_little_and_shown_once_it_is_there(
     provider: ProviderServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_catalog, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(provider, "list_wait", 1.0)
+    provider.hold_list()
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-slow"
-    begin = time.monotonic()
     assert asyncio.run(model_catalog.available_models()) == []
-    assert time.monotonic() - begin < 0.9
+    wait_for(lambda: provider.keys and provider.keys[-1] == "sk-slow")
     before = len(provider.keys)
-    time.sleep(1.5)
+    provider.release(gate="list")
+    wait_for(lambda: asyncio.run(model_catalog.available_models()))
     assert [model.name for model in asyncio.run(model_catalog.available_models())] == MODELS
-    assert len(provider.keys) <= before + 1
+    assert len(provider.keys) == before
 
 
 def test_old_list_is_shown_while_the_new_one_is_on_its_way(
@@ -133,10 +133,8 @@ def test_old_list_is_shown_while_the_new_one_is_on_its_way(
     monkeypatch.setattr(model_catalog, "MAX_AGE_SECONDS", 0)
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-old"
     assert [model.name for model in asyncio.run(model_catalog.available_models())] == MODELS
-    monkeypatch.setattr(provider, "list_wait", 1.0)
-    begin = time.monotonic()
+    provider.hold_list()
     assert [model.name for model in asyncio.run(model_catalog.available_models())] == MODELS
-    assert time.monotonic() - begin < 0.9
 
 
 def test_server_that_is_away_offers_nothing(settings: Any) -> None:

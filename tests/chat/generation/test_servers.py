@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.chat.generation.test_stream import heard, say
 from tests.chat.provider_server import ProviderServer
 from tests.factories import make_thread, make_user
 from tests.site import Site
@@ -80,7 +79,7 @@ def test_reply_is_whole(
     thread = make_thread(alice)
     visitor = site.log_in(alice)
     provider.raws["this"] = parts
-    reply = say(visitor, thread, "Hello raw=this")
+    reply = visitor.send(thread, "Hello raw=this")
     list(visitor.follow(reply.pk))
     reply.refresh_from_db()
     assert (reply.status, reply.failure, reply.error) == ("complete", "", "")
@@ -132,8 +131,8 @@ def test_answer_that_is_none_is_named(
     thread = make_thread(alice)
     visitor = site.log_in(alice)
     provider.raws["this"] = [sent]
-    reply = say(visitor, thread, "Hello raw=this")
-    assert heard(visitor, reply) == ("", "failed")
+    reply = visitor.send(thread, "Hello raw=this")
+    assert visitor.read(reply) == ("", "failed")
     reply.refresh_from_db()
     assert (reply.status, reply.failure) == ("failed", failure)
     assert detail is None or reply.error == detail
@@ -145,7 +144,7 @@ def test_endless_reply_is_ended(site: Site, provider: ProviderServer) -> None:
     thread = make_thread(alice)
     visitor = site.log_in(alice)
     provider.raws["this"] = [STREAM, *[word("again " * 10_000)] * 30, STOP]
-    reply = say(visitor, thread, "Hello raw=this")
+    reply = visitor.send(thread, "Hello raw=this")
     list(visitor.follow(reply.pk))
     reply.refresh_from_db()
     assert (reply.status, reply.failure) == ("failed", "length")
@@ -158,7 +157,7 @@ def test_wait_that_was_asked_for_is_told(site: Site, provider: ProviderServer) -
     visitor = site.log_in(alice)
     busy = {"error": {"message": "overloaded"}}
     provider.raws["this"] = [answer(503, busy, extra="Retry-After: 1\r\n")]
-    reply = say(visitor, thread, "Hello raw=this")
+    reply = visitor.send(thread, "Hello raw=this")
     (end,) = visitor.follow(reply.pk)
     assert "It asked for 1 second." in end.data["html"]
     assert "Details: 503 overloaded" in end.data["html"]
@@ -168,7 +167,7 @@ def test_server_that_counts_no_tokens_is_not_asked_to(site: Site, provider: Prov
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello options=no words=2 usage=no")
+    reply = visitor.send(thread, "Hello options=no words=2 usage=no")
     list(visitor.follow(reply.pk))
     reply.refresh_from_db()
     assert (reply.status, reply.prompt_tokens) == ("complete", None)

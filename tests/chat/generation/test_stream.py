@@ -2,54 +2,27 @@
 
 import re
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
 from chat.models import ChatMessage, MessageVersion, Reply
 from tests.chat.provider_server import ProviderServer
 from tests.factories import make_persona, make_thread, make_user
-from tests.site import Site, Visitor
-from threads.models import Thread
+from tests.site import Site
+from tests.waiting import wait_for
 
 WORDS = "word1 word2 word3 word4 "
-
-
-def say(visitor: Visitor, thread: Thread, text: str, **fields: str) -> Reply:
-    status, page = visitor.post(f"/threads/{thread.pk}/messages/", text=text, **fields)
-    assert status == 200, page
-    found = re.search(r'data-reply="([\w-]+)"', page)
-    assert found, page
-    return Reply.objects.get(pk=found[1])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def heard(visitor: Visitor, reply: Reply, at: int = 0) -> tuple[str, str]:
-    """Return the words that were streamed, and the status they ended with."""
-    words = ""
-    for event in visitor.follow(reply.pk, at=at):
-        if event.name == "end":
-            return words, event.data["status"]
-        words += event.data
-    return words, "no end"
 
 
 def test_reply_streams_and_becomes_one_message(site: Site, provider: ProviderServer) -> None:
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello pause=0.05")
-    assert heard(visitor, reply) == (WORDS, "complete")
+    reply = visitor.send(thread, "Hello hold=1")
+    assert visitor.read(reply, on_first=provider.release) == (WORDS, "complete")
     reply.refresh_from_db()
     said = list(thread.messages.order_by("created_at").values_list("role", "content"))
-    assert said == [("user", "Hello pause=0.05"), ("assistant", WORDS)]
+    assert said == [("user", "Hello hold=1"), ("assistant", WORDS)]
     assert (reply.model, reply.prompt_tokens, reply.completion_tokens) == ("small-model", 11, 4)
     assert reply.text == ""
     thread.refresh_from_db()
@@ -62,8 +35,8 @@ def test_twin_speaks_as_the_persona(site: Site, provider: ProviderServer) -> Non
     persona = make_persona(alice, "Captain", metadata={"tone": "salty", "commonPhrases": ["Ahoy"]})
     thread = make_thread(alice, persona=persona)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello words=1", voice="twin")
-    assert heard(visitor, reply)[1] == "complete"
+    reply = visitor.send(thread, "Hello words=1", voice="twin")
+    assert visitor.read(reply)[1] == "complete"
     said = [request for request in provider.requests if request.get("stream")][-1]
     system = said["messages"][0]["content"]
     assert "Captain" in system
@@ -72,14 +45,15 @@ def test_twin_speaks_as_the_persona(site: Site, provider: ProviderServer) -> Non
     assert thread.messages.filter(role="twin", content="word1 ").count() == 1
 
 
-def test_dropped_line_goes_on_where_it_was(site: Site) -> None:
+def test_dropped_line_goes_on_where_it_was(site: Site, provider: ProviderServer) -> None:
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello words=8 pause=0.1")
+    reply = visitor.send(thread, "Hello words=8 hold=3")
     first = next(visitor.follow(reply.pk))
     assert first.key == len(first.data)
-    rest, status = heard(visitor, reply, at=first.key)
+    provider.release(4)
+    rest, status = visitor.read(reply, at=first.key, on_first=provider.release)
     assert status == "complete"
     assert first.data + rest == "".join(f"word{n} " for n in range(1, 9))
 
@@ -88,7 +62,6 @@ def test_dropped_line_goes_on_where_it_was(site: Site) -> None:
     ("script", "failure", "kept"),
     [
         ("after=drop", "cut_off", WORDS),
-        ("after=stall", "silent", WORDS),
         ("after=error", "broken", WORDS),
         ("after=length", "length", WORDS),
         ("after=filter", "filtered", WORDS),
@@ -107,8 +80,8 @@ def test_failure_is_named_and_what_arrived_is_kept(
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, f"Hello {script}")
-    assert heard(visitor, reply)[1] == "failed"
+    reply = visitor.send(thread, f"Hello {script}")
+    assert visitor.read(reply)[1] == "failed"
     reply.refresh_from_db()
     assert (reply.status, reply.failure) == ("failed", failure)
     answers = list(thread.messages.exclude(role="user").values_list("content", flat=True))
@@ -119,26 +92,37 @@ def test_failure_is_named_and_what_arrived_is_kept(
     assert "Try again" in page
 
 
-def test_done_is_an_end_without_a_reason(site: Site) -> None:
+def test_done_is_an_end_without_a_reason(site: Site, provider: ProviderServer) -> None:
     alice = make_user()
     visitor = site.log_in(alice)
-    reply = say(visitor, make_thread(alice), "Hello after=cut pause=0.05")
-    assert heard(visitor, reply) == (WORDS, "complete")
+    reply = visitor.send(make_thread(alice), "Hello after=cut hold=1")
+    assert visitor.read(reply, on_first=provider.release) == (WORDS, "complete")
+
+
+def test_silent_server_is_given_up_and_what_arrived_is_kept(impatient_site: Site) -> None:
+    alice = make_user()
+    thread = make_thread(alice)
+    visitor = impatient_site.log_in(alice)
+    reply = visitor.send(thread, "Hello after=stall")
+    assert visitor.read(reply)[1] == "failed"
+    reply.refresh_from_db()
+    assert (reply.status, reply.failure) == ("failed", "silent")
+    assert thread.messages.get(role="assistant").content == WORDS
 
 
 def test_retry_after_failure_answers_the_same_message(site: Site) -> None:
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello status=429")
-    assert heard(visitor, reply)[1] == "failed"
+    reply = visitor.send(thread, "Hello status=429")
+    assert visitor.read(reply)[1] == "failed"
     reply.refresh_from_db()
     assert reply.retry_after == 7
     ChatMessage.objects.filter(thread=thread).update(content="Hello")
     status, _ = visitor.post(f"/threads/{thread.pk}/again/", voice="assistant")
     assert status == 200
     second = Reply.objects.exclude(pk=reply.pk).get()
-    assert heard(visitor, second)[1] == "complete"
+    assert visitor.read(second)[1] == "complete"
     assert list(thread.messages.order_by("created_at").values_list("role", flat=True)) == [
         "user",
         "assistant",
@@ -149,7 +133,7 @@ def test_second_reply_in_a_thread_is_refused_and_nothing_is_saved(site: Site) ->
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello after=stall")
+    reply = visitor.send(thread, "Hello after=stall")
     status, text = visitor.post(f"/threads/{thread.pk}/messages/", text="And another thing")
     assert (status, text) == (
         409,
@@ -157,7 +141,7 @@ def test_second_reply_in_a_thread_is_refused_and_nothing_is_saved(site: Site) ->
     )
     assert thread.messages.filter(role="user").count() == 1
     visitor.post(f"/replies/{reply.pk}/stop/")
-    assert heard(visitor, reply)[1] == "stopped"
+    assert visitor.read(reply)[1] == "stopped"
 
 
 def test_message_sent_twice_at_once_is_one_message(site: Site) -> None:
@@ -186,7 +170,7 @@ def test_message_sent_again_later_shows_what_came_of_it(site: Site) -> None:
     thread = make_thread(alice)
     visitor = site.log_in(alice)
     key = "01890000-0000-7000-8000-000000000002"
-    assert heard(visitor, say(visitor, thread, "Hello words=2", key=key))[1] == "complete"
+    assert visitor.read(visitor.send(thread, "Hello words=2", key=key))[1] == "complete"
     path = f"/threads/{thread.pk}/messages/"
     status, page = visitor.post(path, text="Hello words=2", key=key)
     assert status == 200
@@ -196,14 +180,17 @@ def test_message_sent_again_later_shows_what_came_of_it(site: Site) -> None:
     assert thread.messages.count() == 2
 
 
-def test_threads_new_name_follows_the_end(site: Site) -> None:
+def test_threads_new_name_follows_the_end(site: Site, provider: ProviderServer) -> None:
     alice = make_user()
     thread = make_thread(alice, "New thread", title_is_automatic=True)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello words=3 pause=1")
-    events = [(event.name, event.data) for event in visitor.follow(reply.pk) if event.name]
+    reply = visitor.send(thread, "Hello words=3 hold=1")
+    stream = visitor.follow(reply.pk)
+    assert next(stream).data == "word1 "
+    provider.release()
+    events = [(event.name, event.data) for event in stream if event.name]
     assert [name for name, _ in events] == ["end", "title"]
-    assert events[0][1]["title"] in {"Hello words=3 pause=1", "A fitting title"}
+    assert events[0][1]["title"] in {"Hello words=3 hold=1", "A fitting title"}
     assert events[1][1] == "A fitting title"
 
 
@@ -215,11 +202,15 @@ def test_characters_of_every_plane_are_resumed_anywhere(
     visitor = site.log_in(alice)
     whole = "😀 👨‍👩‍👧 e\u0301 日本 𝔘 end " * 3
     provider.texts["planes"] = whole
-    reply = say(visitor, thread, "text=planes pause=0.02")
+    reply = visitor.send(thread, "text=planes hold=0")
     words = ""
-    while (event := next(visitor.follow(reply.pk, at=len(words)))).name != "end":
+    for number in range(1, len(whole.split())):
+        provider.release(number)
+        event = next(visitor.follow(reply.pk, at=len(words)))
         words += event.data
         assert (event.key, words) == (len(words), whole[: len(words)])
+    provider.release()
+    assert visitor.read(reply, at=len(words))[1] == "complete"
     assert thread.messages.get(role="assistant").content == whole
 
 
@@ -227,7 +218,7 @@ def test_stop_keeps_what_arrived(site: Site) -> None:
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    reply = say(visitor, thread, "Hello words=100 pause=0.1")
+    reply = visitor.send(thread, "Hello words=100 hold=5")
     stream = visitor.follow(reply.pk)
     first = next(stream)
     assert visitor.post(f"/replies/{reply.pk}/stop/")[0] == 204
@@ -243,11 +234,11 @@ def test_regenerated_reply_keeps_the_earlier_one_as_a_version(site: Site) -> Non
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    assert heard(visitor, say(visitor, thread, "Hello words=2"))[1] == "complete"
+    assert visitor.read(visitor.send(thread, "Hello words=2"))[1] == "complete"
     answer = thread.messages.get(role="assistant")
     ChatMessage.objects.filter(role="user").update(content="Hello words=3")
     visitor.post(f"/threads/{thread.pk}/again/", voice="twin")
-    assert heard(visitor, Reply.objects.latest("created_at"))[1] == "complete"
+    assert visitor.read(Reply.objects.latest("created_at"))[1] == "complete"
     answer.refresh_from_db()
     assert (answer.role, answer.content) == ("twin", "word1 word2 word3 ")
     version = MessageVersion.objects.get()
@@ -264,11 +255,11 @@ def test_edited_message_keeps_its_wording_and_its_reply(site: Site) -> None:
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
-    assert heard(visitor, say(visitor, thread, "First words=1"))[1] == "complete"
+    assert visitor.read(visitor.send(thread, "First words=1"))[1] == "complete"
     question = thread.messages.get(role="user")
     status, _ = visitor.post(f"/messages/{question.pk}/edit/", text="Second words=2")
     assert status == 200
-    assert heard(visitor, Reply.objects.latest("created_at"))[1] == "complete"
+    assert visitor.read(Reply.objects.latest("created_at"))[1] == "complete"
     said = list(thread.messages.order_by("created_at").values_list("role", "content"))
     assert said == [("user", "Second words=2"), ("assistant", "word1 word2 ")]
     versions = MessageVersion.objects.filter(message=question).order_by("written_at")
@@ -283,7 +274,7 @@ def test_only_the_last_message_can_be_edited(site: Site) -> None:
     thread = make_thread(alice)
     visitor = site.log_in(alice)
     for _ in range(2):
-        assert heard(visitor, say(visitor, thread, "Hello words=1"))[1] == "complete"
+        assert visitor.read(visitor.send(thread, "Hello words=1"))[1] == "complete"
     first = thread.messages.order_by("created_at")[0]
     assert visitor.post(f"/messages/{first.pk}/edit/", text="Other")[0] == 409
     first.refresh_from_db()
@@ -294,7 +285,7 @@ def test_somebody_elses_conversation_is_not_found(site: Site) -> None:
     alice, bob = make_user(), make_user("bob")
     thread = make_thread(alice)
     owner, other = site.log_in(alice), site.log_in(bob)
-    reply = say(owner, thread, "Hello words=1")
+    reply = owner.send(thread, "Hello words=1")
     message = thread.messages.get(role="user")
     paths = [f"/threads/{thread.pk}/", f"/replies/{reply.pk}/stream/"]
     paths += [f"/messages/{message.pk}/{verb}" for verb in ("", "text/", "versions/")]

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +15,7 @@ from django.core.management import call_command
 
 from tests.conftest import Database
 from tests.schema.processes import run
+from tests.waiting import wait_for
 
 pytestmark = [
     pytest.mark.postgresql,
@@ -26,6 +26,14 @@ pytestmark = [
 ]
 
 Pooled = Callable[[str], str]
+
+
+def accepts_connections(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -59,16 +67,8 @@ def pooled(empty_database: Database) -> Iterator[Pooled]:
             )
         )
         url = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                psycopg.connect(url).close()
-            except psycopg.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                return url
+        wait_for(lambda: accepts_connections(url))
+        return url
 
     yield start
     for bouncer in bouncers:
