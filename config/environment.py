@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ ENGINES = {
 }
 
 IN_MEMORY = ":memory:"
+ORIGIN = re.compile(r"https?://(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)
 
 # WAL lets readers continue while one connection writes. With WAL, synchronous=NORMAL cannot
 # corrupt the file (https://sqlite.org/pragma.html#pragma_synchronous). Without recursive
@@ -112,6 +114,20 @@ def _is_misread(url: str) -> bool:
     if parts.scheme == "sqlite" and "://" in url:
         return bool(parts.netloc)
     return "://" not in url or any(sign in parts.path[1:] for sign in "/@:")
+
+
+def origin(name: str) -> str:
+    """Return the variable `name` as an origin, `https://HOST` with or without a port.
+
+    Raises:
+        ImproperlyConfigured: The value is something else.
+    """
+    value = os.environ.get(name, "").strip().rstrip("/")
+    if value and not ORIGIN.fullmatch(value):
+        raise ImproperlyConfigured(
+            f"{name} must be an origin such as https://chat.example.org, not {value!r}."
+        )
+    return value
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ INSTALLED_APPS = [
     "threads",
     "chat",
     "api",
-    "django.contrib.admin",
+    "users.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -106,6 +106,9 @@ LOGIN_URL = "users:log_in"
 LOGIN_REDIRECT_URL = "threads:home"
 LOGOUT_REDIRECT_URL = "users:log_in"
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
+
+# The origin that links in mails begin with.
+SITE_URL = environment.origin("SITE_URL")
 
 # Without a mail server, mail is written to the console.
 MAIL = environment.mail("EMAIL_URL")

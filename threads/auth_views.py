@@ -33,6 +33,6 @@ def sign_up(request: HttpRequest) -> HttpResponseBase:
             else:
                 login(request, user)
                 response = redirect("threads:home")
-                devices.remember(request, response, user.email)
+                devices.remember(request, response, user)
                 return response
     return render(request, "threads/sign_up.html", {"form": form}, status=status)

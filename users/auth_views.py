@@ -14,7 +14,14 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from users import devices, rate_limits
-from users.forms import RATE_LIMITED, TOO_MANY, ChangePasswordForm, LogInForm, ResetForm
+from users.forms import (
+    RATE_LIMITED,
+    TOO_MANY,
+    ChangePasswordForm,
+    LogInForm,
+    ResetForm,
+    is_rate_limited,
+)
 from users.models import User
 
 
@@ -24,8 +31,7 @@ class FormStatusMixin:
     def form_invalid(self, form: Any) -> HttpResponse:
         """Show the errors."""
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]  # a mix-in
-        is_limited = any(form.has_error(name, RATE_LIMITED) for name in form.errors)
-        response.status_code = 429 if is_limited else 422
+        response.status_code = 429 if is_rate_limited(form) else 422
         return response
 
 
@@ -40,7 +46,7 @@ class LogIn(FormStatusMixin, views.LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Log the user in, and remember the device."""
         response = super().form_valid(form)
-        devices.remember(self.request, response, form.get_user().email)
+        devices.remember(self.request, response, form.get_user())
         return response
 
 
@@ -64,7 +70,6 @@ class Reset(FormStatusMixin, views.PasswordResetView):
     """Request a mail with a link to reset the password."""
 
     template_name = "users/reset.html"
-    email_template_name = "users/mail/reset.txt"
     form_class = ResetForm
     success_url = reverse_lazy("users:reset_sent")
 
@@ -94,6 +99,6 @@ class ResetConfirm(FormStatusMixin, views.PasswordResetConfirmView):
         """Save the password and reset the rate limit: whoever reads the mail owns the account."""
         response = super().form_valid(form)
         if isinstance(form.user, User):
-            rate_limits.ACCOUNT.reset(form.user.email.lower())
+            rate_limits.ACCOUNT.reset(rate_limits.account_subject(form.user.email, form.user))
         messages.success(self.request, "Your new password is saved. Log in with it.")
         return response

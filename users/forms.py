@@ -7,11 +7,16 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from users import backends, mail, rate_limits
 from users.models import User
+from users.navigation import site_url
 
 MAX_NAME_LENGTH = 100
 HINT = "At least eight characters, and not a common password."
@@ -19,6 +24,11 @@ TAKEN = "There is an account with this e-mail address already."
 TOO_MANY = "Too many attempts. Try again later."
 RATE_LIMITED = "rate_limited"  # the code of a validation error; views respond with 429
 WRONG = "This is not your password."
+
+
+def is_rate_limited(form: forms.BaseForm) -> bool:
+    """Return whether one of the form's errors is an exceeded rate limit."""
+    return any(form.has_error(name, RATE_LIMITED) for name in form.errors)
 
 
 def email_field() -> forms.EmailField:
@@ -177,24 +187,21 @@ class ResetForm(PasswordResetForm):
 
     email = email_field()
 
-    def get_users(self, email: str) -> list[User]:
-        """Return the recipients: none if the rate limit is exceeded."""
-        if not rate_limits.RESET_ACCOUNT.hit(email.lower()):
-            return []
-        try:
-            user = User.objects.get_by_natural_key(email)
-        except User.DoesNotExist:
-            return []
-        return [user] if user.is_active and user.has_usable_password() else []
-
-    def send_mail(
-        self,
-        subject_template_name: str,
-        email_template_name: str,
-        context: dict[str, Any],
-        from_email: str | None,
-        to_email: str,
-        html_email_template_name: str | None = None,
-    ) -> None:
-        """Send the mail in the background."""
-        mail.send(email_template_name, to=to_email, context=context)
+    def save(self, *args: Any, **options: Any) -> None:
+        """Send a link to the account's address in the background."""
+        request: HttpRequest = options["request"]
+        email = self.cleaned_data["email"]
+        user = User.objects.with_email(email)
+        subject = rate_limits.account_subject(email, user)
+        is_within = rate_limits.RESET_ACCOUNT.hit(subject)
+        if not (is_within and user and user.is_active and user.has_usable_password()):
+            return
+        path = reverse(
+            "users:reset_confirm",
+            args=[
+                urlsafe_base64_encode(force_bytes(user.pk)),
+                default_token_generator.make_token(user),
+            ],
+        )
+        context = {"email": user.email, "link": f"{site_url(request)}{path}"}
+        mail.send("users/mail/reset.txt", to=user.email, context=context)

@@ -1,8 +1,13 @@
 """Verify the password hashes of the earlier product."""
 
+from contextlib import suppress
+
 import bcrypt
-from django.contrib.auth.hashers import BCryptPasswordHasher
+from django.contrib.auth.hashers import BCryptPasswordHasher, make_password
 from django.utils.crypto import constant_time_compare
+
+# The cost of the earlier product's hashes, with a salt of zeros.
+SALT = b"$2a$10$......................"
 
 
 class LegacyBCryptPasswordHasher(BCryptPasswordHasher):
@@ -24,3 +29,18 @@ class LegacyBCryptPasswordHasher(BCryptPasswordHasher):
             return constant_time_compare(encoded, self.encode(password, salt))
         except ValueError:  # not a bcrypt hash
             return False
+
+
+def equalize_time(password: str, encoded: str | None) -> None:
+    """Do the hashing that a failed check of `password` against `encoded` did not do.
+
+    Afterwards each failure has computed one hash of the preferred hasher and one of the earlier
+    product's. Otherwise the time would reveal whether an account exists (`encoded` is None if it
+    does not), and how old it is.
+    """
+    is_legacy = encoded is not None and encoded.startswith("bcrypt$")
+    if encoded is None or is_legacy:
+        make_password(password)
+    if not is_legacy:
+        with suppress(ValueError):  # a password that bcrypt does not accept
+            bcrypt.hashpw(password.encode()[:72], SALT)

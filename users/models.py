@@ -29,6 +29,13 @@ class UserManager(BaseUserManager["User"]):
         """Return a new user with all permissions."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
+    def with_email(self, email: str) -> "User | None":
+        """Return the user with this e-mail address, if there is one."""
+        try:
+            return self.get_by_natural_key(email)
+        except self.model.DoesNotExist:
+            return None
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the user with this e-mail address; the query uses `users_email_lower_key`."""
         return self.annotate(email_lower=Lower("email")).get(

@@ -7,6 +7,7 @@ window begins with the first attempt and ends by itself; no account is locked fo
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from users.models import Attempt
+from users.models import Attempt, User
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class RateLimit:
         Attempt.objects.filter(key=self.key(subject), count__gt=0).update(count=F("count") - 1)
 
 
+# "192.0.2.1:4711" and "[2001:db8::1]:4711", or the latter without a port.
+WITH_PORT = re.compile(r"(?:([\d.]+):\d+|\[([^\]]+)\](?::\d+)?)")
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 # Wrong passwords: for one account from unknown devices, for one account from one known device,
@@ -78,17 +81,27 @@ RESET_ACCOUNT = RateLimit("reset-account", 3, HOUR)
 RESET_ADDRESS = RateLimit("reset-address", 20, HOUR)
 
 
+def account_subject(email: str, user: User | None) -> str:
+    """Return the subject of the limits of an account: `user`'s, or a typed `email` without one.
+
+    The database decides which addresses are the same account. Python folds some letters in
+    another way (İ, the Kelvin sign), so a typed address would have several counters.
+    """
+    return (user.email if user else email).lower()
+
+
 def client_address(request: HttpRequest) -> str:
     """Return the address of the client; an IPv6 network (/64) counts as one address.
 
     X-Forwarded-For is used only behind a proxy, and only its last entry: the proxy added that
-    one, the client may have sent the others.
+    one, the client may have sent the others. Some proxies add the client's port.
     """
     text = str(request.META.get("REMOTE_ADDR", ""))
     if settings.BEHIND_PROXY:
         text = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip() or text
+    with_port = WITH_PORT.fullmatch(text)
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(with_port[1] or with_port[2] if with_port else text)
     except ValueError:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):

@@ -63,7 +63,7 @@ def key_columns(expected: Catalog, found: Catalog, spared: Container[Place] = ()
     `spared` are links of text that may be no UUIDs: a rule covers them.
     """
     result = KeyColumns()
-    for name in expected.tables.keys() & found.tables.keys():
+    for name in (one for one in expected.tables if one in found.tables):
         key = key_of(expected, name)
         if actual := _instead_of_uuid(expected, found, name, key):
             result.keys[name] = key
@@ -88,7 +88,7 @@ def _add_expected_links(
 ) -> None:
     """Add the columns of foreign keys that a migration creates, whether they exist or not."""
     whole = result.whole_numbers()
-    for name in expected.tables.keys() & found.tables.keys():
+    for name in (one for one in expected.tables if one in found.tables):
         for constraint in expected.tables[name].constraints:
             if constraint.kind != "foreign key" or not constraint.target:
                 continue

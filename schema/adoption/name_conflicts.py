@@ -137,33 +137,42 @@ def with_reserved_renamed(found: Catalog, columns: Sequence[tuple[str, Column, C
 
 
 def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Problem]:
-    """Yield the tables and columns that a migration after the steps makes, if others made them.
+    """Yield the tables and columns that a later migration creates and that others have created.
 
-    What is exactly as the migration makes it may come from an earlier run of it.
+    One that is exactly as the migration creates it may come from an earlier run of it.
     """
     for step in later:
         for name, table in step.after.tables.items():
-            there = found.tables.get(name)
-            before = step.before.tables.get(name)
-            if there is None:
+            actual, before = found.tables.get(name), step.before.tables.get(name)
+            if actual is None:
                 continue
-            if before is None:
-                if there.columns != table.columns:
-                    yield Problem(
-                        f"There is a table {name} already, and {_name(step)} makes one of that"
-                        " name.",
-                        f"ALTER TABLE {quoted(name)} RENAME TO {quoted(f'{name}_old')};",
-                    )
-                continue
-            for column in table.columns.values():
-                known = there.columns.get(column.name)
-                if column.name not in before.columns and known not in {None, column}:
-                    yield Problem(
-                        f"{name} has a column {column.name} already, and {_name(step)} makes one"
-                        f" of that name: {column.describe()}.",
-                        f"ALTER TABLE {quoted(name)} RENAME COLUMN {quoted(column.name)} TO"
-                        f" {quoted(f'{column.name}_old')};",
-                    )
+            if before is not None:
+                yield from _later_columns(step, table, before, actual)
+            elif actual.columns != table.columns:
+                yield Problem(
+                    f"There is a table {name} already, and {_name(step)} creates one of that name.",
+                    " ".join(_renamed(actual, table)),
+                )
+
+
+def _later_columns(step: Step, table: Table, before: Table, actual: Table) -> Iterator[Problem]:
+    for column in table.columns.values():
+        known = actual.columns.get(column.name)
+        if column.name not in before.columns and known not in {None, column}:
+            yield Problem(
+                f"{table.name} has a column {column.name} already, and {_name(step)} creates one of"
+                f" that name: {column.describe()}.",
+                f"ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(column.name)} TO"
+                f" {quoted(f'{column.name}_old')};",
+            )
+
+
+def _renamed(actual: Table, table: Table) -> Iterator[str]:
+    """Yield the statements that free the name of `table` and those of its indexes."""
+    yield f"ALTER TABLE {quoted(table.name)} RENAME TO {quoted(f'{table.name}_old')};"
+    names = {one.name for one in actual.constraints} | actual.indexes.keys()
+    for name in sorted(names & ({one.name for one in table.constraints} | table.indexes.keys())):
+        yield f"ALTER INDEX {quoted(name)} RENAME TO {quoted(f'{name}_old')};"
 
 
 def misdirected_links(steps: Sequence[MatchedStep], found: Catalog) -> Iterator[Problem]:
@@ -182,7 +191,7 @@ def misdirected_links(steps: Sequence[MatchedStep], found: Catalog) -> Iterator[
                     column = wanted.columns[0]
                     yield Problem(
                         f"{table.name}.{column} refers to {other.target} by the foreign key"
-                        f" {other.name}, and it has to refer to {wanted.target}.",
+                        f" {other.name}, and must refer to {wanted.target}.",
                         f"Drop that foreign key, or rename the column: ALTER TABLE"
                         f" {quoted(table.name)} RENAME COLUMN {quoted(column)} TO"
                         f" {quoted(f'{column}_old')};",

@@ -51,19 +51,19 @@ class _RolledBackError(Exception):
 def trial_problems(snapshot: Snapshot) -> Iterator[Problem]:
     """Yield the tables on which a change is skipped, undone or refused."""
     for table in snapshot.ours:
-        trials = [("an UPDATE", _mark(snapshot, table))]
+        trials = [("UPDATE", _mark(snapshot, table))]
         trials += [
             (f"UPDATE of {one.column}", _update(snapshot, table, one.column, one.value))
             for one in snapshot.spec.trial_updates
             if one.table == table and has_all(snapshot.found, one)
         ]
         trials += [
-            ("an INSERT", _insert(one.statement, one.applies))
+            ("INSERT", _insert(one.statement, one.applies))
             for one in snapshot.spec.trial_inserts
             if one.table == table and has_all(snapshot.found, one)
         ]
         trials += [
-            ("a DELETE" if isinstance(rule, Quarantine) else "an UPDATE", _rule(snapshot, rule))
+            ("DELETE" if isinstance(rule, Quarantine) else "UPDATE", _rule(snapshot, rule))
             for rule in dict.fromkeys(snapshot.rules)
             if rule.table == table
         ]
@@ -195,6 +195,6 @@ def _problem(snapshot: Snapshot, table: str, change: str, seen: str) -> Problem:
         or "Disable the trigger, rule or event trigger that is the cause"
     )
     return Problem(
-        f"Trying {change} of one row of {table} {seen}.{named}",
+        f"A trial {change} on one row of {table} {seen}.{named}",
         f"{disable}; run migrate, then enable it again. The trial was rolled back.",
     )

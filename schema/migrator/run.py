@@ -154,8 +154,11 @@ class Migrator:
         """Stop before the first change if something is in the way, or would be lost."""
         from schema.migrator.preflight import find_problems
         from schema.migrator.rollback import agree_to_losses
+        from schema.migrator.taken_names import taken_names
 
         problems = find_problems(executor, plan)
+        if self.adoption is None and not self.options["fake_initial"]:
+            problems += taken_names(executor, plan)
         if problems:
             lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
             self.report.write("problems", problems=[vars(problem) for problem in problems])

@@ -186,3 +186,16 @@ def test_secret_key_is_created_once_and_readable_by_its_owner_only(
     assert len(found[0]) >= 50
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("url", ["https://chat.example.org", "http://[::1]:8000", "http://a:1"])
+def test_origin_is_read(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_ORIGIN", f" {url}/ ")
+    assert environment.origin("SOME_ORIGIN") == url
+
+
+@pytest.mark.parametrize("url", ["chat.example.org", "https://", "https://a/b", "https://u@a", "x"])
+def test_other_urls_are_no_origin(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_ORIGIN", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^SOME_ORIGIN must be an origin such as"):
+        environment.origin("SOME_ORIGIN")

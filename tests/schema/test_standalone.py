@@ -89,11 +89,12 @@ class Migration(migrations.Migration):
     ], options={"db_table": "loans"})]
 """
 SPECIFICATION = """
-from schema.adoption.spec import Facts, History, Quarantine
+from schema.adoption.spec import Quarantine, Spec, TrackingTable
 
 BOOKS = ("library", "0001_books")
-SPECIFICATION = Facts(
-    history=History(table="scripts", file="name", moment="run_at"),
+SPECIFICATION = Spec(
+    tracking=TrackingTable(table="scripts", file="name", applied_at="run_at"),
+    signature={"books": ("title",)},
     files={"books.sql": (BOOKS,)},
     columns={"books.sql": ("books.title",)},
     steps=(BOOKS,),
@@ -101,7 +102,7 @@ SPECIFICATION = Facts(
     unused={},
     rules=(
         Quarantine(step=BOOKS, kind="books without a title", table="books",
-                   where="one.title IS NULL", settles=("title",), reason="no title"),
+                   where="one.title IS NULL", fixes=("title",), reason="no title"),
     ),
     conflicts=(),
 )

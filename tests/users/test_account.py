@@ -1,12 +1,14 @@
 """The account page: name, e-mail address, passwords, deletion."""
 
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from chat.models import ChatMessage
 from personas.models import Persona
@@ -114,6 +116,35 @@ def test_reset_does_not_reveal_whether_an_account_exists(client: Client) -> None
     unknown = request_reset(client, "nobody@example.com")
     assert known == unknown == (302, reverse("users:reset_sent"))
     assert [message.to for message in mails(1)] == [["alice@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("site_url", "extra", "link"),
+    [
+        ("", {}, "http://testserver/"),
+        ("", {"HTTP_HOST": "testserver:1337"}, "http://testserver/"),
+        ("", {"HTTP_HOST": "testserver:1337", "SERVER_PORT": "8000"}, "http://testserver:8000/"),
+        ("", {"wsgi.url_scheme": "https", "SERVER_PORT": "443"}, "https://testserver/"),
+        ("https://chat.example.org", {"HTTP_HOST": "testserver:1337"}, "https://chat.example.org/"),
+        ("https://chat.example.org:8443", {}, "https://chat.example.org:8443/"),
+    ],
+)
+def test_reset_link_leads_to_this_site(
+    client: Client, settings: Settings, site_url: str, extra: dict[str, Any], link: str
+) -> None:
+    settings.SITE_URL = site_url
+    make_user()
+    client.post(reverse("users:reset"), {"email": "alice@example.com"}, **extra)
+    (message,) = mails(1)
+    assert f"\n{link}account/reset/" in str(message.body)
+
+
+def test_reset_mails_are_limited_across_spellings(client: Client) -> None:
+    make_user("kik")
+    for name in ("kik", "KIK", "\u212aik", "k\u0130k", "Kik", "kiK", "ki\u212a"):
+        for _ in range(RESET_ACCOUNT.limit - 1):
+            client.post(reverse("users:reset"), {"email": f"{name}@example.com"})
+    mails(RESET_ACCOUNT.limit)
 
 
 def test_reset_does_not_flood_a_mailbox(client: Client) -> None:

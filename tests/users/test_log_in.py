@@ -2,10 +2,13 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
+import argon2
+import bcrypt
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
@@ -14,7 +17,7 @@ from personas.models import Persona
 from tests.factories import PASSWORD, make_user
 from threads.models import Thread
 from users.models import Attempt, User
-from users.rate_limits import ACCOUNT, ADDRESS, RateLimit
+from users.rate_limits import ACCOUNT, ADDRESS, RateLimit, client_address
 
 ALICE = "alice@example.com"
 
@@ -139,8 +142,115 @@ def test_admin_log_in_has_the_same_limits(client: Client) -> None:
     make_user(is_staff=True)
     for n in range(ACCOUNT.limit + 1):
         log_in(Client(), "wrong", address=f"203.0.113.{n}")
-    client.post("/admin/login/", {"username": ALICE, "password": PASSWORD})
+    answer = client.post("/admin/login/", {"username": ALICE, "password": PASSWORD})
+    assert answer.status_code == 429
+    assert "Too many attempts" in answer.content.decode()
     assert not is_logged_in(client)
+
+
+@pytest.mark.django_db
+def test_admin_log_in_is_for_staff(client: Client) -> None:
+    make_user()
+    make_user("bob", is_staff=True)
+    data = {"username": ALICE, "password": PASSWORD}
+    assert client.post("/admin/login/", data).status_code == 200
+    assert not is_logged_in(client)
+    assert client.post("/admin/login/", data | {"username": "bob@example.com"}).status_code == 302
+
+
+@pytest.mark.django_db
+def test_admin_password_change_is_the_one_with_a_limit(client: Client) -> None:
+    client.force_login(make_user(is_staff=True))
+    answer = client.get(reverse("admin:password_change"))
+    assert answer.headers["Location"] == reverse("users:change_password")
+
+
+LEGACY = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("account", ["none", "new", "legacy", "unusable", "disabled"])
+def test_failed_log_in_computes_the_same_hashes_for_every_account(
+    client: Client, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if account != "none":
+        user = make_user(is_active=account != "disabled")
+        password = {"legacy": LEGACY, "unusable": "!"}.get(account)
+        User.objects.filter(pk=user.pk).update(**({"password": password} if password else {}))
+    computed: list[str] = []
+    real_bcrypt, real_argon2 = bcrypt.hashpw, argon2.low_level.hash_secret
+    real_verify = argon2.PasswordHasher.verify
+
+    def hash_bcrypt(*args: Any) -> bytes:
+        computed.append("bcrypt")
+        return real_bcrypt(*args)
+
+    def hash_argon2(*args: Any, **options: Any) -> bytes:
+        computed.append("argon2")
+        return real_argon2(*args, **options)
+
+    def verify_argon2(*args: Any) -> bool:
+        computed.append("argon2")
+        return real_verify(*args)
+
+    monkeypatch.setattr(bcrypt, "hashpw", hash_bcrypt)
+    monkeypatch.setattr(argon2.low_level, "hash_secret", hash_argon2)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", verify_argon2)
+    for password in ("wrong", "wrong" * 40, "wröng"):
+        computed.clear()
+        assert log_in(client, password) == 422
+        assert sorted(computed) == ["argon2", "bcrypt"]
+
+
+@pytest.mark.django_db
+def test_legacy_password_logs_in_and_is_replaced(client: Client) -> None:
+    user = make_user()
+    User.objects.filter(pk=user.pk).update(password=LEGACY)
+    assert log_in(client) == 302
+    user.refresh_from_db()
+    assert user.password.startswith("argon2$")
+
+
+# Letters that Python, PostgreSQL and SQLite fold differently, and that validation lets through.
+SPELLINGS = ["kik@example.com", "KIK@example.com", "\u212aik@example.com", "k\u0130k@example.com"]
+SPELLINGS += ["k\u0131k@example.com", "kik@EXAMPLE.COM", "ki\u212a@Example.com"]
+
+
+@pytest.mark.django_db
+def test_spellings_of_one_address_share_one_limit() -> None:
+    user = make_user("kik")
+    guesses = [email for email in SPELLINGS for _ in range(ACCOUNT.limit)]
+    reached = [
+        email
+        for n, email in enumerate(guesses)
+        if log_in(Client(), "wrong", email=email, address=f"203.0.113.{n}") == 422
+        and User.objects.with_email(email) == user
+    ]
+    assert len(reached) == ACCOUNT.limit
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("198.51.100.9, 192.0.2.1:1", "192.0.2.1"),
+        ("[2001:db8:1:2::7]:443", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::7]", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("[::ffff:192.0.2.1]:80", "192.0.2.1"),
+        ("192.0.2.1:x", "unknown"),
+        ("_hidden", "unknown"),
+        ("", "127.0.0.1"),
+    ],
+)
+def test_forwarded_address_may_have_a_port(
+    rf: RequestFactory, settings: Settings, forwarded: str, address: str
+) -> None:
+    settings.BEHIND_PROXY = True
+    request = rf.get("/", headers={"X-Forwarded-For": forwarded})
+    assert client_address(request) == address
 
 
 @pytest.mark.django_db

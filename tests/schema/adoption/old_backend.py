@@ -32,7 +32,7 @@ class OldBackend:
             self._make(
                 "INSERT INTO personas (user_id, name, description, color, is_active, metadata)"
                 " VALUES (%s, %s, %s, %s, %s, %s)",
-                (user, "Two", None, None if self.rounds % 2 else "#123456", False, None),
+                (user, "Two", None, (None, "#123456", "red", "")[self.rounds % 4], False, None),
             )
             self._do("UPDATE personas SET is_active = false WHERE user_id = %s", (user,))
             self._do("UPDATE personas SET is_active = true WHERE id = %s", (first,))

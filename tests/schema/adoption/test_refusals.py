@@ -101,8 +101,8 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
             "ALTER TABLE threads ADD COLUMN deleted_at timestamptz DEFAULT now()",
         ],
         [
-            "There is a table attempts already, and users.0002_attempts makes one",
-            "threads has a column deleted_at already, and threads.0002_organising makes one",
+            "There is a table attempts already, and users.0002_attempts creates one",
+            "threads has a column deleted_at already, and threads.0002_organising creates one",
             'ALTER TABLE "threads" RENAME COLUMN "deleted_at" TO "deleted_at_old";',
         ],
     ),
