@@ -14,12 +14,20 @@ from gunicorn.errors import AppImportError
 values = dotenv_values(Path(__file__).with_name(".env")) | dict(os.environ)
 wsgi_app = "config.asgi:application"
 worker_class = "asgi"
-bind = f"{values.get('HOST') or '0.0.0.0'}:{values.get('PORT') or 8000}"  # noqa: S104 - a server
+is_debug = (values.get("DEBUG") or "").strip().lower() in {"1", "true", "yes", "on"}
+host = values.get("HOST") or ("127.0.0.1" if is_debug else "0.0.0.0")  # noqa: S104 - a server
+bind = f"{host}:{values.get('PORT') or 8000}"
 workers = int(values.get("WEB_CONCURRENCY") or 1)
 # Replies stream for minutes. A worker that stops needs time to save them.
 timeout = 120
 graceful_timeout = 30
 accesslog = "-"
+logger_class = "config.access_log.AccessLogger"
+# Forwarded headers are Django's business, see BEHIND_PROXY. By default gunicorn believes those of
+# local peers, and all of a Unix socket's.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 # The socket is in the home folder, so two sites of one user would share it.
 control_socket_disable = True
 
@@ -34,6 +42,11 @@ def post_fork(server: Any, worker: Any) -> None:
         settings.INSTALLED_APPS  # noqa: B018 - reads them
     except ImproperlyConfigured as error:
         raise AppImportError(f"Configuration error: {error}") from None
+    from config import checks
+
+    hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
+    if worker.age == 1 and checks.exposes_debug(hosts):
+        server.log.warning("%s %s", checks.WARNING, checks.HINT)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -137,7 +137,7 @@ class MailServer:
     host: str = ""
     port: int = 25
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     implicit_tls: bool = False
     starttls: bool = False
 

@@ -13,6 +13,8 @@ load_dotenv(BASE_DIR / ".env")
 
 DEBUG = environment.flag("DEBUG")
 SECRET_KEY = environment.secret_key(BASE_DIR / ".secret_key", production=not DEBUG)
+# Where the server listens; gunicorn.conf.py reads it too.
+HOST = os.environ.get("HOST", "").strip()
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 if render_host := os.environ.get("RENDER_EXTERNAL_HOSTNAME"):
@@ -42,6 +44,7 @@ MIDDLEWARE = [
     "api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.NeverCacheMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -111,14 +114,14 @@ PASSWORD_RESET_TIMEOUT = 3600  # seconds
 SITE_URL = environment.origin("SITE_URL")
 
 # Without a mail server, mail is written to the console.
-MAIL = environment.mail("EMAIL_URL")
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL.host else 'console'}.EmailBackend"
-EMAIL_HOST = MAIL.host
-EMAIL_PORT = MAIL.port
-EMAIL_HOST_USER = MAIL.user
-EMAIL_HOST_PASSWORD = MAIL.password
-EMAIL_USE_SSL = MAIL.implicit_tls
-EMAIL_USE_TLS = MAIL.starttls
+mail = environment.mail("EMAIL_URL")  # in lower case: no setting, so no error page shows it
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if mail.host else 'console'}.EmailBackend"
+EMAIL_HOST = mail.host
+EMAIL_PORT = mail.port
+EMAIL_HOST_USER = mail.user
+EMAIL_HOST_PASSWORD = mail.password
+EMAIL_USE_SSL = mail.implicit_tls
+EMAIL_USE_TLS = mail.starttls
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localhost>"
 
@@ -192,16 +195,21 @@ BEHIND_PROXY = environment.flag("BEHIND_PROXY")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.redaction.ReporterFilter"
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"urls": {"()": "config.redaction.URLFilter"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["urls"]}
+    },
     "root": {"handlers": ["stderr"], "level": environment.log_level("LOG_LEVEL")},
     "loggers": {
-        "django": {
-            "handlers": []
-        },  # with DEBUG it has a handler of its own, which would repeat every line
+        # Under DEBUG these two have handlers of their own, which would repeat every line.
+        "django": {"handlers": []},
+        "django.server": {"handlers": [], "propagate": True},
         "httpx2": {"level": "WARNING"},  # a line for each request to the model server
     },
 }

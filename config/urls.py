@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config import checks  # noqa: F401 - registers them
 from schema.admin.pages import migrations
 
 urlpatterns = [

@@ -43,6 +43,7 @@ class Site:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
+    access_log: str = os.devnull
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +61,8 @@ class Site:
     def start(self, database: str) -> None:
         """Start gunicorn on a database, and wait until it answers."""
         command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{self.socket.fileno()}"]
-        command += ["-w", str(self.workers), "--access-logfile", os.devnull, "--no-control-socket"]
+        command += ["-w", str(self.workers), "--access-logfile", self.access_log]
+        command += ["--no-control-socket"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,

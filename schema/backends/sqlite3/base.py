@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -68,6 +70,17 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """The connection; only its schema editor is ours."""
+    """Django's connection with this schema editor; a new file is readable by its owner only."""
 
     SchemaEditorClass = DatabaseSchemaEditor
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Create a missing file before SQLite does, which would leave its mode to the umask.
+
+        SQLite gives the files beside it, `-wal` and `-shm`, the same mode.
+        """
+        name = str(conn_params["database"])
+        if name and not name.startswith((":memory:", "file:")):
+            with suppress(OSError):  # it exists, or SQLite reports why it cannot
+                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return super().get_new_connection(conn_params)
