@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from schema.adoption.spec import Quarantine, Repair, Rule, TrialInsert, TrialUpdate
 from schema.adoption.type_changes import is_text
 from schema.batches import run as batches
+from schema.batches.step import Step
 from schema.introspection.catalog import Catalog, Column, Constraint, quoted
 from schema.models import QuarantinedRow
 
@@ -66,6 +67,7 @@ class RowRepairs:
             statements=(),
             key=key,
             pending=sql_of(rule.where, rule),
+            repeats=False,
             rule=rule,
             found=found,
             ours=self.ours,
@@ -95,7 +97,7 @@ class RowRepairs:
 
 
 @dataclass(frozen=True)
-class RowRepair(batches.Step):
+class RowRepair(Step):
     """A rule as a step of the batch engine.
 
     A batch first locks its rows, so that each of the statements after it sees the same ones, with

@@ -5,7 +5,8 @@ import re
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
-from schema.batches.run import REST, TARGET_SECONDS, Step, vacuum
+from schema.batches.run import REST, TARGET_SECONDS, vacuum
+from schema.batches.step import Step
 from schema.connection.retry import DEFAULT
 
 BY_BLOCK = """

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django.db.models import F, Func, JSONField, Value
 from django.db.models.functions import Coalesce, Now
 
 from schema.batches.progress import Clock
-from schema.batches.ranges import Blocks, Keys, Position, Range, Ranges, RowIds
+from schema.batches.ranges import Blocks, Position, Range, Ranges
+from schema.batches.step import SESSIONS, Row, Step
 from schema.connection.errors import waited_for_a_lock
 from schema.connection.retry import Retries, RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import migration_session, session_settings
@@ -25,91 +25,17 @@ TARGET_SECONDS = 0.03
 """What a batch should take: anybody who wants a row of it waits no longer."""
 REST = 0.1
 """The pause after a batch, as a share of its time: for replicas, vacuum and other work."""
-SESSIONS = 2
-"""How many sessions go through a PostgreSQL table at once: one alone keeps waiting, by turns for
-the server's processor and for its disk."""
 REPORTED_ATTEMPT = 5
 """The first failed attempt at a batch to be reported: live traffic causes many short conflicts."""
 VACUUM_TIMEOUT = 10.0
 """Seconds for which a VACUUM may wait: it keeps nobody from reading or writing meanwhile, and an
 autovacuum in its way yields after deadlock_timeout."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A data step over one table.
-
-    Each statement holds `{batch}` where the condition for a range of rows belongs. `key` is
-    the primary key to go by; without it the table is gone through as it lies on disk.
-    `pending` is the condition of a row that is still to be done; with it, passes are made
-    until there is none.
-    """
-
-    app: str
-    migration: str
-    name: str
-    table: str
-    statements: tuple[str, ...]
-    key: str | None = None
-    pending: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.app}.{self.migration} {self.name}"
-
-    def ranges(self, connection: BaseDatabaseWrapper) -> list[Ranges]:
-        """Cut the table as it is now, for as many sessions as there are lists of ranges."""
-        if self.key is not None:
-            return [Keys(connection, self.table, self.key, self.pending)]
-        if connection.vendor == "postgresql":
-            return [Blocks(connection, self.table, part=n, parts=SESSIONS) for n in range(SESSIONS)]
-        return [RowIds(connection, self.table)]
-
-    def leaves_dead_rows(self, connection: BaseDatabaseWrapper) -> bool:
-        """Tell whether the table is worth a VACUUM afterwards: all of it may have changed."""
-        return connection.vendor == "postgresql" and self.key is None
-
-    def is_done(self, connection: BaseDatabaseWrapper, record: BatchProgress) -> bool:
-        """Tell whether there is nothing to do."""
-        if self.pending is None:
-            return record.finished_at is not None
-        return not self.is_pending(connection)
-
-    def is_pending(self, connection: BaseDatabaseWrapper) -> bool:
-        """Tell whether a row is left that needs the step. Reads the whole table if not."""
-        if self.pending is None:
-            return False
-        name = connection.ops.quote_name(self.table)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name} WHERE {self.pending})")  # noqa: S608 - written in a migration
-            return bool(cursor.fetchone()[0])
-
-    def count_pending(self, connection: BaseDatabaseWrapper) -> int:
-        """Return how many rows still need the step."""
-        name = connection.ops.quote_name(self.table)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM {name} WHERE {self.pending}")  # noqa: S608 - written in a migration
-            return int(cursor.fetchone()[0])
-
-    def pending_row(self, connection: BaseDatabaseWrapper) -> str:
-        """Return the primary key of a row that still needs the step, in words."""
-        name = connection.ops.quote_name(self.table)
-        with connection.cursor() as cursor:
-            keys = connection.introspection.get_primary_key_columns(cursor, self.table) or []
-            columns = ", ".join(connection.ops.quote_name(key) for key in keys) or "NULL"
-            cursor.execute(f"SELECT {columns} FROM {name} WHERE {self.pending} LIMIT 1")  # noqa: S608 - written in a migration
-            row = cursor.fetchone() or ()
-        return ", ".join(f"{key} {value}" for key, value in zip(keys, row, strict=False))
-
-    def execute(self, cursor: CursorWrapper, condition: str) -> int:
-        """Change the rows of `condition`; return how many the last statement changed."""
-        for statement in self.statements:
-            cursor.execute(statement.replace("{batch}", condition))
-        rows: int = cursor.rowcount
-        return rows
+MISSES = 2
+"""After how many whole passes that left a row as it was the step gives up."""
 
 
 class NoProgressError(Exception):
-    """A whole pass left as many rows to be changed as the one before it."""
+    """Whole passes leave a row as it was."""
 
 
 def run(connection: BaseDatabaseWrapper, step: Step) -> int:
@@ -134,25 +60,35 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
         logger.info("%s goes on after %s rows", step, f"{record.rows_done:,}")
     clock = Clock(str(step), record.rows_done)
     position: Position | list[Position] = record.position
-    left: int | None = None
+    row, missed = step.pending_row(connection), 0
     while True:
         _pass(connection, step, record.pk, position, clock)
         if step.leaves_dead_rows(connection):
             _vacuum(connection, step)
         if not step.is_pending(connection):
             break
-        # The first pass may begin in the middle; from the second on each is a whole one.
-        left, before = step.count_pending(connection), left
-        if before is not None and left >= before:
-            raise NoProgressError(
-                f"{step}: a pass over {step.table} changed nothing; rows that still need it:"
-                f" {left:,}, for example {step.pending_row(connection)}. A trigger or a rule of the"
-                " table skips or undoes the change: disable it, run migrate again, then enable it."
-            )
+        if row is not None and step.pending_row(connection, row):
+            # Others may move a row behind the pass once, and a pass may begin in the middle.
+            missed += position is None
+            if missed == MISSES:
+                raise _no_progress(connection, step, row)
+        elif not step.repeats:
+            break
+        else:
+            row, missed = step.pending_row(connection), 0
         position = None
     records.filter(pk=record.pk).update(finished_at=Now(), updated_at=Now())
     clock.done()
     return clock.rows
+
+
+def _no_progress(connection: BaseDatabaseWrapper, step: Step, row: Row) -> NoProgressError:
+    key = ", ".join(f"{name} {value}" for name, value in row.items())
+    return NoProgressError(
+        f"{step}: {MISSES} passes over {step.table} left a row as it was: {key}. Rows that still"
+        f" need the step: {step.count_pending(connection):,}. A trigger or a rule of the table"
+        " skips or undoes the change: disable it, run migrate again, then enable it."
+    )
 
 
 def vacuum(connection: BaseDatabaseWrapper, step: Step) -> str:

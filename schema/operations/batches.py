@@ -13,6 +13,7 @@ from django.db.migrations.state import ProjectState
 
 from schema.batches import run
 from schema.batches.as_sql import batches_as_sql
+from schema.batches.step import Step
 from schema.operations.recording import written_as
 
 
@@ -80,11 +81,11 @@ class BatchedSQL(Operation):
         """Say what `migrate --plan` prints."""
         return f"Go through {self.table} in batches: {self.step}"
 
-    def _steps(self, app_label: str, connection: BaseDatabaseWrapper) -> list[run.Step]:
+    def _steps(self, app_label: str, connection: BaseDatabaseWrapper) -> list[Step]:
         """Return the way there and the way back."""
         name = self.migration.rpartition(".")[2]
         return [
-            run.Step(
+            Step(
                 app=app_label,
                 migration=name,
                 name=label,
@@ -102,8 +103,8 @@ class BatchedSQL(Operation):
     def _run(
         self,
         schema_editor: BaseDatabaseSchemaEditor,
-        step: run.Step,
-        opposite: run.Step,
+        step: Step,
+        opposite: Step,
         *,
         backwards: bool = False,
     ) -> None:

@@ -144,3 +144,68 @@ def test_what_keeps_keys_from_being_converted_is_named_and_no_row_changes(
     with pytest.raises(CommandError, match=words):
         call_command("migrate", database=database.alias, verbosity=0)
     assert all_rows(database.connection) == before
+
+
+def test_new_keys_cannot_be_computed_from_the_old_ones(make: Make) -> None:
+    """Nobody can guess them: they differ from database to database and from table to table."""
+    keys = []
+    for _ in range(2):
+        database = make([*as_numbers(STATES["v4"]), *ROWS, *THREADS])
+        call_command("migrate", database=database.alias, verbosity=0)
+        for table in ("users", "personas", "chat_messages", "threads"):
+            rows = fetch(database.connection, f"SELECT new_key FROM schema_old_keys_{table}")
+            assert rows
+            keys += [row[0] for row in rows]
+    assert len(set(keys)) == len(keys)
+    assert {key.version for key in keys} == {4}
+
+
+def test_every_key_and_every_link_to_it_is_converted(make: Make) -> None:
+    database = make([*as_numbers(STATES["v4"]), *ROWS, *THREADS])
+    call_command("migrate", database=database.alias, verbosity=0)
+    types = fetch(
+        database.connection,
+        "SELECT table_name || '.' || column_name, data_type FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name IN ('users', 'personas', 'chat_messages',"
+        " 'threads', 'persona_samples', 'messages', 'actions', 'metrics')"
+        " AND (column_name = 'id' OR column_name LIKE '%\\_id') ORDER BY 1",
+    )
+    # The keys of tables that are not this project's stay: nothing refers to them.
+    assert types == [
+        ("actions.id", "integer"),
+        ("actions.persona_id", "uuid"),
+        ("actions.user_id", "uuid"),
+        ("chat_messages.id", "uuid"),
+        ("chat_messages.thread_id", "uuid"),
+        ("chat_messages.user_id", "uuid"),
+        ("messages.id", "integer"),
+        ("messages.user_id", "uuid"),
+        ("metrics.id", "integer"),
+        ("metrics.user_id", "uuid"),
+        ("persona_samples.id", "integer"),
+        ("persona_samples.persona_id", "uuid"),
+        ("personas.id", "uuid"),
+        ("personas.user_id", "uuid"),
+        ("threads.id", "uuid"),
+        ("threads.persona_id", "uuid"),
+        ("threads.user_id", "uuid"),
+        ("users.id", "uuid"),
+    ]
+    kept = fetch(
+        database.connection,
+        "SELECT relname FROM pg_class WHERE relname LIKE 'schema_old_keys_%' AND relkind = 'r'"
+        " ORDER BY 1",
+    )
+    assert kept == [
+        ("schema_old_keys_chat_messages",),
+        ("schema_old_keys_personas",),
+        ("schema_old_keys_threads",),
+        ("schema_old_keys_users",),
+    ]
+    lost = fetch(
+        database.connection,
+        "SELECT old_key FROM schema_old_keys_chat_messages k WHERE NOT EXISTS"
+        " (SELECT FROM chat_messages m WHERE m.id = k.new_key"
+        " AND m.content = 'number ' || k.old_key)",
+    )
+    assert lost == []

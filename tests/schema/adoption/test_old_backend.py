@@ -4,10 +4,13 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from schema.introspection.catalog import Catalog
+from tests.schema.adoption import people as p
 from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.old_backend import OldBackend
@@ -62,4 +65,71 @@ def test_old_backend_works_between_any_two_statements(
     for table, rows in all_rows(database.connection).items():
         for key in set(rows) - set(before.get(table, {})):
             before.setdefault(table, {})[key] = rows[key]
+    assert_all_accounted_for(before, database.connection)
+
+
+RED = (
+    "INSERT INTO personas (user_id, name, color)"
+    f" VALUES ('{p.ALICE}', 'Red', 'red') RETURNING id::text"
+)
+
+
+@pytest.mark.parametrize("state", ["helped to v3", "helped to v4, with dirt"])
+def test_colours_of_the_old_backend_never_fail_a_migration(
+    make: Make, fresh: Catalog, state: str
+) -> None:
+    """It writes one that is no hex colour after every statement from the first on."""
+    database = make(STATES[state])
+    with psycopg.connect(database.url, autocommit=True) as backend:
+
+        def interrupt(
+            execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+        ) -> Any:
+            result = execute(sql, params, many, context)
+            if not database.connection.in_atomic_block and "personas" in sql:
+                backend.execute(RED.encode())
+            return result
+
+        with database.connection.execute_wrapper(interrupt):
+            call_command("migrate", database=database.alias, verbosity=0)
+        backend.execute(RED.encode())
+        backend.execute(b"UPDATE personas SET color = 'blue' WHERE name = 'Red'")
+    assert_like_fresh(database, fresh)
+    assert fetch(database.connection, "SELECT DISTINCT color FROM personas WHERE name = 'Red'") == [
+        ("#4f46e5",)
+    ]
+    assert fetch(database.connection, "SELECT count(*) > 20 FROM personas WHERE name = 'Red'") == [
+        (True,)
+    ]
+
+
+@pytest.mark.parametrize(
+    "failing", ['VALIDATE CONSTRAINT "personas_color_check"', 'INDEX CONCURRENTLY "personas_one']
+)
+def test_failure_leaves_nothing_that_hinders_the_old_backend(
+    make: Make, fresh: Catalog, failing: str
+) -> None:
+    database = make(STATES["helped to v3"])
+    before = all_rows(database.connection)
+
+    def fail(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        if failing in sql:
+            raise OperationalError("the disk is full")
+        return execute(sql, params, many, context)
+
+    with database.connection.execute_wrapper(fail), pytest.raises(CommandError) as failure:
+        call_command("migrate", database=database.alias, verbosity=0)
+    assert "the disk is full" in str(failure.value)
+    left = fetch(
+        database.connection,
+        "SELECT conname FROM pg_constraint WHERE NOT convalidated UNION ALL"
+        " SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid",
+    )
+    assert left == []
+    red = fetch(database.connection, RED)[0][0]
+    fetch(database.connection, f"DELETE FROM personas WHERE id = '{red}' RETURNING 1")
+    call_command("migrate", database=database.alias, verbosity=0)
+    assert_like_fresh(database, fresh)
     assert_all_accounted_for(before, database.connection)

@@ -4,7 +4,7 @@ import uuid
 
 from django.core.management import call_command
 
-from schema.batches import run
+from schema.batches.step import Step
 from tests.conftest import Database
 
 ROWS = 5000
@@ -31,7 +31,7 @@ class Killed(BaseException):
     """Stands for the end of the process between two batches."""
 
 
-def step(**changes: object) -> run.Step:
+def step(**changes: object) -> Step:
     """Return a step that raises the messages' voice, with `changes` to it."""
     facts: dict[str, object] = {
         "app": "chat",
@@ -42,7 +42,7 @@ def step(**changes: object) -> run.Step:
             "UPDATE chat_messages SET content = upper(content) WHERE {batch} AND content LIKE 'm%'",
         ),
     }
-    return run.Step(**(facts | changes))  # type: ignore[arg-type]  # the tests' own facts
+    return Step(**(facts | changes))  # type: ignore[arg-type]  # the tests' own facts
 
 
 def value(database: Database, query: str) -> object:
