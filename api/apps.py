@@ -6,3 +6,10 @@ from django.apps import AppConfig
 class ApiConfig(AppConfig):
     name = "api"
     verbose_name = "API"
+
+    def ready(self) -> None:
+        """Have every reply counted when it ends."""
+        from api import usage
+        from chat import replies
+
+        replies.on_end.append(usage.record)

@@ -54,9 +54,33 @@ class BrowserContract(Contract):
         return super().undeclared(status, headers)
 
 
+class OpenAIContract(Contract):
+    """OpenAI's: an object with message, type, param and code."""
+
+    def error(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """Return the error object."""
+        kind = (
+            "server_error"
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            else "invalid_request_error"
+        )
+        code = "unknown_url" if status == HTTPStatus.NOT_FOUND else None
+        error = {"message": message, "type": kind, "param": None, "code": code}
+        return json_response({"error": error}, status, headers)
+
+    def undeclared(self, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Return the error; 405 names the methods there are."""
+        allow = {name: value for name, value in headers.items() if name == "Allow"}
+        text = HTTPStatus(status).description or HTTPStatus(status).phrase
+        return self.error(status, text, allow)
+
+
+OPENAI = OpenAIContract(("/v1", "/api/v1"), largest_body=2_500_000)
 BROWSER = BrowserContract(("/api", "/health"), largest_body=100 * 1024)
 # The first that covers a path is the one that counts.
-CONTRACTS: list[Contract] = [BROWSER]
+CONTRACTS: list[Contract] = [OPENAI, BROWSER]
 
 
 def contract_of(path: str) -> Contract | None:

@@ -1,4 +1,4 @@
-"""What programs are let in with."""
+"""Keys, what was said with them, and what replies cost."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from api.querysets import ApiKeyQuerySet
+from chat.models import ChatMessage
+from personas.models import Persona
 from schema.functions import RandomUUID, uuid7
+from threads.models import Thread
 
 
 class ApiKey(models.Model):
@@ -95,3 +98,81 @@ class ApiKey(models.Model):
         if self.revoked_at:
             return "revoked"
         return "expired" if self.has_expired else "active"
+
+
+class Exchange(models.Model):
+    """A message that a program sent, and what the program's conversation was by then.
+
+    Programs send the whole conversation each time. `history` recognises it, so that a further
+    message continues the thread and a repetition is not stored again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    key = models.ForeignKey(
+        ApiKey, models.SET_NULL, related_name="exchanges", null=True, db_index=False
+    )
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="exchanges", db_index=False)
+    question = models.ForeignKey(
+        ChatMessage, models.CASCADE, related_name="exchanges", db_index=False
+    )
+    history = models.CharField(
+        max_length=64, help_text="SHA-256 of the conversation up to the message."
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "api_exchanges"
+        constraints = [
+            # Which key a reply was made with: usage.record; and the CASCADE of a message.
+            models.UniqueConstraint(fields=["question"], name="api_exchanges_question_key"),
+        ]
+        indexes = [
+            # The conversation that a program continues or repeats, and the SET NULL of a key.
+            models.Index(fields=["key", "history"], name="api_exchanges_history_idx"),
+            # The CASCADE of a thread.
+            models.Index(fields=["thread"], name="api_exchanges_thread_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key_id}: {self.question_id}"
+
+
+class Usage(models.Model):
+    """What one reply cost. It outlives the reply, so that deleting changes no figure."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="usage", db_index=False
+    )
+    key = models.ForeignKey(
+        ApiKey, models.SET_NULL, related_name="usage", null=True, db_index=False
+    )
+    persona = models.ForeignKey(
+        Persona, models.SET_NULL, related_name="usage", null=True, db_index=False
+    )
+    model = models.TextField(blank=True, default="", db_default="")
+    status = models.CharField(max_length=11)
+    prompt_tokens = models.IntegerField()
+    completion_tokens = models.IntegerField()
+    is_estimated = models.BooleanField(
+        default=False, db_default=False, help_text="The model server did not count the tokens."
+    )
+    duration_ms = models.IntegerField()
+    first_text_ms = models.IntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "api_usage"
+        verbose_name_plural = "usage"
+        indexes = [
+            # A person's figures by day, the day's budget, and the CASCADE of a user.
+            models.Index(fields=["user", "created_at"], name="api_usage_user_idx"),
+            # The site's figures by day, and the admin's list.
+            models.Index(fields=["-created_at", "-id"], name="api_usage_created_idx"),
+            # The SET NULL of a key and of a persona.
+            models.Index(fields=["key"], name="api_usage_key_idx"),
+            models.Index(fields=["persona"], name="api_usage_persona_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.prompt_tokens} + {self.completion_tokens}"

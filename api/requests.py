@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest
 
 from api import keys
@@ -29,3 +32,12 @@ def bearer_key(request: HttpRequest) -> ApiKey:
     key = keys.authenticate(token, client=request.headers.get("User-Agent", ""))
     request.user = key.user
     return key
+
+
+def login_free(urls: tuple[Any, str, str]) -> tuple[Any, str, str]:
+    """Return the routes with their views open to whoever has no session: a key is asked for."""
+    patterns, *names = urls
+    own = [pattern for pattern in patterns if pattern.name != "api-root"]
+    for pattern in own:
+        login_not_required(pattern.callback)
+    return (own, *names)  # type: ignore[return-value]  # two names

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from api import views
 from api.browser_client import routes as browser_client
+from api.openai import routes as openai
 
 account = [
     path("account/keys/", views.key_list, name="keys"),
@@ -12,5 +13,7 @@ account = [
 urlpatterns = [
     path("", include((account, "api"))),
     path("health", browser_client.health),
+    path("v1/", openai.routes("openai")),
+    path("api/v1/", openai.routes("openai_under_api")),
     path("api/", browser_client.urls),
 ]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat import replies
 from chat.generation import engine, provider, titles
+from chat.generation.in_flight import Prompt
 from chat.models import ChatMessage, MessageVersion, Reply
 from threads.models import Thread
 from users.models import User
@@ -33,7 +34,14 @@ class Turn:
     is_new: bool = True
 
 
-def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None = None) -> Turn:
+def send_message(
+    *,
+    thread: Thread,
+    text: str,
+    voice: str,
+    key: uuid.UUID | None = None,
+    prompt: Prompt | None = None,
+) -> Turn:
     """Send a message, and start a reply if a model is connected.
 
     Args:
@@ -42,6 +50,7 @@ def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None
         voice: Who answers, a `Reply.Voice`.
         key: The message's id, chosen by the sender. Sending the same key again changes nothing
             and returns the first result.
+        prompt: What to ask the model, in place of the stored conversation.
 
     Raises:
         replies.InFlightError: A reply is in flight in the thread; nothing is saved.
@@ -69,7 +78,8 @@ def send_message(*, thread: Thread, text: str, voice: str, key: uuid.UUID | None
         message.save(force_insert=True)
         if locked.message_count == 0:
             titles.set_first_title(thread, text)
-        return Turn(message, _start_reply(thread=thread, voice=voice, question=message))
+        reply = _start_reply(thread=thread, voice=voice, question=message, prompt=prompt)
+        return Turn(message, reply)
 
 
 def edit_message(*, message: ChatMessage, text: str, voice: str) -> Turn:
@@ -97,7 +107,7 @@ def edit_message(*, message: ChatMessage, text: str, voice: str) -> Turn:
         return Turn(message, _start_reply(thread=thread, voice=voice, question=message))
 
 
-def answer_again(*, thread: Thread, voice: str) -> Turn:
+def answer_again(*, thread: Thread, voice: str, prompt: Prompt | None = None) -> Turn:
     """Start a new reply to the last message; the present one becomes a version of it.
 
     Raises:
@@ -113,7 +123,9 @@ def answer_again(*, thread: Thread, voice: str) -> Turn:
             raise NotLastError
         _refuse_in_flight(thread)
         answer = ChatMessage.objects.in_thread(thread).after(question).first()
-        reply = _start_reply(thread=thread, voice=voice, question=question, answer=answer)
+        reply = _start_reply(
+            thread=thread, voice=voice, question=question, answer=answer, prompt=prompt
+        )
         return Turn(question, reply)
 
 
@@ -143,12 +155,17 @@ def last_question(thread: Thread) -> ChatMessage | None:
 
 
 def _start_reply(
-    *, thread: Thread, voice: str, question: ChatMessage, answer: ChatMessage | None = None
+    *,
+    thread: Thread,
+    voice: str,
+    question: ChatMessage,
+    answer: ChatMessage | None = None,
+    prompt: Prompt | None = None,
 ) -> Reply | None:
     if not provider.is_configured():
         return None
     reply = replies.begin(thread=thread, voice=voice, question=question, answer=answer)
-    transaction.on_commit(lambda: engine.engine.start(reply.pk))
+    transaction.on_commit(lambda: engine.engine.start(reply.pk, prompt))
     return reply
 
 

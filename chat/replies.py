@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -43,6 +43,11 @@ class Outcome:
     retry_after: int | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    first_text_ms: int | None = None
+
+
+# Called with each reply that has ended, in the transaction that ends it.
+on_end: list[Callable[[Reply, Outcome], None]] = []
 
 
 @transaction.atomic
@@ -105,6 +110,8 @@ def finish(reply_id: uuid.UUID, outcome: Outcome, *, abandoned: bool = False) ->
     reply.prompt_tokens = outcome.prompt_tokens
     reply.completion_tokens = outcome.completion_tokens
     reply.save()
+    for call in on_end:
+        call(reply, outcome)
     return reply
 
 

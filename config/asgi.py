@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
 from config import lifespan  # noqa: E402 - Django has to be set up first
+from config.deferred import DeferredResponse  # noqa: E402 - as below
 from config.executors import ExecutorGroup  # noqa: E402 - as above
 
 # WhiteNoise's responses cause this warning; its files are read before they are sent.
@@ -39,6 +40,12 @@ class Application(ASGIHandler):
             send = without_body(send)
         async with ThreadSensitiveContext(executor=self.executors.least_busy()):
             await super().__call__(scope, receive, send)
+
+    async def send_response(self, response: Any, send: Any) -> None:
+        """Send an answer; wait for one that takes long here, where it holds no thread."""
+        if isinstance(response, DeferredResponse):
+            response = await response.resolve()
+        await super().send_response(response, send)
 
 
 def without_body(send: Any) -> Any:

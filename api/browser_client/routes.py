@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -24,7 +23,7 @@ from api.browser_client import (
 )
 from api.contracts import json_response
 from api.models import ApiKey
-from api.requests import bearer_key
+from api.requests import bearer_key, login_free
 
 
 def everything(request: HttpRequest) -> ApiKey:
@@ -33,15 +32,6 @@ def everything(request: HttpRequest) -> ApiKey:
     if key.scope != ApiKey.Scope.EVERYTHING:
         raise HttpError(HTTPStatus.FORBIDDEN, "This key may not do everything")
     return key
-
-
-def login_free(urls: tuple[Any, str, str]) -> tuple[Any, str, str]:
-    """Return the routes with their views open to whoever has no session: a key is asked for."""
-    patterns, *names = urls
-    own = [pattern for pattern in patterns if pattern.name != "api-root"]
-    for pattern in own:
-        login_not_required(pattern.callback)
-    return (own, *names)  # type: ignore[return-value]  # two names
 
 
 api = NinjaAPI(

@@ -21,10 +21,11 @@ from django.db import Error, close_old_connections
 
 from chat import replies
 from chat.generation import model_catalog, provider
-from chat.generation.in_flight import InFlightReply
-from chat.generation.produce import produce
+from chat.generation.in_flight import InFlightReply, Prompt
+from chat.generation.produce import produce, produce_unstored
 from chat.models import Reply
 from chat.querysets import RECHECK_SECONDS
+from schema.functions import uuid7
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -47,14 +48,28 @@ class Engine:
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.in_flight: dict[uuid.UUID, InFlightReply] = {}
+        self.unstored: set[InFlightReply] = set()
         self.is_closing = False
         self._background: set[asyncio.Task[None]] = set()
         self._database = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="replies")
         self._starting = threading.Lock()
 
-    def start(self, reply_id: uuid.UUID) -> None:
+    def start(self, reply_id: uuid.UUID, prompt: Prompt | None = None) -> None:
         """Start generating a reply. May be called from any thread."""
-        self._get_loop().call_soon_threadsafe(self._start, reply_id)
+        self._get_loop().call_soon_threadsafe(self._start, reply_id, prompt)
+
+    def start_unstored(self, prompt: Prompt) -> InFlightReply:
+        """Start generating a reply that has no row. Call it in the event loop."""
+        reply = InFlightReply(uuid7(), prompt)
+        self.unstored.add(reply)
+        reply.task = asyncio.get_running_loop().create_task(
+            self._produce_unstored(reply), context=contextvars.Context()
+        )
+        return reply
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop, for a server without one."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._get_loop()).result()
 
     def stop(self, reply_id: uuid.UUID) -> None:
         """Stop a reply if this process generates it. May be called from any thread."""
@@ -86,7 +101,7 @@ class Engine:
         sys.setswitchinterval(SWITCH_SECONDS)
         await self.in_database(provider.prepare)
         model_catalog.refresh()
-        self._run_in_background(self._sweep())
+        self.run_in_background(self._sweep())
 
     def close(self) -> None:
         """Interrupt the replies in flight after DRAIN_SECONDS."""
@@ -97,7 +112,8 @@ class Engine:
     async def detach(self) -> None:
         """Wait until all replies in flight have ended or been interrupted."""
         self.close()
-        tasks = [reply.task for reply in self.in_flight.values() if reply.task]
+        replies_left = [*self.in_flight.values(), *self.unstored]
+        tasks = [reply.task for reply in replies_left if reply.task]
         if tasks:
             await asyncio.wait(tasks, timeout=DRAIN_SECONDS + SAVE_SECONDS)
         for task in self._background:
@@ -113,24 +129,24 @@ class Engine:
                 ).start()
             return self.loop
 
-    def _start(self, reply_id: uuid.UUID) -> None:
+    def _start(self, reply_id: uuid.UUID, prompt: Prompt | None = None) -> None:
         if reply_id in self.in_flight:
             return
         is_first = not self.in_flight
-        reply = self.in_flight[reply_id] = InFlightReply(reply_id)
+        reply = self.in_flight[reply_id] = InFlightReply(reply_id, prompt)
         # A context of its own, because the request's context ends with the request.
         reply.task = asyncio.get_running_loop().create_task(
             self._produce(reply), context=contextvars.Context()
         )
         if is_first:
-            self._run_in_background(self._flush())
+            self.run_in_background(self._flush())
 
     def _stop(self, reply_id: uuid.UUID, status: Reply.Status) -> None:
         if reply := self.in_flight.get(reply_id):
             reply.stop(status)
 
     def _interrupt_all(self) -> None:
-        for reply in list(self.in_flight.values()):
+        for reply in [*self.in_flight.values(), *self.unstored]:
             reply.stop(Reply.Status.INTERRUPTED)
 
     async def _produce(self, reply: InFlightReply) -> None:
@@ -140,6 +156,13 @@ class Engine:
             log.exception("reply %s could not be saved", reply.reply_id)
         finally:
             self.in_flight.pop(reply.reply_id, None)
+            reply.end()
+
+    async def _produce_unstored(self, reply: InFlightReply) -> None:
+        try:
+            await produce_unstored(reply, self.in_database)
+        finally:
+            self.unstored.discard(reply)
             reply.end()
 
     async def _flush(self) -> None:
@@ -176,7 +199,7 @@ class Engine:
                 suspects = set()
             await asyncio.sleep(RECHECK_SECONDS)
 
-    def _run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that nobody awaits; the loop itself keeps no reference to it."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(coroutine, context=contextvars.Context())

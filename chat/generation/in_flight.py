@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from chat.models import Reply
+from chat.replies import Outcome
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
 
 
-@dataclass
+@dataclass(frozen=True)
+class Prompt:
+    """What a program wants the model to be asked, in place of the stored conversation.
+
+    Attributes:
+        messages: The whole prompt, instructions included.
+        parameters: Further fields of the request, such as `temperature`.
+    """
+
+    messages: list[ChatCompletionMessageParam]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
 class InFlightReply:
     """The text so far and an event for the readers; used only in the event loop's thread."""
 
     reply_id: uuid.UUID
+    prompt: Prompt | None = None
+    model: str = ""
+    outcome: Outcome | None = None
+    first_text_ms: int | None = None
+    readers: int = 0
+    started_at: float = field(default_factory=time.monotonic)
     text: str = ""
     saved: int = 0
     is_finishing: bool = False
@@ -27,9 +52,16 @@ class InFlightReply:
         """Return whether the row lacks some of the text."""
         return len(self.text) > self.saved
 
+    @property
+    def age_ms(self) -> int:
+        """Return the milliseconds since the reply was started."""
+        return int((time.monotonic() - self.started_at) * 1000)
+
     def append(self, text: str) -> None:
         """Append text and wake the readers."""
         if text:
+            if self.first_text_ms is None:
+                self.first_text_ms = self.age_ms
             self.text += text
             self._wake()
 

@@ -47,10 +47,25 @@ class Usage:
 
 async def produce(reply: InFlightReply, in_database: InDatabase) -> None:
     """Generate the reply and save its outcome, whatever that is."""
+    outcome = await _outcome(reply, _generate, in_database)
+    saved = await _save(reply, outcome, in_database)
+    if saved is not None and saved.status == Reply.Status.COMPLETE:
+        reply.end()  # nobody has to wait for the title
+        if reply.prompt is None:
+            await titles.generate_title(saved, in_database)
+
+
+async def produce_unstored(reply: InFlightReply, in_database: InDatabase) -> None:
+    """Generate a reply that has no row; its outcome is left in `reply`."""
+    await _outcome(reply, _generate_unstored, in_database)
+
+
+async def _outcome(reply: InFlightReply, generate: Generate, in_database: InDatabase) -> Outcome:
+    """Generate the reply and return how that ended."""
     usage = Usage()
     status, failure, error, wait = Reply.Status.COMPLETE, None, "", None
     try:
-        await _generate(reply, usage, in_database)
+        await generate(reply, usage, in_database)
     except ProviderError as problem:
         status, failure = Reply.Status.FAILED, problem.failure
         error, wait = problem.detail, problem.retry_after
@@ -64,11 +79,9 @@ async def produce(reply: InFlightReply, in_database: InDatabase) -> None:
     reply.is_finishing = True
     if failure:
         log.warning("reply %s failed: %s %s", reply.reply_id, failure.label, error)
-    outcome = Outcome(status, reply.text, failure, error, wait, usage.prompt, usage.completion)
-    saved = await _save(reply, outcome, in_database)
-    if saved is not None and saved.status == Reply.Status.COMPLETE:
-        reply.end()  # nobody has to wait for the title
-        await titles.generate_title(saved, in_database)
+    counts = (usage.prompt, usage.completion, reply.first_text_ms)
+    reply.outcome = Outcome(status, reply.text, failure, error, wait, *counts)
+    return reply.outcome
 
 
 async def _save(reply: InFlightReply, outcome: Outcome, in_database: InDatabase) -> Reply | None:
@@ -101,16 +114,31 @@ async def _save(reply: InFlightReply, outcome: Outcome, in_database: InDatabase)
 async def _generate(reply: InFlightReply, usage: Usage, in_database: InDatabase) -> None:
     model_catalog.refresh()  # the list may tell how much the model reads
     default = await model_catalog.default_model()
-    for share in CONTEXT_SHARES:
+    for share in CONTEXT_SHARES[:1] if reply.prompt else CONTEXT_SHARES:
         model, messages = await in_database(_prompt, reply.reply_id, default, share)
+        if reply.prompt:
+            messages = reply.prompt.messages
         try:
             await _receive(reply, usage, model, messages)
         except ProviderError as problem:
             can_shorten = share != CONTEXT_SHARES[-1] and len(messages) > 2 and not reply.text
+            can_shorten = can_shorten and reply.prompt is None
             if problem.failure != Failure.TOO_LONG or not can_shorten:
                 raise
         else:
             return
+
+
+async def _generate_unstored(reply: InFlightReply, usage: Usage, in_database: InDatabase) -> None:
+    model = await model_catalog.default_model()
+    if not model:
+        raise ProviderError(Failure.UNLISTED)
+    reply.model = model
+    if reply.prompt:
+        await _receive(reply, usage, model, reply.prompt.messages)
+
+
+Generate = Callable[[InFlightReply, Usage, InDatabase], Awaitable[None]]
 
 
 async def _receive(
@@ -118,8 +146,9 @@ async def _receive(
 ) -> None:
     """Append the text as it arrives, without the model's reasoning."""
     half, received, reasoning = "", 0, ReasoningFilter()
+    parameters = reply.prompt.parameters if reply.prompt else {}
     try:
-        async for chunk in provider.stream(model=model, messages=messages):
+        async for chunk in provider.stream(model=model, messages=messages, parameters=parameters):
             text, half = split_surrogate(half + chunk.text)
             reply.append(reasoning.feed(storable(text)))
             received += len(chunk.text)

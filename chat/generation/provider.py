@@ -109,8 +109,15 @@ def prepare() -> None:
         client()
 
 
-async def stream(*, model: str, messages: Messages) -> AsyncIterator[Chunk]:
+async def stream(
+    *, model: str, messages: Messages, parameters: dict[str, Any] | None = None
+) -> AsyncIterator[Chunk]:
     """Yield a reply as it arrives.
+
+    Args:
+        model: The model's name.
+        messages: The prompt.
+        parameters: Further fields of the request.
 
     Raises:
         ProviderError: Possibly after a part of the reply, and when the stream ends without a
@@ -120,7 +127,7 @@ async def stream(*, model: str, messages: Messages) -> AsyncIterator[Chunk]:
     while True:
         has_begun = False
         try:
-            async for chunk in _stream(model, known.adapt(messages), known):
+            async for chunk in _stream(model, known.adapt(messages), known, parameters or {}):
                 has_begun = True
                 yield chunk
         except ProviderError as problem:
@@ -130,7 +137,9 @@ async def stream(*, model: str, messages: Messages) -> AsyncIterator[Chunk]:
             return
 
 
-async def _stream(model: str, messages: Messages, known: Dialect) -> AsyncIterator[Chunk]:
+async def _stream(
+    model: str, messages: Messages, known: Dialect, parameters: dict[str, Any]
+) -> AsyncIterator[Chunk]:
     import httpx2  # openai's HTTP client
     import openai
 
@@ -146,9 +155,8 @@ async def _stream(model: str, messages: Messages, known: Dialect) -> AsyncIterat
                 model=model,
                 messages=messages,
                 stream=True,
-                extra_body=(
-                    {"stream_options": {"include_usage": True}} if known.counts_tokens else None
-                ),
+                extra_body=parameters
+                | ({"stream_options": {"include_usage": True}} if known.counts_tokens else {}),
             ) as response,
         ):
             state.content_type = response.headers.get("content-type", "").partition(";")[0].strip()

@@ -24,7 +24,9 @@ WITH_ROWS = [route for path, route in ROUTES.items() if route.keys and path not 
 
 
 def address(route: Route, values: dict[str, str]) -> str:
-    return route.filled({name: values[name.removesuffix("_id")] for name in route.keys})
+    # A model is a persona.
+    rows = values | {"model": values["persona"]}
+    return route.filled({name: rows[name.removesuffix("_id")] for name in route.keys})
 
 
 def ask(token: str, verb: str, path: str) -> tuple[int, list[str]]:

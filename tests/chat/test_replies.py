@@ -119,7 +119,7 @@ def test_message_said_while_a_reply_ends_comes_after_it(
     for message in ChatMessage.objects.all():
         with pytest.raises(replies.InFlightError):
             conversation.delete_message(message=message)
-    monkeypatch.setattr(engine.engine, "start", lambda _: None)
+    monkeypatch.setattr(engine.engine, "start", lambda *_: None)
     replies.finish(reply.pk, replies.Outcome(Reply.Status.COMPLETE, "Ahead of time"))
     ahead = timezone.now() + timedelta(minutes=5)  # the other worker's clock
     ChatMessage.objects.filter(role="assistant").update(created_at=ahead)

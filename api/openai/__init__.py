@@ -1,0 +1,1 @@
+"""OpenAI's protocol, under /v1 and /api/v1: a persona is a model that any program can use."""
