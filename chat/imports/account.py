@@ -1,4 +1,4 @@
-"""The account that a file comes into, as it was before."""
+"""The account that a file is imported into, as it was before."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from threads.models import Thread
 if TYPE_CHECKING:
     from users.models import User
 
-# A row that was written this soon after it was made was not changed since.
-AT_ONCE = datetime.timedelta(seconds=1)
+# A row whose last change follows its creation this closely was never edited.
+SAME_TIME = datetime.timedelta(seconds=1)
 
 
 class Account:
-    """What matters of an account to an import.
+    """What an import has to know about the account.
 
-    In a new account, one that is as signing up left it, an archive's General thread and
-    personas take the place of those that signing up made: moving house loses nothing and
-    leaves nothing over.
+    In a new account, which is as signing up left it, the General thread and the personas of an
+    archive replace those that signing up made. So moving to another site loses nothing and
+    leaves nothing behind.
     """
 
     def __init__(self, user: User, using: str) -> None:
@@ -34,24 +34,24 @@ class Account:
         general = self.threads.filter(is_general=True).first()
         self.had_personas = bool(first)
         self.general = general.pk if general else None
-        touched = self.personas.filter(updated_at__gt=F("created_at") + AT_ONCE)
+        edited = self.personas.filter(updated_at__gt=F("created_at") + SAME_TIME)
         self.is_new = not (
             len(first) > 1
-            or touched.exists()
+            or edited.exists()
             or self.threads.filter(is_general=False).exists()
-            or (general and general.updated_at > general.created_at + AT_ONCE)
+            or (general and general.updated_at > general.created_at + SAME_TIME)
             or ChatMessage.objects.using(using).filter(user=user).exists()
         )
         self.first = first[0].pk if first and self.is_new else None
 
-    def take_personas(self, brought: set[uuid.UUID], active: uuid.UUID | None) -> None:
-        """Make that persona active which the file says, unless one of the account's own is."""
-        if self.first and active and self.first not in brought:
+    def activate_persona(self, imported: set[uuid.UUID], active: uuid.UUID | None) -> None:
+        """Activate the persona that is active in the file, unless the account has its own."""
+        if self.first and active and self.first not in imported:
             self.threads.filter(persona=self.first).update(persona=active)
             self.personas.filter(pk=self.first).delete()
         elif self.had_personas:
             return
-        # The database made the first of them active.
+        # The database has activated the first of them.
         self.personas.update(is_active=False)
         if active:
             self.personas.filter(pk=active).update(is_active=True)

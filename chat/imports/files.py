@@ -1,35 +1,107 @@
-"""Tells what a file is, opens it, and reads it with the reader for its kind."""
+"""Find out what a file is, and read it with the reader of its format."""
+
+from __future__ import annotations
 
 import itertools
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import IO, Any
 
-from chat.imports import characters, conversations, twinthread
-from chat.imports.items import Item, LeftOut
-from chat.imports.reading import LARGEST_FILE, JSONStream, RefusedError, mapping
+from chat.imports import characters, twinthread
+from chat.imports.archives import read_zip
+from chat.imports.formats import (
+    chatgpt,
+    claude,
+    deepseek,
+    gemini,
+    grok,
+    librechat,
+    openwebui,
+    sillytavern,
+)
+from chat.imports.items import Problem, Read, Skipped
+from chat.imports.png import SIGNATURE
+from chat.imports.reading import MAX_FILE, JSONStream, RefusedError, mapping
+from chat.imports.trees import Tree, label, read_tree
 
-# What may come out of a ZIP file: how many files that are read, how many bytes in all, and, of
-# a file that unpacks to more than is harmless, how many times what went in. Deflate itself
-# reaches 1,032; conversations are packed 3 to 20 times. Its list of files has to fit into
-# memory, where it takes ten times its length; 16 MB name 100,000 threads.
-MOST_MEMBERS = 20_000
-LARGEST_LIST = 16_000_000
-LARGEST_UNPACKED = 2_000_000_000
-HARMLESS = 50_000_000
-MOST_TIMES = 200
 
-Items = Iterator[Item | LeftOut]
+@dataclass(frozen=True)
+class Format:
+    """A format of conversations.
+
+    Attributes:
+        program: The beginning of the keys of its threads.
+        name: The program's name.
+        files: What the person has to choose.
+        matches: Return whether a JSON object is a conversation of this format.
+        read: Read a conversation.
+    """
+
+    program: str
+    name: str
+    files: str
+    matches: Callable[[dict[str, Any]], bool]
+    read: Callable[[dict[str, Any]], Tree]
 
 
-def read(file: IO[bytes], size: int) -> Items:
-    """Read a file of `size` bytes from its start; raise RefusedError for what is no export."""
-    if size > LARGEST_FILE:
+# The first match counts, so a format stands before those that it resembles.
+FORMATS = [
+    Format(module.__name__.rpartition(".")[2], name, files, module.matches, module.read)
+    for module, name, files in (
+        (deepseek, "DeepSeek", "the ZIP it sends you, or its conversations.json"),
+        (chatgpt, "ChatGPT", "the ZIP it sends you, or its conversations.json"),
+        (claude, "Claude", "the ZIP it sends you, or its conversations.json"),
+        (grok, "Grok", "the ZIP it sends you, or its prod-grok-backend.json"),
+        (librechat, "LibreChat", "the JSON export of a conversation"),
+        (openwebui, "Open WebUI", "its chat export (JSON)"),
+    )
+]
+# The formats that are known and cannot be imported: how they begin, and what to do instead.
+KNOWN_STARTS = {
+    re.compile(rb"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d"): (
+        "This is a chat of WhatsApp or another messenger between people. Use your own messages "
+        "as sample texts of a persona instead."
+    ),
+    re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE): (
+        "This is a web page. Choose the JSON file that came with it."
+    ),
+    re.compile(rb"%PDF"): "This is a PDF document. Choose an export in JSON.",
+    re.compile(rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"): (
+        "This archive cannot be read. Unpack it and choose the file in it, or pack it as ZIP."
+    ),
+}
+TELEGRAM_TYPES = ("personal_chat", "private_group", "private_supergroup", "saved_messages")
+KNOWN_OBJECTS: list[tuple[Callable[[dict[str, Any]], bool], str]] = [
+    (
+        lambda value: "messages" in value and value.get("type") in TELEGRAM_TYPES,
+        "This is a chat of Telegram between people. Use your own messages as sample texts of a "
+        "persona instead.",
+    ),
+    (
+        lambda value: isinstance(value.get("entries"), dict | list),
+        "This is a lore book. Lore books cannot be imported.",
+    ),
+]
+FIRST_KEY = re.compile(r'\{\s*"(\w+)"\s*:')
+MAX_UNREADABLE = 10_000
+GROK_KEYS = ("conversations", "projects", "tasks", "media_posts")
+UNKNOWN = (
+    "The file has none of the formats that can be imported: a Twinthread export, conversations "
+    f"of {', '.join(one.name for one in FORMATS)}, Gemini or SillyTavern, or a character card."
+)
+
+
+def read(file: IO[bytes], size: int) -> Iterator[Read]:
+    """Read a file of `size` bytes from its start.
+
+    Raises:
+        RefusedError: Nothing in it can be imported.
+    """
+    if size > MAX_FILE:
         raise RefusedError(
-            f"The file is larger than {LARGEST_FILE // 1_000_000:,} MB. Export it in parts, "
-            "for example one thread at a time."
+            f"The file is larger than {MAX_FILE // 1_000_000:,} MB. Export it in parts, for "
+            "example one thread at a time."
         )
     file.seek(0)
     start = file.read(8)
@@ -37,157 +109,121 @@ def read(file: IO[bytes], size: int) -> Items:
     if not start:
         raise RefusedError("The file is empty.")
     if start.startswith(b"PK"):
-        return zipped(file)
-    return plain(file, start)
+        return read_zip(file, read_unpacked)
+    return read_unpacked(file, start)
 
 
-def plain(file: IO[bytes], start: bytes) -> Items:
+def read_unpacked(file: IO[bytes], start: bytes) -> Iterator[Read]:
     """Read a file that is not packed."""
-    if start == characters.SIGNATURE:
+    if start == SIGNATURE:
         return itertools.chain(
-            characters.character(characters.card_in_png(file)),
-            [LeftOut("pictures of characters")],
+            characters.read_character(characters.card_in_png(file)),
+            [Skipped("pictures of characters")],
         )
-    return json(JSONStream(file))
+    _refuse_known(start)
+    return read_json(JSONStream(file))
 
 
-def json(stream: JSONStream) -> Items:
-    """Read JSON of any of the kinds."""
+def _refuse_known(beginning: bytes) -> None:
+    for pattern, reason in KNOWN_STARTS.items():
+        if pattern.match(beginning):
+            raise RefusedError(reason)
+
+
+def read_json(stream: JSONStream) -> Iterator[Read]:
+    """Read JSON of any format."""
     first = stream.peek()
+    beginning = stream.buffer[stream.place : stream.place + 100].encode()
+    _refuse_known(beginning)
     if first == "[":
-        return listed(stream)
+        return read_list(stream)
     if first != "{":
         raise RefusedError("The file is neither JSON, nor a ZIP file, nor a PNG picture.")
-    if stream.buffer[stream.place + 1 :].lstrip().startswith('"format"'):
-        return twinthread.stream(stream)
+    key = FIRST_KEY.match(stream.buffer, stream.place)
+    if key and key[1] == "format":
+        return twinthread.read_stream(stream)
+    if key and key[1] in GROK_KEYS:
+        return read_members(stream)
+    return read_object(stream)
+
+
+def read_object(stream: JSONStream) -> Iterator[Read]:
+    """Read an object that is small enough to be read at once."""
     value = mapping(stream.value(), "The file")
+    if sillytavern.matches(value):
+        return read_tree("sillytavern", sillytavern.read(value, _lines(stream)))
     stream.end()
     if "format" in value:
-        return archive(value)
+        return twinthread.read_archive(value)
     if characters.is_card(value):
-        return characters.character(value)
-    return single(value)
+        return characters.read_character(value)
+    if isinstance(conversations := value.get("conversations"), list):
+        return read_elements(conversations)
+    return read_conversation(value)
 
 
-def archive(value: dict[str, Any]) -> Items:
-    """Read our own archive after another program has put its keys into another order."""
-    for name in twinthread.HEAD:
-        twinthread.check_head(name, value.get(name))
-    for name in twinthread.LISTS:
-        if not isinstance(value.get(name), list):
-            raise RefusedError(f"The file is not complete: {name} is missing.")
-        yield from twinthread.rows(name, value[name])
+def _lines(stream: JSONStream) -> Iterator[Any]:
+    while stream.peek():
+        yield stream.value()
 
 
-def listed(stream: JSONStream) -> Items:
-    """Read a list of conversations."""
-    for place, value in enumerate(stream.elements(), 1):
-        try:
-            yield from single(mapping(value, "It"))
-        except RefusedError as refusal:
-            title = value.get("title") if isinstance(value, dict) else None
-            named = f", “{title:.60}”" if isinstance(title, str) and title.isprintable() else ""
-            raise RefusedError(f"Conversation {place}{named}: {refusal}") from None
+def read_members(stream: JSONStream) -> Iterator[Read]:
+    """Read an object that holds a list of conversations beside other things."""
+    for name in stream.members():
+        if name == "conversations" and stream.peek() == "[":
+            yield from read_elements(stream.elements())
+        else:
+            stream.value()
     stream.end()
 
 
-def single(value: dict[str, Any]) -> Items:
-    """Return the reader's items for one conversation."""
-    readers: dict[str, Callable[[dict[str, Any]], Items]] = {
-        "mapping": conversations.chatgpt,
-        "chat": conversations.openwebui,
-        "history": conversations.openwebui,
-        "messages": conversations.openwebui,
-    }
-    for mark, reader in readers.items():
-        if mark in value:
-            return reader(value)
-    raise RefusedError(
-        "The file is none of those that can be imported: a Twinthread export, ChatGPT's "
-        "conversations.json, Open WebUI's chat export, or a character card."
-    )
-
-
-def zipped(file: IO[bytes]) -> Items:
-    """Read what can be imported from a ZIP file."""
+def read_list(stream: JSONStream) -> Iterator[Read]:
+    """Read a list of conversations. Where it breaks off, the conversations before are whole."""
+    has_content = False
     try:
-        listed = Listed(file)
-        with zipfile.ZipFile(listed) as packed:
-            listed.most = None
-            left = LARGEST_UNPACKED
-            for member in chosen(packed.infolist()):
-                if member.flag_bits & 1:
-                    raise RefusedError("The ZIP file is protected by a password.")
-                # The other methods unpack without bound in one step: refused below, as those are
-                # that zipfile does not know.
-                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise NotImplementedError
-                with packed.open(member) as raw:
-                    unpacked = Unpacked(raw, member, left)
-                    start = unpacked.read(8)
-                    unpacked.unread(start)
-                    yield from plain(unpacked, start)  # type: ignore[arg-type]  # reads only
-                    left -= unpacked.taken
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
-        raise RefusedError("The ZIP file is broken.") from None
-    except (NotImplementedError, RuntimeError):
-        raise RefusedError("The ZIP file is packed in a way that is not read here.") from None
+        for item in _read_list(stream.elements()):
+            has_content = has_content or not isinstance(item, Problem)
+            yield item
+        stream.end()
+    except RefusedError as refusal:
+        if not has_content:
+            raise
+        yield Problem("The rest of the file", str(refusal))
 
 
-def chosen(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Return the files to read: an account, or conversations, or else characters."""
-    named = [(PurePosixPath(member.filename), member) for member in members]
-    # macOS packs a shadow of each file beside it.
-    named = [(path, m) for path, m in named if not path.name.startswith("._")]
-    accounts = [m for path, m in named if path.name == "account.json"]
-    if accounts:
-        return accounts[:1]
-    talks = [m for path, m in named if path.match("conversations*.json")]
-    found = sorted(talks, key=lambda member: member.filename) or [
-        m for path, m in named if path.suffix.lower() in {".json", ".png"}
-    ]
-    if not found:
-        raise RefusedError("The ZIP file holds nothing that can be imported.")
-    if len(found) > MOST_MEMBERS:
-        raise RefusedError(f"The ZIP file holds more than {MOST_MEMBERS:,} files.")
-    return found
+def _read_list(elements: Iterator[Any]) -> Iterator[Read]:
+    first = list(itertools.islice(elements, 1))
+    every = itertools.chain(first, elements)
+    if first and isinstance(first[0], dict) and gemini.matches(first[0]):
+        activities = (one for one in every if isinstance(one, dict) and gemini.matches(one))
+        for day in gemini.read_days(activities):
+            yield from read_tree("gemini", day)
+    else:
+        yield from read_elements(every)
 
 
-class Listed:
-    """A ZIP file whose list of files, which is read in one piece, may not be larger than `most`."""
+def read_elements(values: Iterable[Any]) -> Iterator[Read]:
+    """Read conversations. One that cannot be read is a problem and keeps none from coming in."""
+    unreadable = 0
+    for number, value in enumerate(values, 1):
+        if unreadable > MAX_UNREADABLE:
+            raise RefusedError(f"More than {MAX_UNREADABLE:,} conversations cannot be read.")
+        try:
+            yield from list(read_conversation(mapping(value, "It")))
+        except RefusedError as refusal:
+            unreadable += 1
+            title = value.get("title") or value.get("name") if isinstance(value, dict) else None
+            place = f"Conversation {number}"
+            reason = "Its format is unknown." if str(refusal) == UNKNOWN else str(refusal)
+            yield Problem(f"{place}, {label(title)}" if title else place, reason)
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.most: int | None = LARGEST_LIST
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes."""
-        if self.most is not None and size > self.most:
-            raise RefusedError("The ZIP file holds too many files.")
-        return self.file.read(size)
-
-
-class Unpacked:
-    """A file inside a ZIP file that stops being read when it unpacks to too much."""
-
-    def __init__(self, raw: IO[bytes], member: zipfile.ZipInfo, left: int) -> None:
-        self.raw = raw
-        self.most = min(left, max(HARMLESS, member.compress_size * MOST_TIMES))
-        self.taken = 0
-        self.ahead = b""
-
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes."""
-        if self.ahead:
-            data, self.ahead = self.ahead[:size], self.ahead[size:]
-            return data
-        data = self.raw.read(size)
-        self.taken += len(data)
-        if self.taken > self.most:
-            raise RefusedError("The ZIP file unpacks to far more than it could rightly hold.")
-        return data
-
-    def unread(self, data: bytes) -> None:
-        """Have `data` read again."""
-        self.ahead = data
+def read_conversation(value: dict[str, Any]) -> Iterator[Read]:
+    """Read one conversation."""
+    for matches, reason in KNOWN_OBJECTS:
+        if matches(value):
+            raise RefusedError(reason)
+    for one in FORMATS:
+        if one.matches(value):
+            return read_tree(one.program, one.read(value))
+    raise RefusedError(UNKNOWN)

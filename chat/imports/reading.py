@@ -1,4 +1,4 @@
-"""Reading files that nobody vouches for: in pieces, within limits, or not at all."""
+"""Read untrusted JSON in parts and within limits."""
 
 import codecs
 import datetime
@@ -7,23 +7,30 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any, NoReturn
 
-# The largest file that is taken in, and the largest single thing in it (a conversation, a
-# message), in bytes and characters; a thing has to fit into memory several times over.
-LARGEST_FILE = 1_000_000_000
-LARGEST_VALUE = 32_000_000
-PIECE = 256 * 1024
-# More seconds than any year before 3000 has since 1970: the number counts something smaller.
-FAR = 32_503_680_000
+from chat.unicode import storable
+
+# The largest file, and the largest value in it (a conversation, a message), in bytes and in
+# characters. A value has to fit into memory several times.
+MAX_FILE = 1_000_000_000
+MAX_VALUE = 32_000_000
+# How many commas one such value may hold, so how many keys and elements. They are counted before
+# it is decoded, because a short text may become objects of many times its size.
+MAX_PARTS = 2_000_000
+# How many keys the outermost object may have.
+MAX_MEMBERS = 500_000
+CHUNK = 256 * 1024
+# The seconds from 1970 to the year 3000. A greater number counts smaller units.
+MAX_SECONDS = 32_503_680_000
 UTC = datetime.UTC
 BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class RefusedError(Exception):
-    """The file cannot be taken in; the text says why, to the person."""
+    """The file cannot be imported. The message tells the person why."""
 
 
 class JSONStream:
-    """JSON that is read value by value, so that a long list never is in memory."""
+    """Read JSON value by value, so that a long list is never in memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -34,88 +41,90 @@ class JSONStream:
         self.ended = False
 
     def peek(self) -> str:
-        """Return the next character that is not blank, or nothing at the end."""
+        """Return the next character that is not blank; an empty string at the end."""
         while True:
             blanks = BLANKS.match(self.buffer, self.place)
             self.place = blanks.end() if blanks else self.place
             if self.place < len(self.buffer):
                 return self.buffer[self.place]
-            if not self._read(PIECE):
+            if not self._read(CHUNK):
                 return ""
 
-    def take(self, wanted: str) -> None:
-        """Read one character, which has to be this one."""
+    def expect(self, wanted: str) -> None:
+        """Read the character `wanted`; raise RefusedError for another one."""
         found = self.peek()
         if found != wanted:
             where = f"“{found}”" if found else "the end of the file"
             raise RefusedError(
-                f"The file is not complete JSON: {where} stands where {wanted} should."
+                f"The file is not complete JSON: it has {where} in place of {wanted}."
             )
         self.place += 1
 
     def value(self) -> Any:
-        """Read one value whole."""
+        """Read one value."""
         self.peek()
         while True:
             try:
                 value, end = self.decoder.raw_decode(self.buffer, self.place)
             except json.JSONDecodeError as error:
-                # A text that only stops too early complains of its end, or of a string's start.
+                # Incomplete text fails near its end, or at the start of its last string.
                 cut = error.pos > len(self.buffer) - 20 or error.msg.startswith("Unterminated")
-                if not cut or not self._read(max(PIECE, len(self.buffer) - self.place)):
+                if not cut or not self._read(max(CHUNK, len(self.buffer) - self.place)):
                     raise RefusedError(f"The file is not JSON: {error.msg}.") from None
             except RecursionError:
                 raise RefusedError("The file is nested too deeply.") from None
             except ValueError:
-                raise RefusedError("The file holds a number of thousands of digits.") from None
+                raise RefusedError("The file holds a number with thousands of digits.") from None
             else:
-                # A number may go on in the next piece.
-                if end < len(self.buffer) or not self._read(PIECE):
+                # A number may continue in the next chunk.
+                if end < len(self.buffer) or not self._read(CHUNK):
                     self.place = end
                     return value
 
     def elements(self) -> Iterator[Any]:
         """Read a list, one element at a time."""
-        self.take("[")
+        self.expect("[")
         if self.peek() == "]":
-            self.take("]")
+            self.expect("]")
             return
         while True:
             yield self.value()
             if self.peek() != ",":
                 break
-            self.take(",")
-        self.take("]")
+            self.expect(",")
+        self.expect("]")
 
     def members(self) -> Iterator[str]:
-        """Read an object's keys; each value has to be read before the next key is."""
-        self.take("{")
+        """Read an object's keys. Read each value before the next key."""
+        self.expect("{")
+        count = 0
         if self.peek() == "}":
-            self.take("}")
+            self.expect("}")
             return
         while True:
             if self.peek() != '"':
-                self.take('"')
+                self.expect('"')
             key = self.value()
-            self.take(":")
+            self.expect(":")
+            count += 1
+            if count > MAX_MEMBERS:
+                raise RefusedError(f"The file has more than {MAX_MEMBERS:,} keys.")
             yield key
             if self.peek() != ",":
                 break
-            self.take(",")
-        self.take("}")
+            self.expect(",")
+        self.expect("}")
 
     def end(self) -> None:
-        """Make sure that nothing follows."""
+        """Raise RefusedError if anything follows."""
         if self.peek():
-            raise RefusedError("Something follows after the end of the JSON.")
+            raise RefusedError("The JSON is followed by something else.")
 
     def _read(self, size: int) -> bool:
         if self.ended:
             return False
-        if len(self.buffer) - self.place > LARGEST_VALUE:
-            raise RefusedError(
-                f"One thing in the file is larger than {LARGEST_VALUE:,} characters."
-            )
+        if len(self.buffer) - self.place > MAX_VALUE:
+            raise RefusedError(f"One value in the file is longer than {MAX_VALUE:,} characters.")
         data = self.file.read(size)
         self.ended = not data
         try:
@@ -124,6 +133,9 @@ class JSONStream:
             raise RefusedError("The file is not text in UTF-8.") from None
         self.buffer = self.buffer[self.place :] + text
         self.place = 0
+        # What is longer than two chunks is one value, of which only a part has been read yet.
+        if len(self.buffer) > 2 * CHUNK and self.buffer.count(",") > MAX_PARTS:
+            raise RefusedError(f"One value in the file has more than {MAX_PARTS:,} parts.")
         return bool(text) or not self.ended
 
 
@@ -133,34 +145,33 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 def mapping(value: Any, what: str) -> dict[str, Any]:
-    """Return `value` if it is an object."""
+    """Return `value` if it is an object; raise RefusedError otherwise."""
     if not isinstance(value, dict):
         raise RefusedError(f"{what} is not an object.")
     return value
 
 
-def text(value: Any, what: str, longest: int | None = None) -> str:
-    """Return `value` if it is a text that a database can hold."""
+def text(value: Any, what: str, max_length: int | None = None) -> str:
+    """Return `value` if it is a text, without the characters that no database stores.
+
+    Raises:
+        RefusedError: It is no text, or too long.
+    """
     if not isinstance(value, str):
         raise RefusedError(f"{what} is not a text.")
-    if "\0" in value:
-        raise RefusedError(f"{what} holds a NUL character, which no database takes.")
-    if longest and len(value) > longest:
-        raise RefusedError(f"{what} is longer than {longest} characters.")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise RefusedError(f"{what} holds half a character.") from None
-    return value
+    if max_length and len(value) > max_length:
+        raise RefusedError(f"{what} is longer than {max_length} characters.")
+    return storable(value)
 
 
-def moment(value: Any) -> datetime.datetime | None:
-    """Return the moment another program wrote; None for anything else or far off.
+def timestamp(value: Any) -> datetime.datetime | None:
+    """Return a timestamp of another program; None for anything else.
 
-    Seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or its digits,
-    or ISO 8601; without a time zone, UTC.
+    It is a number of seconds, milliseconds, microseconds or nanoseconds since 1970, possibly as
+    a string, or ISO 8601; UTC if it has no time zone. MongoDB wraps it into an object.
     """
+    while isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value.values()))
     if isinstance(value, str):
         try:
             value = float(value)
@@ -171,8 +182,8 @@ def moment(value: Any) -> datetime.datetime | None:
     try:
         seconds = float(value)
         for _ in range(3):
-            seconds /= 1_000 if seconds > FAR else 1
-        return _near(datetime.datetime.fromtimestamp(seconds, UTC))
+            seconds /= 1_000 if seconds > MAX_SECONDS else 1
+        return _plausible(datetime.datetime.fromtimestamp(seconds, UTC))
     except (OverflowError, OSError, ValueError):
         return None
 
@@ -180,10 +191,10 @@ def moment(value: Any) -> datetime.datetime | None:
 def _iso(written: str) -> datetime.datetime | None:
     try:
         found = datetime.datetime.fromisoformat(written)
-        return _near(found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
+        return _plausible(found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
     except (OverflowError, ValueError):
         return None
 
 
-def _near(found: datetime.datetime) -> datetime.datetime | None:
+def _plausible(found: datetime.datetime) -> datetime.datetime | None:
     return found if 1969 < found.year < 3000 else None

@@ -1,4 +1,4 @@
-"""Reads our own archive, docs/export-format.md. What is not as written there is refused."""
+"""Read our own archive as docs/export-format.md describes it, and refuse any other."""
 
 import datetime
 import math
@@ -7,55 +7,54 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from chat.exports.formats import FORMAT
-from chat.exports.formats import FORMAT_VERSION as VERSION
-from chat.failures import Failure
+from chat.exports.formats import FORMAT, FORMAT_VERSION
 from chat.imports.items import Item, Kind
 from chat.imports.reading import JSONStream, RefusedError, mapping, text
 from chat.models import ChatMessage, Reply
+from chat.unicode import storable
 
 COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 STATUSES = set(Reply.Status.values) - {"streaming"}
-# How deep metadata may be nested: far more than anything that writes it does, and less than
-# what any reader of JSON gives up at.
-DEEPEST = 50
+# How deep metadata may be nested. Readers of JSON fail at about 1,000.
+MAX_DEPTH = 400
+MIN_INTEGER, MAX_INTEGER = -(2**31), 2**31 - 1
 Check = Callable[[Any, str], Any]
 
 
 def key(value: Any, what: str) -> str:
-    """Return an id in its usual form."""
+    """Return an id in its canonical form."""
     try:
         return str(uuid.UUID(text(value, what)))
     except ValueError:
         raise RefusedError(f"{what} is not an id.") from None
 
 
-def when(value: Any, what: str) -> datetime.datetime:
-    """Return a moment."""
+def timestamp(value: Any, what: str) -> datetime.datetime:
+    """Return a timestamp."""
     try:
         found = datetime.datetime.fromisoformat(text(value, what))
     except ValueError:
-        raise RefusedError(f"{what} is not a moment.") from None
+        raise RefusedError(f"{what} is not a timestamp.") from None
     if found.tzinfo is None:
         raise RefusedError(f"{what} has no time zone.")
     try:
         return found.astimezone(datetime.UTC)
     except OverflowError:
-        raise RefusedError(f"{what} is not a moment.") from None
+        raise RefusedError(f"{what} is not a timestamp.") from None
 
 
-def yes_or_no(value: Any, what: str) -> bool:
+def boolean(value: Any, what: str) -> bool:
     """Return true or false."""
     if not isinstance(value, bool):
         raise RefusedError(f"{what} is neither true nor false.")
     return value
 
 
-def number(value: Any, what: str) -> int:
-    """Return a whole number that a database column holds."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-        raise RefusedError(f"{what} is not a whole number.")
-    return value
+def number(value: Any, what: str) -> int | None:
+    """Return an integer; None for one that the database column does not hold."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RefusedError(f"{what} is not an integer.")
+    return value if MIN_INTEGER <= value <= MAX_INTEGER else None
 
 
 def color(value: Any, what: str) -> str:
@@ -66,13 +65,13 @@ def color(value: Any, what: str) -> str:
 
 
 def optional(check: Check) -> Check:
-    """Return a check that lets null pass."""
+    """Return a check that also accepts null."""
     return lambda value, what: None if value is None else check(value, what)
 
 
-def at_most(longest: int) -> Check:
-    """Return a check for a text of at most so many characters."""
-    return lambda value, what: text(value, what, longest)
+def at_most(max_length: int) -> Check:
+    """Return a check for a text of at most `max_length` characters."""
+    return lambda value, what: text(value, what, max_length)
 
 
 def one_of(*allowed: str) -> Check:
@@ -86,24 +85,36 @@ def one_of(*allowed: str) -> Check:
     return check
 
 
-def document(value: Any, what: str) -> dict[str, Any]:
-    """Return an object that a database can hold, and that can be read again from there."""
-    parts: list[Any] = [mapping(value, what)]
-    for _ in range(DEEPEST):
+def document(value: Any, what: str) -> Any:
+    """Return a JSON value that a database can hold, and that can be read from there again."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
         inner: list[Any] = []
-        for part in parts:
+        for part in level:
             if isinstance(part, dict):
                 inner += [*part.keys(), *part.values()]
             elif isinstance(part, list):
                 inner += part
-            elif isinstance(part, str):
-                text(part, what)
             elif isinstance(part, float) and not math.isfinite(part):
                 raise RefusedError(f"{what} holds a number that is too large.")
         if not inner:
-            return dict(value)
-        parts = inner
+            return _storable(value)
+        level = inner
     raise RefusedError(f"{what} is nested too deeply.")
+
+
+def _storable(value: Any) -> Any:
+    """Return a JSON value without the characters that no database stores."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        found = {}
+        for name, part in value.items():  # a comprehension would double the depth of the stack
+            found[storable(name)] = _storable(part)
+        return found
+    if isinstance(value, list):
+        return list(map(_storable, value))
+    return value
 
 
 HEAD = ("format", "version")
@@ -115,10 +126,10 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "name": text,
             "description": text,
             "color": color,
-            "is_active": yes_or_no,
+            "is_active": boolean,
             "metadata": document,
-            "created_at": when,
-            "updated_at": when,
+            "created_at": timestamp,
+            "updated_at": timestamp,
         },
     ),
     "threads": (
@@ -127,13 +138,13 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "persona": optional(key),
             "title": at_most(255),
             "description": text,
-            "is_general": yes_or_no,
-            "title_is_automatic": yes_or_no,
+            "is_general": boolean,
+            "title_is_automatic": boolean,
             "model": at_most(255),
-            "pinned_at": optional(when),
-            "archived_at": optional(when),
-            "created_at": when,
-            "updated_at": when,
+            "pinned_at": optional(timestamp),
+            "archived_at": optional(timestamp),
+            "created_at": timestamp,
+            "updated_at": timestamp,
         },
     ),
     "messages": (
@@ -142,18 +153,18 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "thread": key,
             "role": ROLES,
             "content": text,
-            "created_at": when,
-            "updated_at": when,
+            "created_at": timestamp,
+            "updated_at": timestamp,
         },
     ),
     "versions": (
         "version",
         {
             "message": key,
-            "role": ROLES,
+            "role": at_most(50),
             "content": text,
-            "written_at": when,
-            "replaced_at": when,
+            "written_at": timestamp,
+            "replaced_at": timestamp,
         },
     ),
     "replies": (
@@ -169,17 +180,17 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "text": text,
             "prompt_tokens": optional(number),
             "completion_tokens": optional(number),
-            "failure": one_of("", *Failure.values),
+            "failure": at_most(20),
             "error": text,
-            "created_at": when,
-            "updated_at": when,
+            "created_at": timestamp,
+            "updated_at": timestamp,
         },
     ),
 }
 
 
-def stream(source: JSONStream) -> Iterator[Item]:
-    """Read an archive whose first key, `format`, is about to be read."""
+def read_stream(source: JSONStream) -> Iterator[Item]:
+    """Read an archive whose first key, `format`, is the next to be read."""
     seen: list[str] = []
     for name in source.members():
         if name in seen:
@@ -187,8 +198,8 @@ def stream(source: JSONStream) -> Iterator[Item]:
         if name in HEAD or name in LISTS:
             seen.append(name)
         if name in LISTS:
-            _in_order(seen)
-            yield from rows(name, source.elements())
+            _check_order(seen)
+            yield from read_rows(name, source.elements())
         else:
             check_head(name, source.value())
     source.end()
@@ -197,16 +208,26 @@ def stream(source: JSONStream) -> Iterator[Item]:
         raise RefusedError(f"The file is not complete: {', '.join(missing)} is missing.")
 
 
+def read_archive(value: dict[str, Any]) -> Iterator[Item]:
+    """Read an archive whose keys another program has put into another order."""
+    for name in HEAD:
+        check_head(name, value.get(name))
+    for name in LISTS:
+        if not isinstance(value.get(name), list):
+            raise RefusedError(f"The file is not complete: {name} is missing.")
+        yield from read_rows(name, value[name])
+
+
 def check_head(name: str, value: Any) -> None:
     """Refuse an archive of another program or a later version."""
     if name == "format" and value != FORMAT:
         raise RefusedError("The file is not a Twinthread export.")
-    if name == "version" and (type(value) is not int or value != VERSION):
+    if name == "version" and (type(value) is not int or value != FORMAT_VERSION):
         which = f"version {value}" if type(value) is int else "no version that is a number"
-        raise RefusedError(f"The file is of {which:.40}; this site reads version {VERSION}.")
+        raise RefusedError(f"The file has {which:.40}; this site reads version {FORMAT_VERSION}.")
 
 
-def rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
+def read_rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
     """Read one of the lists."""
     kind, checks = LISTS[name]
     for place, value in enumerate(values, 1):
@@ -221,7 +242,7 @@ def rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
         yield Item(kind, key(row["id"], f"id of {kind} {place}"), fields)
 
 
-def _in_order(seen: list[str]) -> None:
+def _check_order(seen: list[str]) -> None:
     lists = [name for name in seen if name in LISTS]
     if lists != list(LISTS)[: len(lists)] or "version" not in seen:
         raise RefusedError(f"The lists must follow the version, in this order: {', '.join(LISTS)}.")

@@ -1,4 +1,4 @@
-"""Uploaded files, kept on disk between the preview and the import."""
+"""Keep uploaded files on disk between the preview and the import."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from django.core.files.uploadedfile import UploadedFile
 
 from users.models import User
 
-# Seconds an upload is kept.
-KEPT = 3600
-# Each of the machine's users has one: several sites may share its temporary folder.
+# How long an upload is kept.
+MAX_AGE_SECONDS = 3600
+# Several sites of different users may share the machine's temporary folder.
 FOLDER = Path(tempfile.gettempdir(), f"twinthread-imports-{os.getuid()}")
 
 
 def keep(user: User, upload: UploadedFile[Any]) -> str:
-    """Keep an upload, the last one of this person; return what it is asked for again with.
+    """Keep an upload and delete the person's earlier ones; return its token.
 
     Raises:
-        PermissionError: Somebody else of this machine has made the folder.
+        PermissionError: The folder belongs to another user of the machine.
     """
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     if FOLDER.lstat().st_uid != os.getuid():
@@ -38,10 +38,10 @@ def keep(user: User, upload: UploadedFile[Any]) -> str:
     return signing.dumps([str(user.pk), name], salt="chat.imports")
 
 
-def kept(user: User, token: str) -> Path | None:
-    """Return the file, if it is this person's and still there."""
+def find(user: User, token: str) -> Path | None:
+    """Return the upload with this token if it is the person's and not deleted yet."""
     try:
-        owner, name = signing.loads(token, salt="chat.imports", max_age=KEPT)
+        owner, name = signing.loads(token, salt="chat.imports", max_age=MAX_AGE_SECONDS)
     except signing.BadSignature:
         return None
     path = FOLDER / name
@@ -49,11 +49,11 @@ def kept(user: User, token: str) -> Path | None:
 
 
 def _clear(user: User) -> None:
-    """Delete what this person has uploaded before, and what is old."""
+    """Delete the person's earlier uploads, and everybody's old ones."""
     for path in FOLDER.iterdir():
         try:
-            old = path.stat().st_mtime < time.time() - KEPT
-        except FileNotFoundError:  # another worker was faster
+            old = path.stat().st_mtime < time.time() - MAX_AGE_SECONDS
+        except FileNotFoundError:  # deleted by another worker
             continue
         if old or path.name.startswith(user.pk.hex):
             path.unlink(missing_ok=True)

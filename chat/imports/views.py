@@ -1,4 +1,4 @@
-"""The page that takes a file in: choose it, see what is in it, import it."""
+"""The page that imports a file: choose it, see what is in it, import it."""
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -7,8 +7,10 @@ from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.imports import uploads
-from chat.imports.loading import import_file, preview
-from chat.imports.reading import LARGEST_FILE, RefusedError
+from chat.imports.files import FORMATS
+from chat.imports.loading import import_items, preview
+from chat.imports.process import read_in_process
+from chat.imports.reading import MAX_FILE, RefusedError
 from users.requests import PersonRequest
 
 
@@ -17,51 +19,59 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label="File",
-        help_text=f"JSON, ZIP or PNG, at most {LARGEST_FILE // 1_000_000:,} MB.",
-        allow_empty_file=True,  # it is refused in words
+        help_text=f"JSON, JSONL, ZIP, CHARX or PNG, at most {MAX_FILE // 1_000_000:,} MB.",
+        allow_empty_file=True,  # the reader reports it in a sentence
     )
 
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Ask for a file."""
-    return render(request, "chat/import.html", {"form": UploadForm()})
+    return _page(request, UploadForm())
 
 
 @require_POST
 def upload(request: PersonRequest) -> HttpResponse:
     """Show what the file would add, or why it cannot be imported."""
     form = UploadForm(request.POST, request.FILES)
-    if form.is_valid():
-        file = form.cleaned_data["file"]
-        try:
-            report = preview(request.user, file.file, file.size)
-        except RefusedError as refusal:
-            form.add_error("file", str(refusal))
-        else:
-            token = uploads.keep(request.user, file) if report else ""
-            context = {"report": report, "token": token, "name": file.name}
-            return render(request, "chat/import_preview.html", context)
-    return render(request, "chat/import.html", {"form": form}, status=422)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    file = form.cleaned_data["file"]
+    token = uploads.keep(request.user, file)
+    path = uploads.find(request.user, token)
+    report = None
+    try:
+        if path is None:
+            raise RefusedError("Another upload of yours replaced this one. Upload it again.")
+        report = preview(request.user, read_in_process(path))
+    except RefusedError as refusal:
+        form.add_error("file", str(refusal))
+        return _page(request, form, status=422)
+    finally:
+        if path and not report:
+            path.unlink(missing_ok=True)
+    context = {"report": report, "token": token if report else "", "name": file.name}
+    return render(request, "chat/import_preview.html", context)
 
 
 @require_POST
 def confirm(request: PersonRequest) -> HttpResponse:
-    """Import the file that was looked at."""
-    path = uploads.kept(request.user, request.POST.get("token", ""))
+    """Import the file that was previewed."""
+    path = uploads.find(request.user, request.POST.get("token", ""))
     form = UploadForm({}, MultiValueDict())
+    if path is None:
+        form.add_error("file", "The file has been deleted or imported already. Choose it again.")
+        return _page(request, form, status=422)
     try:
-        if path is None:
-            raise FileNotFoundError
-        with path.open("rb") as file:
-            report = import_file(request.user, file, path.stat().st_size)
-    except FileNotFoundError:  # also where another tab has just imported it
-        form.add_error("file", "The file is not here any more. Choose it again.")
+        report = import_items(request.user, read_in_process(path))
     except RefusedError as refusal:
         form.add_error("file", str(refusal))
-    else:
-        return render(request, "chat/import_done.html", {"report": report})
+        return _page(request, form, status=422)
     finally:
-        if path:
-            path.unlink(missing_ok=True)
-    return render(request, "chat/import.html", {"form": form}, status=422)
+        path.unlink(missing_ok=True)
+    return render(request, "chat/import_done.html", {"report": report})
+
+
+def _page(request: HttpRequest, form: UploadForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, "formats": FORMATS}
+    return render(request, "chat/import.html", context, status=status)

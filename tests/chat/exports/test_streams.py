@@ -22,7 +22,7 @@ from chat.exports.archive import FORMATS, export
 from chat.exports.source import Source
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.imports.files import quick_user, take_in
+from tests.chat.imports.files import import_bytes, quick_user
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User
@@ -121,7 +121,7 @@ def test_character_card_says_how_it_speaks_and_comes_back_as_it_was() -> None:
     data = json.loads(card)["data"]
     assert (data["system_prompt"], data["personality"]) == ("Short sentences.", "dry\nsee you")
     assert data["mes_example"] == "<START>\n{{char}}: One.\n<START>\n{{char}}: Two.\n"
-    assert take_in(bob, card).left_out == {}
+    assert import_bytes(bob, card).skipped == {}
     persona = Persona.objects.get(user=bob)
     assert (persona.name, persona.description, persona.color) == ("Work", "Me at work", "#123456")
     assert persona.metadata == metadata

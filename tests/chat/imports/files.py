@@ -11,7 +11,8 @@ from typing import Any
 
 from chat.exports.archive import export
 from chat.exports.source import Source
-from chat.imports.loading import import_file
+from chat.imports.files import read
+from chat.imports.loading import import_items, preview
 from chat.imports.report import Report
 from chat.models import ChatMessage
 from personas.models import Persona
@@ -99,8 +100,12 @@ def quick_user(name: str) -> User:
     return User.objects.create_user(f"{name}@example.com", name=name)
 
 
-def take_in(user: User, data: bytes) -> Report:
-    return import_file(user, io.BytesIO(data), len(data))
+def import_bytes(user: User, data: bytes) -> Report:
+    return import_items(user, read(io.BytesIO(data), len(data)))
+
+
+def preview_bytes(user: User, data: bytes) -> Report:
+    return preview(user, read(io.BytesIO(data), len(data)))
 
 
 def as_bytes(value: Any) -> bytes:

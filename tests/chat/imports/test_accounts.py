@@ -1,7 +1,6 @@
 """What an import makes of what is in the account already."""
 
 import datetime
-import io
 import json
 import os
 import threading
@@ -13,10 +12,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 
 from chat.imports import uploads
-from chat.imports.loading import preview
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.imports.files import exported, neutral, quick_user, take_in
+from tests.chat.imports.files import (
+    exported,
+    import_bytes,
+    neutral,
+    preview_bytes,
+    quick_user,
+)
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from threads.signup import create_account
@@ -51,18 +55,18 @@ def test_moving_into_an_account_just_signed_up_loses_nothing_and_leaves_nothing_
 ) -> None:
     alice, bob = lived_in(), joined("bob")
     data = exported(alice, name)
-    shown = preview(bob, io.BytesIO(data), len(data))
-    assert shown == take_in(bob, data)
+    shown = preview_bytes(bob, data)
+    assert shown == import_bytes(bob, data)
     assert neutral(exported(bob)) == neutral(exported(alice))
     before = [*Persona.objects.values_list("pk"), *Thread.objects.values_list("pk")]
-    assert not take_in(bob, data)
+    assert not import_bytes(bob, data)
     assert [*Persona.objects.values_list("pk"), *Thread.objects.values_list("pk")] == before
 
 
 def test_account_in_use_keeps_its_general_thread_and_its_active_persona() -> None:
     alice, bob = lived_in(), joined("bob")
     make_message(Thread.objects.get(user=bob), "hello")
-    take_in(bob, exported(alice))
+    import_bytes(bob, exported(alice))
     general = Thread.objects.get(user=bob, is_general=True)
     assert (general.title, general.message_count) == ("General", 2)
     active = list(Persona.objects.for_user(bob).values_list("name", "is_active"))
@@ -72,7 +76,7 @@ def test_account_in_use_keeps_its_general_thread_and_its_active_persona() -> Non
 def test_own_archive_taken_in_again_leaves_a_new_account_as_it_is() -> None:
     alice = joined("alice")
     before = neutral(exported(alice))
-    assert not take_in(alice, exported(alice))
+    assert not import_bytes(alice, exported(alice))
     assert neutral(exported(alice)) == before
 
 
@@ -83,21 +87,21 @@ def test_deleted_threads_come_back_and_the_report_says_so() -> None:
     make_message(gone, "gone")
     data = exported(alice)
     Thread.objects.filter(pk=gone.pk).update(deleted_at=WHEN)
-    shown = preview(alice, io.BytesIO(data), len(data))
+    shown = preview_bytes(alice, data)
     assert Thread.objects.get(pk=gone.pk).deleted_at == WHEN
     assert (shown.restored, bool(shown)) == (1, True)
-    assert take_in(alice, data) == shown
+    assert import_bytes(alice, data) == shown
     assert Thread.objects.get(pk=gone.pk).deleted_at is None
-    assert not take_in(alice, data)
+    assert not import_bytes(alice, data)
 
 
 def test_general_thread_deleted_since_comes_back_with_its_messages() -> None:
     alice, bob = lived_in(), quick_user("bob")
     data = exported(alice)
-    take_in(bob, data)
+    import_bytes(bob, data)
     Thread.objects.filter(user=bob, is_general=True).update(is_general=False, deleted_at=WHEN)
     ChatMessage.objects.create(user=bob, role="user", content="makes another General")
-    assert take_in(bob, data).restored == 1
+    assert import_bytes(bob, data).restored == 1
     assert not Thread.objects.filter(user=bob, deleted_at__isnull=False).exists()
 
 
@@ -111,7 +115,7 @@ def test_two_imports_of_one_file_at_once_add_it_once_and_both_say_so() -> None:
     def run() -> None:
         start.wait()
         try:
-            reports.append(take_in(bob, data))
+            reports.append(import_bytes(bob, data))
         except Exception as error:
             reports.append(error)
         finally:
@@ -138,14 +142,14 @@ def test_one_upload_a_person_waits_and_old_ones_go(tmp_path: Path, monkeypatch: 
 
     first, his = uploads.keep(alice, upload()), uploads.keep(bob, upload())
     second = uploads.keep(alice, upload())
-    assert uploads.kept(alice, first) is None
-    assert uploads.kept(alice, his) is None
-    waiting = [uploads.kept(alice, second), uploads.kept(bob, his)]
+    assert uploads.find(alice, first) is None
+    assert uploads.find(alice, his) is None
+    waiting = [uploads.find(alice, second), uploads.find(bob, his)]
     assert all(path and path.read_bytes() == b"[]" for path in waiting)
     for path in (tmp_path / "uploads").iterdir():
         os.utime(path, (0, 0))
     uploads.keep(alice, upload())
-    assert uploads.kept(bob, his) is None
+    assert uploads.find(bob, his) is None
 
 
 def test_upload_is_not_put_into_a_folder_of_somebody_else(tmp_path: Path, monkeypatch: Any) -> None:

@@ -18,8 +18,8 @@ from tests.chat.imports.files import (
     as_bytes,
     everything,
     exported,
+    import_bytes,
     png,
-    take_in,
     zipped,
 )
 from tests.factories import make_message, make_persona, make_thread, make_user
@@ -34,7 +34,7 @@ def test_archive_joins_what_is_there(client: Client) -> None:
     ChatMessage.objects.create(user=bob, role="user", content="his")
     make_persona(alice, "Hers")
     ChatMessage.objects.create(user=alice, role="user", content="hers")
-    take_in(bob, exported(alice))
+    import_bytes(bob, exported(alice))
     assert Thread.objects.get(user=bob).message_count == 2
     assert list(Persona.objects.for_user(bob).values_list("name", "is_active")) == [
         ("His", True),
@@ -47,15 +47,17 @@ def test_archive_is_read_in_any_order_of_its_keys() -> None:
     alice, bob = make_user(), make_user("bob")
     make_message(make_thread(alice), "hi")
     data = json.dumps(json.loads(exported(alice)), sort_keys=True, indent=1).encode()
-    assert take_in(bob, data).added == {"thread": 1, "message": 1}
+    assert import_bytes(bob, data).added == {"thread": 1, "message": 1}
 
 
 def test_chatgpt_brings_the_branch_that_was_shown() -> None:
     alice = make_user()
-    report = take_in(alice, zipped(conversations__json=as_bytes(CHATGPT), chat__html=b"<html>"))
+    report = import_bytes(
+        alice, zipped(conversations__json=as_bytes(CHATGPT), chat__html=b"<html>")
+    )
     assert report.added == {"thread": 1, "message": 2}
-    assert report.left_out == {
-        "messages of the system or of a tool": 1,
+    assert report.skipped == {
+        "thoughts, tool calls and other messages that are not part of the conversation": 1,
         "images, files and other attachments": 1,
         "messages on branches that were not shown last": 1,
     }
@@ -66,12 +68,12 @@ def test_chatgpt_brings_the_branch_that_was_shown() -> None:
         ("user", "What is a heron?"),
         ("assistant", "A bird."),
     ]
-    assert take_in(alice, as_bytes(CHATGPT)).added.total() == 0
+    assert import_bytes(alice, as_bytes(CHATGPT)).added.total() == 0
 
 
 def test_openwebui_brings_its_chats() -> None:
     alice = make_user()
-    assert take_in(alice, as_bytes(OPENWEBUI)).added == {"thread": 1, "message": 2}
+    assert import_bytes(alice, as_bytes(OPENWEBUI)).added == {"thread": 1, "message": 2}
     thread = Thread.objects.get()
     assert (thread.title, thread.pinned_at is None) == ("Lakes", False)
     assert list(thread.messages.order_by("created_at").values_list("content", flat=True)) == [
@@ -83,11 +85,11 @@ def test_openwebui_brings_its_chats() -> None:
 @pytest.mark.parametrize("pack", [as_bytes, lambda card: png(as_bytes(card))])
 def test_character_becomes_a_persona(pack: Any) -> None:
     alice = make_user()
-    take_in(alice, pack(CARD))
+    import_bytes(alice, pack(CARD))
     persona = Persona.objects.get()
     assert (persona.name, persona.description) == ("Ada", "Counts.\n\nPersonality:\nExact.")
     assert persona.metadata == {"greeting": "Good day."}
-    assert take_in(alice, pack(CARD)).added.total() == 0
+    assert import_bytes(alice, pack(CARD)).added.total() == 0
 
 
 def test_page_shows_what_is_in_a_file_and_imports_it_on_consent(client: Client) -> None:
@@ -120,11 +122,11 @@ def test_command_imports_and_names_what_is_wrong(
     call_command("importdata", "alice@example.com", path, preview=True)
     assert everything() == [0, 0, 0]
     call_command("importdata", "alice@example.com", path)
-    assert "Messages: 2 added, 0 there already." in capsys.readouterr().out
+    assert "Messages: 2 added, 0 known." in capsys.readouterr().out
     path.write_bytes(b"hello")
     with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("importdata", "alice@example.com", path)
-    with pytest.raises(CommandError, match="Nobody here"):
+    with pytest.raises(CommandError, match="No user has"):
         call_command("importdata", "carol@example.com", path)
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("importdata", "alice@example.com", tmp_path / "none")

@@ -10,7 +10,7 @@ import pytest
 from chat.imports.reading import RefusedError
 from chat.models import ChatMessage
 from personas.models import Persona
-from tests.chat.imports.files import CARD, as_bytes, png, quick_user, take_in, zipped
+from tests.chat.imports.files import CARD, as_bytes, import_bytes, png, quick_user, zipped
 from threads.models import Thread
 
 pytestmark = pytest.mark.django_db
@@ -46,11 +46,11 @@ def test_chatgpt_brings_what_was_spoken_and_names_what_nobody_said() -> None:
         "b": node({"content_type": "thoughts", "thoughts": []}, parent="a", role="assistant"),
         "c": node("Hello", parent="b", role="assistant"),
     }
-    report = take_in(quick_user("alice"), talk(nodes, is_archived=True))
+    report = import_bytes(quick_user("alice"), talk(nodes, is_archived=True))
     assert contents() == ["Hi there", "Hello"]
-    assert report.left_out == {
+    assert report.skipped == {
         "images, files and other attachments": 1,
-        "thoughts, instructions and other things that nobody said": 1,
+        "thoughts, tool calls and other messages that are not part of the conversation": 1,
     }
     assert Thread.objects.get().archived_at is not None
 
@@ -69,7 +69,7 @@ def test_chatgpt_brings_what_was_spoken_and_names_what_nobody_said() -> None:
     ],
 )
 def test_times_are_read_in_every_usual_form(when: Any) -> None:
-    take_in(quick_user("alice"), talk({"a": node("x", create_time=when)}, create_time=when))
+    import_bytes(quick_user("alice"), talk({"a": node("x", create_time=when)}, create_time=when))
     assert Thread.objects.get().created_at.timestamp() == 1700000000
     assert ChatMessage.objects.get().created_at.timestamp() == 1700000000
 
@@ -77,14 +77,14 @@ def test_times_are_read_in_every_usual_form(when: Any) -> None:
 @pytest.mark.parametrize("when", [-5, "soon", 1e25, 1e300, True, [], {}])
 def test_times_that_cannot_be_read_are_told(when: Any) -> None:
     nodes = {"a": node("x", create_time=when), "b": node("y", parent="a", create_time=1700000009)}
-    report = take_in(quick_user("alice"), talk(nodes, create_time=when))
+    report = import_bytes(quick_user("alice"), talk(nodes, create_time=when))
     first, second = ChatMessage.objects.order_by("created_at")
     assert first.created_at < second.created_at
-    assert report.left_out == {"times that could not be read": 1}
+    assert report.skipped == {"timestamps that could not be read": 1}
 
 
 def test_time_of_a_conversation_that_tells_none_is_that_of_its_first_message() -> None:
-    take_in(quick_user("alice"), talk({"a": node("x", create_time=5)}, create_time=None))
+    import_bytes(quick_user("alice"), talk({"a": node("x", create_time=5)}, create_time=None))
     assert Thread.objects.get().created_at.timestamp() == 5
 
 
@@ -95,7 +95,6 @@ ODD = {
     "parent": {"a": node("x", parent=["b"]), "b": node("y")},
     "author": {"a": {"parent": None, "message": {"author": "user"}}},
     "node": {"a": None},
-    "key": {"\ud800": node("x")},
     "content": {"a": node(["x"])},
 }
 
@@ -104,11 +103,11 @@ ODD = {
 def test_odd_values_are_left_out_or_refused_by_the_conversation_they_stand_in(nodes: Any) -> None:
     alice = quick_user("alice")
     try:
-        report = take_in(alice, talk(nodes))
+        report = import_bytes(alice, talk(nodes))
     except RefusedError as refusal:
         assert str(refusal).startswith("Conversation 1, “Talk”: ")  # noqa: PT017 - or not raised
     else:
-        assert report.added.total() + report.left_out.total() > 0
+        assert report.added.total() + report.skipped.total() > 0
     assert contents() in ([], ["y"])
 
 
@@ -132,13 +131,13 @@ OPENWEBUI = {
 @pytest.mark.parametrize("chats", OPENWEBUI.values(), ids=OPENWEBUI)
 def test_openwebui_of_every_age_is_read(chats: Any) -> None:
     alice = quick_user("alice")
-    report = take_in(alice, as_bytes(chats))
+    report = import_bytes(alice, as_bytes(chats))
     assert (Thread.objects.get().title, contents()) == ("Lakes", ["Where?", "Here."])
-    assert report.left_out == {
+    assert report.skipped == {
         "images, files and other attachments": 2,
-        "messages of the system or of a tool": 1,
+        "thoughts, tool calls and other messages that are not part of the conversation": 1,
     }
-    assert take_in(alice, as_bytes(chats)).added.total() == 0
+    assert import_bytes(alice, as_bytes(chats)).added.total() == 0
 
 
 def chunked(kind: bytes, keyword: bytes, card: bytes, *, packed: bool = False) -> bytes:
@@ -167,9 +166,9 @@ def test_picture_carries_its_character_in_any_text_chunk(
     kind: bytes, keyword: bytes, packed: bool
 ) -> None:
     alice = quick_user("alice")
-    report = take_in(alice, chunked(kind, keyword, as_bytes(CARD), packed=packed))
+    report = import_bytes(alice, chunked(kind, keyword, as_bytes(CARD), packed=packed))
     assert Persona.objects.get().name == "Ada"
-    assert report.left_out == {"pictures of characters": 1}
+    assert report.skipped == {"pictures of characters": 1}
 
 
 @pytest.mark.parametrize("spec", ["chara_card_v3", "chara_card_v2", None])
@@ -182,11 +181,13 @@ def test_characters_of_every_version_say_what_stays_behind(spec: str | None) -> 
         "alternate_greetings": ["Hi"],
         "character_book": {"entries": []},
     }
-    report = take_in(quick_user("alice"), as_bytes({"spec": spec, "data": data} if spec else data))
+    report = import_bytes(
+        quick_user("alice"), as_bytes({"spec": spec, "data": data} if spec else data)
+    )
     persona = Persona.objects.get()
     assert persona.description == "Ada counts. Ada is exact.\n\nInstructions:\nBe brief."
     assert persona.metadata == {"greeting": "I am Ada."}
-    assert report.left_out == {
+    assert report.skipped == {
         "other greetings of a character": 1,
         "lore books of a character": 1,
     }
@@ -194,11 +195,11 @@ def test_characters_of_every_version_say_what_stays_behind(spec: str | None) -> 
 
 def test_characters_packed_on_a_mac_come_in() -> None:
     members = {"cards/ada__json": as_bytes(CARD), "__MACOSX/cards/._ada__json": b"\0\5\26\7"}
-    assert take_in(quick_user("alice"), zipped(**members)).added == {"persona": 1}
+    assert import_bytes(quick_user("alice"), zipped(**members)).added == {"persona": 1}
 
 
 def test_character_with_an_endless_name_is_refused() -> None:
     with pytest.raises(RefusedError, match="name is longer than 255"):
-        take_in(
+        import_bytes(
             quick_user("alice"), as_bytes({"spec": "chara_card_v2", "data": {"name": "A" * 256}})
         )

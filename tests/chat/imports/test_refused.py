@@ -11,8 +11,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chat.imports import files, reading
-from chat.imports.loading import preview
+from chat.imports import archives, files, reading
 from chat.imports.reading import RefusedError
 from chat.imports.report import Report
 from chat.models import MessageVersion, Reply
@@ -24,9 +23,10 @@ from tests.chat.imports.files import (
     changed,
     everything,
     exported,
+    import_bytes,
     png,
+    preview_bytes,
     quick_user,
-    take_in,
     zipped,
 )
 from tests.factories import make_message, make_persona, make_thread, make_user
@@ -50,14 +50,7 @@ REFUSED = {
     "UTF-16": "[]".encode("utf-16"),
     "NaN": b'[{"mapping": NaN}]',
     "digits": b'[{"mapping": ' + b"9" * 10_000 + b"}]",
-    "cycle": changed([*NODES, "a", "parent"], "d", CHATGPT),
-    "lost parent": changed([*NODES, "a", "parent"], "gone", CHATGPT),
-    "NUL": changed([*NODES, "a", "message", "content", "parts"], ["\0"], CHATGPT),
-    "half a character": changed([0, "title"], "\ud800", CHATGPT),
     "no id": changed([0, "conversation_id"], None, CHATGPT),
-    "cycle in Open WebUI": changed(
-        [0, "chat", "history", "messages", "1", "parentId"], "2", OPENWEBUI
-    ),
     "card without name": changed(["data", "name"], " ", CARD),
     "broken picture": png(as_bytes(CARD), broken=True),
     "picture without card": png(as_bytes(CARD), keyword=b"other"),
@@ -74,7 +67,7 @@ def test_broken_and_hostile_files_are_refused_and_change_nothing(
     alice = quick_user("alice")
     before = everything()
     with pytest.raises(RefusedError):
-        take_in(alice, data)
+        import_bytes(alice, data)
     assert everything() == before
     client.force_login(alice)
     page = client.post("/import/upload/", {"file": SimpleUploadedFile("file", data)})
@@ -87,19 +80,16 @@ def test_broken_and_hostile_files_are_refused_and_change_nothing(
     [
         (["version"], 2, "version 2"),
         (["format"], "other", "not a Twinthread export"),
-        (["messages", 0, "content"], "a\0b", "NUL"),
         (["messages", 0, "role"], "king", "role of message 1"),
         (["messages", 0, "thread"], "0" * 32, "not in the file"),
         (["messages", 0, "created_at"], "2025-01-01", "no time zone"),
         (["messages", 0, "id"], "1", "not an id"),
         (["messages", 0], {"id": "0" * 32}, "Message 1 has no"),
         (["threads", 0, "title"], "x" * 256, "longer than 255"),
-        (["threads", 0, "persona"], "0" * 32, "not in the file"),
         (["personas", 0, "color"], "red", "not a colour"),
-        (["personas", 0, "metadata"], {"a": ["\0"]}, "NUL"),
         (["personas", 0, "is_active"], 1, "neither true nor false"),
-        (["messages"], {}, "stands where"),
-        (["replies"], None, "stands where"),
+        (["messages"], {}, "in place of"),
+        (["replies"], None, "in place of"),
     ],
 )
 def test_archive_with_a_wrong_row_is_refused_whole(path: Any, value: Any, reason: str) -> None:
@@ -108,7 +98,7 @@ def test_archive_with_a_wrong_row_is_refused_whole(path: Any, value: Any, reason
     data = changed(path, value, json.loads(exported(alice)))
     before = everything()
     with pytest.raises(RefusedError, match=reason):
-        take_in(bob, data)
+        import_bytes(bob, data)
     assert everything() == before
 
 
@@ -116,12 +106,12 @@ def test_what_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     alice = make_user()
     with pytest.raises(RefusedError, match="larger than 1,000 MB"):
         files.read(io.BytesIO(b"[]"), 2_000_000_000)
-    monkeypatch.setattr(files, "HARMLESS", 1_000_000)
+    monkeypatch.setattr(archives, "HARMLESS", 1_000_000)
     with pytest.raises(RefusedError, match="unpacks to far more"):
-        take_in(alice, zipped(conversations__json=b"[" + b" " * 3_000_000 + b"]"))
-    monkeypatch.setattr(reading, "LARGEST_VALUE", 500_000)
-    with pytest.raises(RefusedError, match="One thing in the file"):
-        take_in(alice, b'["' + b"x" * 5_000_000 + b'"]')
+        import_bytes(alice, zipped(conversations__json=b"[" + b" " * 3_000_000 + b"]"))
+    monkeypatch.setattr(reading, "MAX_VALUE", 500_000)
+    with pytest.raises(RefusedError, match="One value in the file is longer"):
+        import_bytes(alice, b'["' + b"x" * 5_000_000 + b'"]')
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,12 +144,12 @@ def test_nothing_that_can_be_uploaded_is_an_error_or_comes_in_by_half(
     expected: Report | str
     told: Report | str
     try:
-        expected = preview(bob, io.BytesIO(raw), len(raw))
+        expected = preview_bytes(bob, bytes(raw))
     except RefusedError as refusal:
         expected = str(refusal)
     assert everything() == before
     try:
-        told = take_in(bob, bytes(raw))
+        told = import_bytes(bob, bytes(raw))
     except RefusedError as refusal:
         told = str(refusal)
         assert everything() == before

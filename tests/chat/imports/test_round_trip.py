@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
-from tests.chat.imports.files import everything, exported, neutral, quick_user, take_in
+from tests.chat.imports.files import everything, exported, import_bytes, neutral, quick_user
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User
@@ -81,11 +81,11 @@ def test_round_trip_is_lossless_and_importing_twice_adds_nothing(data: Any, name
             )
     first = exported(alice, name)
     account = zipfile.ZipFile(io.BytesIO(first)).read("account.json") if name == "zip" else first
-    take_in(bob, first)
+    import_bytes(bob, first)
     assert neutral(exported(bob)) == neutral(account)
     before = everything()
-    again = take_in(bob, first)
+    again = import_bytes(bob, first)
     assert (again.added.total(), everything()) == (0, before)
-    assert take_in(alice, first).added.total() == 0
+    assert import_bytes(alice, first).added.total() == 0
     assert everything() == before
-    assert take_in(bob, exported(bob)).added.total() == 0
+    assert import_bytes(bob, exported(bob)).added.total() == 0

@@ -1,0 +1,134 @@
+"""Read what can be imported from a ZIP file, without unpacking more than it may hold."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import IO
+
+from chat.imports.items import Problem, Read
+from chat.imports.reading import RefusedError
+
+# The limits on the files that are read, and on the bytes that they unpack to: in all, and as a
+# multiple of their packed size where it is more than is harmless. Deflate itself reaches 1,032;
+# conversations are packed 3 to 20 times.
+MAX_MEMBERS = 20_000
+MAX_UNPACKED = 2_000_000_000
+HARMLESS = 10_000_000
+MAX_RATIO = 200
+# The list of files is read into memory, where it takes ten times its length. 16 MB hold the
+# names of 100,000 threads.
+MAX_DIRECTORY = 16_000_000
+Reader = Callable[[IO[bytes], bytes], Iterator[Read]]
+
+
+def read_zip(file: IO[bytes], reader: Reader) -> Iterator[Read]:
+    """Read the files in a ZIP file, each with `reader`.
+
+    A file that cannot be read is a problem, unless it is the only one.
+
+    Raises:
+        RefusedError: The ZIP file is broken or too large, or holds nothing to import.
+    """
+    try:
+        directory = Directory(file)
+        with zipfile.ZipFile(directory) as archive:
+            directory.max_read = None
+            members = chosen(archive.infolist())
+            left = MAX_UNPACKED
+            for member in members:
+                with _opened(archive, member) as raw:
+                    unpacked = Unpacked(raw, member, left)
+                    try:
+                        yield from _read_member(unpacked, reader)
+                    except RefusedError as refusal:
+                        if len(members) == 1 or unpacked.is_exceeded:
+                            raise
+                        yield Problem(PurePosixPath(member.filename).name, str(refusal))
+                    left -= unpacked.taken
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
+        raise RefusedError("The ZIP file is broken.") from None
+    except (NotImplementedError, RuntimeError):
+        raise RefusedError("The ZIP file is packed in a way that is not supported.") from None
+
+
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    if member.flag_bits & 1:
+        raise RefusedError("The ZIP file is protected by a password.")
+    # The other methods may unpack without bound in one step.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError
+    return archive.open(member)
+
+
+def _read_member(unpacked: Unpacked, reader: Reader) -> Iterator[Read]:
+    start = unpacked.read(8)
+    unpacked.unread(start)
+    return reader(unpacked, start)  # type: ignore[arg-type]  # reads only
+
+
+def chosen(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """Return the files to read: an account, else conversations, else everything readable."""
+    named = [(PurePosixPath(member.filename), member) for member in members]
+    # macOS adds a shadow of each file.
+    named = [(path, m) for path, m in named if not path.name.startswith("._")]
+    for pattern in ("account.json", "card.json"):  # ours, and a character in a .charx file
+        if exact := [m for path, m in named if path.name == pattern]:
+            return exact[:1]
+    conversations = [
+        m
+        for path, m in named
+        if path.match("conversations*.json") or path.name == "prod-grok-backend.json"
+    ]
+    found = sorted(conversations, key=lambda member: member.filename) or [
+        m for path, m in named if path.suffix.lower() in {".json", ".jsonl", ".png"}
+    ]
+    if not found:
+        raise RefusedError("The ZIP file holds nothing that can be imported.")
+    if len(found) > MAX_MEMBERS:
+        raise RefusedError(f"The ZIP file holds more than {MAX_MEMBERS:,} files.")
+    return found
+
+
+class Directory:
+    """A ZIP file whose list of files, which is read in one piece, may not exceed `max_read`."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.max_read: int | None = MAX_DIRECTORY
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes."""
+        if self.max_read is not None and size > self.max_read:
+            raise RefusedError("The ZIP file holds too many files.")
+        return self.file.read(size)
+
+
+class Unpacked:
+    """A file inside a ZIP file that refuses to unpack to too much."""
+
+    def __init__(self, raw: IO[bytes], member: zipfile.ZipInfo, left: int) -> None:
+        self.raw = raw
+        self.limit = min(left, max(HARMLESS, member.compress_size * MAX_RATIO))
+        self.taken = 0
+        self.ahead = b""
+        self.is_exceeded = False
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes."""
+        if self.ahead:
+            data, self.ahead = self.ahead[:size], self.ahead[size:]
+            return data
+        data = self.raw.read(size)
+        self.taken += len(data)
+        if self.taken > self.limit:
+            self.is_exceeded = True
+            raise RefusedError("The ZIP file unpacks to far more than its size allows.")
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Return `data` again from the next read."""
+        self.ahead = data
