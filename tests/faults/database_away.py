@@ -52,7 +52,7 @@ def test_no_word_is_lost_while_the_database_is_away(
             replies.append(visitor.send(make_thread(person), text))
     provider.release(gate="before")
     wait_for(lambda: in_flight.count() == 4)
-    wait_for(lambda: all("word20 " in reply.text for reply in in_flight))
+    wait_for(lambda: all("word20 " in reply.text for reply in in_flight.all()))
     relay.cut()
     provider.release(gate="while")
     provider.release(40, gate="after")
