@@ -90,11 +90,11 @@ class Example:
 
 
 def additions() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
-    """Draw up to three additions of an owner, each kind as likely as the others."""
+    """Draw one to three additions of an owner, each kind as likely as the others."""
     one = st.sampled_from(sorted(KINDS)).flatmap(
         lambda kind: st.sampled_from(sorted(KINDS[kind])).map(lambda name: (kind, name))
     )
-    return st.lists(one, unique=True, max_size=3).map(tuple)
+    return st.lists(one, unique=True, min_size=1, max_size=3).map(tuple)
 
 
 EXAMPLES = st.builds(
