@@ -2,22 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.connection.configuration import SETTING, configuration
 from schema.connection.connect import connect
+from schema.connection.identity import identity
 from schema.report import Report
 
 ROUNDS = 3
 """How often two sessions are asked which backend serves them."""
-
-IDENTITY = """
-    SELECT oid, datname, pg_postmaster_start_time() FROM pg_database
-    WHERE datname = current_database()
-"""
 
 
 @contextmanager
@@ -47,12 +42,12 @@ def direct_connection(connection: BaseDatabaseWrapper, report: Report) -> Iterat
             f" nothing.\nNothing was changed. Set {direct_setting} to the server itself; only"
             " migrate uses it."
         )
-    pooled, identity = connection.settings_dict, _identity(connection)
+    pooled, database = connection.settings_dict, identity(connection)
     connection.close()
     connection.settings_dict = {**pooled, **direct, SETTING: direct_setting}
     try:
         connect(connection, report)
-        if _identity(connection) != identity:
+        if identity(connection) != database:
             raise CommandError(
                 f"{direct_setting} and {setting} lead to different databases.\n"
                 "Nothing was changed. Correct one of them."
@@ -88,10 +83,3 @@ def _backend(connection: BaseDatabaseWrapper) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
-
-
-def _identity(connection: BaseDatabaseWrapper) -> tuple[Any, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(IDENTITY)
-        row: tuple[Any, ...] = cursor.fetchone()
-    return row

@@ -1,4 +1,4 @@
-"""A backup before the first change, and the command that restores it."""
+"""Back the database up before the first change, and write the script that restores it."""
 
 import os
 import re
@@ -11,14 +11,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, Error
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
-from schema.connection.configuration import configuration
 from schema.connection.connect import database_file
+from schema.connection.identity import identity, reached
+from schema.connection.retry import milliseconds, retry_policy
+from schema.migrator import backup_scope
+from schema.migrator.restore_script import postgresql_script, sqlite_script
 from schema.report import Report, duration
 
 
@@ -27,30 +31,45 @@ class Backup:
     """A finished backup."""
 
     file: Path
-    restore: str
-    """What to type in a shell, with the site stopped."""
+    script: Path
+    """Restores the file; to be run with the site stopped."""
+    left_out: tuple[str, ...] = ()
+    """What the role may not read or restore."""
+
+    @property
+    def restore(self) -> str:
+        """Return the command for a shell."""
+        return f"sh {shlex.quote(str(self.script))}"
 
 
 def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Backup:
-    """Write a backup into `folder`, readable to nobody else, and say where it is.
+    """Write a backup and its restore script into `folder`, readable by their owner only.
 
-    PostgreSQL: pg_dump's custom format. SQLite: a copy by its own backup interface, which
-    is right while others write. Either is checked before it gets its name.
+    PostgreSQL: pg_dump's custom format, from the very server that the connection uses. SQLite:
+    a copy by its own backup interface, which is consistent while others write. Both are read
+    back before they get their names.
 
     Raises:
-        CommandError: it could not be written or cannot be read back.
+        CommandError: The backup could not be written or cannot be read back.
     """
     begin = time.monotonic()
     report.status("  backing up ...")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         backup = (_sqlite if connection.vendor == "sqlite" else _postgresql)(connection, folder)
-    except (OSError, sqlite3.Error, Error) as error:
-        raise _failed(f"{error}", "See to the disk and to the rights on its folder") from error
+    except (OSError, sqlite3.Error, Error, psycopg.Error) as error:
+        raise _failed(f"{error}", "Check the disk and the permissions of its folder") from error
+    if backup.left_out:
+        report.write(
+            "backup_incomplete",
+            "The backup leaves out what this role may not read or restore: "
+            + ", ".join(backup.left_out),
+            left_out=list(backup.left_out),
+        )
     report.write(
         "backup",
-        f"Backup: {backup.file} ({duration(time.monotonic() - begin)}). To restore it, stop the"
-        f" site and run:\n  {backup.restore}",
+        f"Backup: {backup.file} ({duration(time.monotonic() - begin)})."
+        f" To restore it, stop the site and run:\n  {backup.restore}",
         file=str(backup.file),
         restore=backup.restore,
         bytes=backup.file.stat().st_size,
@@ -61,79 +80,64 @@ def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Ba
 def _sqlite(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
     source = database_file(connection).absolute()
     file = folder.absolute() / f"{source.stem}-{_stamp()}.sqlite3"
-    with _whole(file) as part, closing(sqlite3.connect(part)) as copy:
+    with _complete(file) as part, closing(sqlite3.connect(part)) as copy:
         connection.ensure_connection()
         connection.connection.backup(copy)
         problem = copy.execute("PRAGMA quick_check").fetchone()[0]
         if problem != "ok":
-            raise _failed(f"the copy is damaged: {problem}", "See to the disk")
-    old, new = shlex.quote(str(source)), shlex.quote(str(file))
-    return Backup(file, f"rm -f {old}-wal {old}-shm && cp {new} {old}")
+            raise _failed(f"the copy is damaged: {problem}", "Check the disk")
+    return Backup(file, _write_script(file, sqlite_script(file, source)))
 
 
 def _postgresql(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
-    settings = connection.settings_dict
-    file = folder.absolute() / f"{settings['NAME']}-{_stamp()}.dump"
-    names = {
-        "PGHOST": "HOST",
-        "PGPORT": "PORT",
-        "PGUSER": "USER",
-        "PGPASSWORD": "PASSWORD",  # the command line would show it to everybody
-        "PGDATABASE": "NAME",
-    }
-    environment = {key: str(settings[name]) for key, name in names.items() if settings.get(name)}
-    for option, value in settings.get("OPTIONS", {}).items():
-        if option in {"sslmode", "sslrootcert", "sslcert", "sslkey"}:
-            environment[f"PG{option.upper()}"] = str(value)
+    """Dump the server that `connection` has reached, whatever the environment would lead to."""
+    parameters = reached(connection)
+    password = connection.connection.info.password
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    if password:
+        environment["PGPASSWORD"] = password  # everybody could read it on the command line
     programs = _programs(connection)
     _check_version(f"{programs}pg_dump", connection)
-    with _whole(file) as part:
-        _run([f"{programs}pg_dump", "--format=custom", f"--file={part}"], environment)
-        _run([f"{programs}pg_restore", "--list", f"--file={os.devnull}", str(part)], {})
-    url = _url(connection)
-    return Backup(
-        file,
-        f"{programs}psql {url} -v ON_ERROR_STOP=1 -qc {shlex.quote(_emptying(connection))}"
-        f" && {programs}pg_restore --no-owner --exit-on-error --dbname {url}"
-        f" {shlex.quote(str(file))}",
-    )
-
-
-def _url(connection: BaseDatabaseWrapper) -> str:
-    """Return where to restore to, as a shell reads it; the password is never in it."""
-    settings = connection.settings_dict
-    if connection.alias == DEFAULT_DB_ALIAS:
-        return f'"${configuration().connection_setting(connection)}"'
-    names = {"host": "HOST", "port": "PORT", "user": "USER", "dbname": "NAME"}
-    known = {key: str(settings[name]) for key, name in names.items() if settings.get(name)}
-    return shlex.quote(make_conninfo(**known))
-
-
-def _emptying(connection: BaseDatabaseWrapper) -> str:
-    """Return what makes the database as empty as pg_restore expects it.
-
-    The dump holds every schema there is and makes them anew, but for `public`, which it takes
-    to be there. All go or none: psql runs what -c says as one transaction.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nspname, quote_ident(nspname) FROM pg_namespace"
-            " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT EXISTS ("
-            " SELECT FROM pg_depend WHERE classid = 'pg_namespace'::regclass"
-            " AND objid = pg_namespace.oid AND deptype = 'e') ORDER BY nspname"
+    with psycopg.connect(make_conninfo(**parameters, password=password)) as other:
+        if identity(other) != identity(connection):
+            raise _failed(
+                "a second connection leads to another server", "Name one server in the settings"
+            )
+    scope = backup_scope.find(connection)
+    name = re.sub(r"[^\w.-]", "_", parameters["dbname"])
+    file = folder.absolute() / f"{name}-{_stamp()}.dump"
+    with _complete(file) as part:
+        _run(
+            [
+                f"{programs}pg_dump",
+                f"--dbname={make_conninfo(**parameters)}",
+                "--no-password",
+                f"--lock-wait-timeout={milliseconds(retry_policy.get().patience)}",
+                "--format=custom",
+                f"--file={part}",
+                *scope.options,
+            ],
+            environment,
         )
-        schemas = dict(cursor.fetchall())
-    again = "; CREATE SCHEMA public" if "public" in schemas else ""
-    return (
-        "SET client_min_messages = warning;"
-        f" DROP SCHEMA IF EXISTS {', '.join(schemas.values())} CASCADE{again}"
-    )
+        listed = _run([f"{programs}pg_restore", "--list", str(part)], environment)
+        # Listing reads the table of contents only; this reads every row.
+        read_back = [f"{programs}pg_restore", f"--file={os.devnull}", str(part)]
+        _run(read_back, environment)
+        found = sum(" TABLE DATA " in line for line in listed.splitlines())
+        if found < scope.tables:  # an extension's own tables come in addition
+            raise _failed(
+                f"the dump has {found} tables, the database {scope.tables}",
+                "Check which server pg_dump reaches",
+            )
+    target = backup_scope.target(connection, parameters, password, programs, scope)
+    script = postgresql_script(target, file, scope.contents(listed, target))
+    return Backup(file, _write_script(file, script), tuple(scope.left_out))
 
 
 def _check_version(program: str, connection: BaseDatabaseWrapper) -> None:
-    """Refuse a pg_dump that is older than the server, which it would refuse itself."""
+    """Refuse a pg_dump that is older than the server: it would refuse the server itself."""
     server = connection.connection.info.server_version // 10000
-    found = re.search(r"\d+", _run([program, "--version"], {}))
+    found = re.search(r"\d+", _run([program, "--version"], dict(os.environ)))
     if found and int(found.group()) < server:
         raise _failed(
             f"{program} is of PostgreSQL {found.group()}, the server is {server}",
@@ -145,7 +149,7 @@ def _programs(connection: BaseDatabaseWrapper) -> str:
     """Return the folder, with its slash, of the server's own version as Debian installs it.
 
     A dump by a newer pg_dump sets parameters that the older server does not know. Without
-    that folder the path decides.
+    that folder, the search path decides.
     """
     major = connection.connection.info.server_version // 10000
     folder = Path(f"/usr/lib/postgresql/{major}/bin")
@@ -156,9 +160,11 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
     try:
         done = subprocess.run(
             command,
-            env=os.environ | environment,
+            env=environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
         )
     except FileNotFoundError:
@@ -167,8 +173,8 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
             "Install PostgreSQL's client programs, as new as the server or newer",
         ) from None
     if done.returncode:
-        said = done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
-        raise _failed(said, "Mend that")
+        reason = done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
+        raise _failed(reason, "Fix the cause")
     return done.stdout
 
 
@@ -179,8 +185,8 @@ def _failed(reason: str, remedy: str) -> CommandError:
 
 
 @contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """Give a file to write to; it gets its name when it is whole, and goes if it fails."""
+def _complete(file: Path) -> Iterator[Path]:
+    """Give a file to write to; it gets its name when it is complete, and is removed otherwise."""
     part = file.with_name(file.name + ".part")
     part.touch(mode=0o600)
     try:
@@ -188,6 +194,13 @@ def _whole(file: Path) -> Iterator[Path]:
         part.rename(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write_script(file: Path, text: str) -> Path:
+    script = file.with_name(file.name + ".restore.sh")
+    with _complete(script) as part:
+        part.write_text(text, encoding="utf-8")
+    return script
 
 
 def _stamp() -> str:

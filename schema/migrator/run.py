@@ -14,16 +14,16 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema.connection.configuration import configuration
-from schema.connection.retry import RetryPolicy, milliseconds
+from schema.connection.retry import RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import session_settings
 from schema.drift.migration_state import MigrationState
 from schema.execution.executor import FIRST, Plan, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
+from schema.migrator.backup import back_up
 from schema.migrator.plan import Target, find_targets
-from schema.migrator.summary import applied_in_order, write_summary
+from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
 from schema.models import MigrationRun
 from schema.report import ExitCode, Report
 
@@ -57,9 +57,22 @@ class Migrator:
         self._unfinished: list[tuple[Migration, str]] = []
 
     def run(self) -> None:
-        """Bring the database to what the options name, and say so."""
-        self.connection.prepare_database()
+        """Bring the database to what the options name, and report it.
+
+        Statements outside a migration are not tried again, so each may wait as long as patience
+        lasts.
+        """
         policy = RetryPolicy(self.options["table_lock_timeout"] / 1000, self.options["patience"])
+        token = retry_policy.set(policy)
+        limit = {"lock_timeout": milliseconds(policy.patience)}
+        try:
+            with session_settings(self.connection, limit):
+                self._run(policy)
+        finally:
+            retry_policy.reset(token)
+
+    def _run(self, policy: RetryPolicy) -> None:
+        self.connection.prepare_database()
         runner = Runner(self.connection, self.history, self.report, policy)
         executor = self._executor(runner)
         try:
@@ -73,8 +86,6 @@ class Migrator:
         if plan and not self.options["fake"]:
             self._check(executor, plan)
         if plan and self.options["backup"]:
-            from schema.migrator.backup import back_up
-
             back_up(self.connection, Path(self.options["backup"]), self.report)
         doing = "Rolling back" if backwards else "Running"
         if self.options["fake"]:
@@ -85,9 +96,7 @@ class Migrator:
             migrations=[str(migration) for migration, _ in plan],
             direction="backwards" if backwards else "forwards",
         )
-        # What the signals' receivers do is not tried again: it may wait as long as all attempts.
-        with session_settings(self.connection, {"lock_timeout": milliseconds(policy.patience)}):
-            self._migrate(executor, targets, plan)
+        self._migrate(executor, targets, plan)
         if not plan:
             self._write_nothing_to_do(executor)
         if self.adoption is not None:
@@ -96,7 +105,7 @@ class Migrator:
             report_result(self.adoption, self.report)
         write_summary(self.report, executor)
         if first_run and plan and not backwards:
-            self._write_next_steps()
+            write_next_steps(self.report)
 
     def _executor(self, runner: Runner) -> RecordingExecutor:
         """Return the executor for this database: one that was made by hand is adopted."""
@@ -282,18 +291,6 @@ class Migrator:
                 style=self.command.style.NOTICE,
                 apps=sorted(changes),
             )
-
-    def _write_next_steps(self) -> None:
-        steps = configuration().next_steps
-        if not steps:
-            return
-        width = max(len(command) for command, _ in steps)
-        lines = [f"  {command:<{width}}   {purpose}" for command, purpose in steps]
-        self.report.write(
-            "next_steps",
-            "\n".join(["", "What to do next:", *lines]),
-            commands=[command for command, _ in steps],
-        )
 
 
 def _render_again(state: ProjectState) -> None:

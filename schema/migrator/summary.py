@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from schema.connection.configuration import configuration
 from schema.execution.executor import RecordingExecutor
 from schema.history.status import project_apps, stood_for
 from schema.models import MigrationKey
@@ -41,4 +42,18 @@ def write_summary(report: Report, executor: RecordingExecutor) -> None:
         ),
         migrations=[{"migration": name, "applied": moment} for name, moment in applied],
         total=len(applied),
+    )
+
+
+def write_next_steps(report: Report) -> None:
+    """Report the commands that the project recommends after its first migrate."""
+    steps = configuration().next_steps
+    if not steps:
+        return
+    width = max(len(command) for command, _ in steps)
+    lines = [f"  {command:<{width}}   {purpose}" for command, purpose in steps]
+    report.write(
+        "next_steps",
+        "\n".join(["", "What to do next:", *lines]),
+        commands=[command for command, _ in steps],
     )
