@@ -9,7 +9,9 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every reply counted when it ends."""
-        from api import usage
+        from api import limits, usage
         from chat import replies
+
+        replies.before_begin.append(limits.check_budget)
 
         replies.on_end.append(usage.record)

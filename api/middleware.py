@@ -15,7 +15,7 @@ from schema.functions import uuid7
 
 ANY = "*"
 METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
-EXPOSED = "x-request-id,retry-after,etag,location,link"
+EXPOSED = "x-request-id,retry-after,x-ratelimit-remaining-requests,etag,location,link"
 PREFLIGHT_SECONDS = 7200  # the longest that Chrome remembers
 UPLOADS = ("multipart/form-data",)
 LARGEST_UPLOAD = 10_000_000
@@ -44,6 +44,8 @@ class ApiMiddleware:
         else:
             response = self.answer(request, contract)
         allow_origin(request, response)
+        for name, value in getattr(request, "limit_headers", {}).items():
+            response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = uuid7().hex
         return response
 

@@ -19,6 +19,8 @@ class KeyRequest(HttpRequest):
 
     user: User
     auth: ApiKey
+    # What is left of a limit, for the answer.
+    limit_headers: dict[str, str]
 
 
 def bearer_key(request: HttpRequest) -> ApiKey:

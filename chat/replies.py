@@ -32,6 +32,10 @@ class TooManyInFlightError(Exception):
     """The person has MAX_IN_FLIGHT replies in flight."""
 
 
+class BudgetSpentError(Exception):
+    """The person has used up the tokens of the day."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a reply ended, and what it left."""
@@ -46,6 +50,8 @@ class Outcome:
     first_text_ms: int | None = None
 
 
+# Called with the key of the person before a reply begins; may raise BudgetSpentError.
+before_begin: list[Callable[[uuid.UUID], None]] = []
 # Called with each reply that has ended, in the transaction that ends it.
 on_end: list[Callable[[Reply, Outcome], None]] = []
 
@@ -61,7 +67,10 @@ def begin(
     Raises:
         InFlightError: The thread has a reply in flight.
         TooManyInFlightError: The person has too many of them in other threads.
+        BudgetSpentError: The person has used up the tokens of the day.
     """
+    for check in before_begin:
+        check(thread.user_id)
     if Reply.objects.in_flight().filter(thread__user=thread.user_id).count() >= MAX_IN_FLIGHT:
         raise TooManyInFlightError
     reply = Reply(

@@ -24,7 +24,7 @@ from chat.generation import model_catalog, provider
 from chat.generation.engine import engine
 from chat.generation.stream import follow
 from chat.models import ChatMessage, Reply
-from chat.replies import MAX_IN_FLIGHT, InFlightError, TooManyInFlightError
+from chat.replies import MAX_IN_FLIGHT, BudgetSpentError, InFlightError, TooManyInFlightError
 from schema.functions import uuid7
 from threads.models import Thread
 from users.requests import PersonRequest
@@ -34,6 +34,10 @@ REFUSALS: dict[type[Exception], tuple[str, int]] = {
     InFlightError: (
         "A reply is being written in this thread. Stop it, or wait until it is done.",
         409,
+    ),
+    BudgetSpentError: (
+        "You have used up the tokens that this site allows a person in a day. Try again tomorrow.",
+        429,
     ),
     TooManyInFlightError: (
         f"{MAX_IN_FLIGHT} replies are being written in other threads. Stop one, or wait until"

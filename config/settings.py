@@ -174,6 +174,11 @@ X_FRAME_OPTIONS = "DENY"
 # Origins whose pages may call the API; * is any. No cookie lets anybody in there, only a key.
 CORS_ALLOWED_ORIGINS = environment.words("CORS_ALLOWED_ORIGINS") or ["*"]
 
+# What programs may ask for in a minute, and what all replies to a person may take in a day;
+# 0 is no limit.
+API_CHATS_PER_MINUTE = environment.whole_number("API_CHATS_PER_MINUTE", default=60)
+DAILY_TOKENS = environment.whole_number("DAILY_TOKENS", default=0)
+
 # The model server: any server that speaks OpenAI's protocol.
 OPENAI_BASE_URL = os.environ.get("OPENAI_BASE_URL", "").strip()
 OPENAI_API_KEY = os.environ.get("OPENAI_API_KEY", "").strip()

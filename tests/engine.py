@@ -19,6 +19,8 @@ from tests import postgres
 OWN = (
     "OPENAI_",
     "CORS_",
+    "API_",
+    "DAILY_TOKENS",
     "EMAIL_",
     "DATABASE_",
     "CSRF_",

@@ -20,6 +20,7 @@ from django.utils import timezone
 from ninja import Router, Schema
 from pydantic import AfterValidator
 
+from api import limits
 from api.browser_client import shapes
 from api.browser_client.personas import active_persona
 from api.browser_client.threads import message_rows
@@ -32,7 +33,7 @@ from chat.exports.source import Source
 from chat.failures import Failure
 from chat.generation import provider
 from chat.models import Reply
-from chat.replies import InFlightError, TooManyInFlightError
+from chat.replies import BudgetSpentError, InFlightError, TooManyInFlightError
 from chat.search.results import search_messages
 from threads import organising
 from threads.models import Thread
@@ -41,6 +42,7 @@ from users.models import User
 router = Router()
 MOST_UNITS = 5000
 BUSY = "Another reply is being written. Send it again in a moment."
+SPENT = "You have used up the tokens that this site allows a person in a day."
 NOT_SAVED = "Nothing was saved. Try again in a moment."
 MOST_RESULTS = 50
 # Longer input is no search that anybody types.
@@ -67,12 +69,14 @@ class Said(Schema):
 @router.post("/chat/message")
 def ask_twin(request: KeyRequest, data: Said) -> HttpResponseBase:
     """Have the active persona answer."""
+    limits.count_chat(request)
     return answer(request.user, data.message, Reply.Voice.TWIN)
 
 
 @router.post("/chat/assistant")
 def ask_assistant(request: KeyRequest, data: Said) -> HttpResponseBase:
     """Have the assistant answer."""
+    limits.count_chat(request)
     return answer(request.user, data.message, Reply.Voice.ASSISTANT)
 
 
@@ -94,6 +98,8 @@ def answer(user: User, text: str, voice: Reply.Voice) -> HttpResponseBase:
         turn = send_message(thread=thread, text=text, voice=voice)
     except (InFlightError, TooManyInFlightError):
         return json_response({"error": BUSY, "message": BUSY})
+    except BudgetSpentError:
+        return json_response({"error": SPENT, "message": SPENT})
     if turn.reply is None:
         return json_response({"error": NOT_SAVED, "message": NOT_SAVED})
     response = StreamingHttpResponse(with_pings(outcome(turn.reply.pk), b" "), content_type=JSON)
@@ -148,6 +154,7 @@ def search(request: KeyRequest) -> HttpResponse:
     name = f"browser_client.search:{request.user.pk}:{digest}"
     found = cache.get(name)
     if found is None:
+        limits.count_search(request)
         found = results(request.user, typed) if typed.strip() and is_pattern(typed) else []
         cache.set(name, found, SEARCH_FRESH_SECONDS)
     return json_response({"results": found, "count": len(found)}, headers=SEARCH_HEADERS)
@@ -188,6 +195,7 @@ def is_pattern(text: str) -> bool:
 @router.get("/chat/export/json")
 def export_json(request: KeyRequest) -> HttpResponseBase:
     """Send all messages as a file."""
+    limits.count_export(request)
     now = timezone.now()
     source = Source(request.user)
     count = sum(source.threads().values_list("message_count", flat=True))
@@ -204,6 +212,7 @@ def export_json(request: KeyRequest) -> HttpResponseBase:
 @router.get("/chat/export/csv")
 def export_csv(request: KeyRequest) -> HttpResponseBase:
     """Send all messages as a table: a head without quotes, values with them, no last line end."""
+    limits.count_export(request)
     source = Source(request.user)
 
     def parts() -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from ninja.errors import HttpError, ValidationError
 
 from api.contracts import BROWSER, json_response
 from api.keys import RefusedKeyError
+from api.limits import LimitError
 from chat.exports.relay import TooManyExportsError
 from chat.exports.views import BUSY
 
@@ -38,6 +39,10 @@ def add_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(RefusedKeyError)
     def no_key(request: HttpRequest, error: RefusedKeyError) -> HttpResponse:
         return BROWSER.error(HTTPStatus.UNAUTHORIZED, error.refusal)
+
+    @api.exception_handler(LimitError)
+    def limited(request: HttpRequest, error: LimitError) -> HttpResponse:
+        return BROWSER.error(HTTPStatus.TOO_MANY_REQUESTS, str(error), error.headers)
 
     @api.exception_handler(TooManyExportsError)
     def busy(request: HttpRequest, error: TooManyExportsError) -> HttpResponse:

@@ -15,7 +15,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from api import usage
+from api import limits, usage
 from api.contracts import json_response
 from api.models import ApiKey
 from api.openai import catalog, conversations
@@ -109,6 +109,7 @@ def complete(request: KeyRequest, data: ChatRequest) -> HttpResponseBase:
         raise OpenAIError(
             HTTPStatus.FORBIDDEN, "This API key may read but not chat.", "insufficient_scope"
         )
+    limits.count_chat(request)
     voice = catalog.find(request.user, data.model)
     if not provider.is_configured():
         failed = error_of(Outcome(Reply.Status.FAILED, "", Failure.UNCONFIGURED))
@@ -118,6 +119,7 @@ def complete(request: KeyRequest, data: ChatRequest) -> HttpResponseBase:
     conversation = conversations.Conversation.read(data.messages)
     is_kept = data.store is not False and key.chats != ApiKey.Chats.UNKEPT
     reply = None
+    limits.check_budget(request.user.pk)
     if is_kept and conversation:
         retries = request.headers.get("x-stainless-retry-count", "0")
         try:

@@ -13,16 +13,17 @@ from ninja.errors import HttpError, ValidationError
 
 from api.contracts import OPENAI, json_response
 from api.keys import Refusal, RefusedKeyError
+from api.limits import LimitError, seconds_left_today
 from chat.failures import REMEDIES, Failure
 from chat.models import Reply
-from chat.replies import Outcome
+from chat.replies import BudgetSpentError, Outcome
 
 INVALID, RATE_LIMITED, SERVER = "invalid_request_error", "rate_limit_error", "server_error"
 # Repeating is useless until whoever runs the site has changed something.
 FINAL = {"x-should-retry": "false"}
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenAIError(Exception):
     """An error for a program."""
 
@@ -128,6 +129,21 @@ def add_handlers(api: NinjaAPI) -> None:
         message = problem["msg"].removeprefix("Value error, ")
         where = ".".join(str(place) for place in problem["loc"][2:]) or "body"
         return OpenAIError(HTTPStatus.BAD_REQUEST, f"{where}: {message}", param=param).response()
+
+    @api.exception_handler(LimitError)
+    def limited(request: HttpRequest, error: LimitError) -> HttpResponse:
+        status = HTTPStatus.TOO_MANY_REQUESTS
+        return OpenAIError(
+            status, str(error), "rate_limit_exceeded", headers=error.headers
+        ).response()
+
+    @api.exception_handler(BudgetSpentError)
+    def spent(request: HttpRequest, error: BudgetSpentError) -> HttpResponse:
+        message = "The tokens that this site allows a person in a day are used up."
+        headers = FINAL | {"Retry-After": str(seconds_left_today())}
+        return OpenAIError(
+            HTTPStatus.TOO_MANY_REQUESTS, message, "daily_tokens_exceeded", headers=headers
+        ).response()
 
     @api.exception_handler(HttpError)
     def refused(request: HttpRequest, error: HttpError) -> HttpResponse:
