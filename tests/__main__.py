@@ -48,7 +48,7 @@ def main() -> int:
     """Run the checks; return 1 if any failed."""
     install_programs()
     older = (postgres.installed() or ["postgresql-16"])[0]
-    lanes = [
+    queues = [
         [tests("PostgreSQL", "postgresql")],
         [
             tests("SQLite", "sqlite"),
@@ -58,8 +58,8 @@ def main() -> int:
     ]
     begin = time.monotonic()
     results: list[Result] = []
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        futures = [pool.submit(run_lane, lane) for lane in lanes]
+    with ThreadPoolExecutor(len(queues)) as pool:
+        futures = [pool.submit(run_queue, queue) for queue in queues]
         for future in as_completed(futures):
             results += future.result()
     write(f"engines: SQLite, PostgreSQL (embedded, or TEST_DATABASE_URL), {older}")
@@ -92,7 +92,7 @@ def static_checks() -> list[Check]:
     ]
 
 
-def run_lane(checks: list[Check]) -> list[Result]:
+def run_queue(checks: list[Check]) -> list[Result]:
     """Run checks one after the other, and write how each ended."""
     results = []
     for check in checks:

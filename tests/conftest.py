@@ -75,7 +75,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def provider() -> Iterator[ProviderServer]:
-    """Start a model server whose replies go as the person's words say."""
+    """Start a model server whose replies go as the last message asks."""
     server = ProviderServer()
     server.start()
     yield server

@@ -1,9 +1,8 @@
-"""Choose the database the tests run on, before Django reads its settings.
+"""Choose the database that the tests run on, before Django reads its settings.
 
 `TEST_DATABASE_URL` names a PostgreSQL server where the tests may create databases. Without
-it `TEST_ENGINE` says which engine to use: `sqlite` (when nothing is said), `postgresql` or
-`postgresql-16` (started here from the embedded servers' wheel) or a path to the binaries of
-another server.
+it `TEST_ENGINE` names the engine: `sqlite` (the default), `postgresql` or `postgresql-16` (embedded
+servers from a wheel, started here), or the folder with the binaries of another server.
 """
 
 import os
@@ -14,8 +13,8 @@ from dotenv import dotenv_values
 
 from tests import postgres
 
-# Neither the machine's own settings nor its model provider may reach the tests: what is
-# empty, but there, is not read from `.env`.
+# Keep the machine's own settings and its model server away from the tests. A variable that is
+# set to nothing is not read from `.env`.
 OWN = (
     "OPENAI_",
     "CORS_",
@@ -51,18 +50,18 @@ OTHER = {"postgresql": "sqlite", "sqlite": "postgresql"}[VENDOR]
 
 
 def pytest_report_header() -> str:
-    """Name the engine in the head of the report."""
+    """Name the engine in the header of the report."""
     return "database engine: " + (
         postgres.describe(url) if VENDOR == "postgresql" else postgres.describe_sqlite()
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, in the open, what the engine at hand cannot show."""
-    kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
+    """Deselect the tests of the other engine, and report them as deselected."""
+    selected: list[pytest.Item] = []
+    deselected: list[pytest.Item] = []
     for item in items:
-        (left_out if item.get_closest_marker(OTHER) else kept).append(item)
-    if left_out:
-        items[:] = kept
-        config.hook.pytest_deselected(items=left_out)
+        (deselected if item.get_closest_marker(OTHER) else selected).append(item)
+    if deselected:
+        items[:] = selected
+        config.hook.pytest_deselected(items=deselected)

@@ -1,4 +1,4 @@
-"""Rows for the tests. Alice and bob are the cast."""
+"""Create rows for the tests. The users are called alice and bob."""
 
 from typing import Any
 
@@ -28,6 +28,6 @@ def make_thread(user: User, title: str = "Plans", **fields: Any) -> Thread:
 
 
 def make_message(thread: Thread, content: str = "Hello", **fields: Any) -> ChatMessage:
-    """Return a new message in `thread`, said by its user unless `role` says otherwise."""
+    """Return a new message in `thread`, written by its user unless `role` is given."""
     fields.setdefault("role", ChatMessage.Role.USER)
     return ChatMessage.objects.create(user=thread.user, thread=thread, content=content, **fields)

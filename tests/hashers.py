@@ -1,10 +1,10 @@
-"""A hash of passwords that takes no time: thousands of people are made here."""
+"""Hash passwords quickly: the tests create thousands of users."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 
 class QuickArgon2PasswordHasher(Argon2PasswordHasher):
-    """The site's own hash with the least work; the site served beside the tests verifies it."""
+    """Argon2 with the least work. The served site verifies such hashes like any others."""
 
     time_cost = 1
     memory_cost = 8  # KiB

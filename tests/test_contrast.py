@@ -1,4 +1,4 @@
-"""The colours of the design can be told apart: WCAG 2.2, level AA."""
+"""The colours of the design meet the contrast of WCAG 2.2, level AA."""
 
 import re
 from pathlib import Path

@@ -24,7 +24,7 @@ from chat.models import Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
-VERBS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 # A form that any route would take, so that no answer comes from a form that is not filled in.
 FORM = {
     "text": "Mine now",
@@ -155,7 +155,7 @@ def test_somebody_elses_row_is_not_found(route: Route) -> None:
     before = snapshot()
     for headers in ({}, {"HX-Request": "true"}):
         answers = ask(client, route.filled(rows), headers)
-        # 405 says that the route knows no such verb, whoever asks and whatever for.
+        # 405 says that the route knows no such method, whoever asks and whatever for.
         assert answers == ask(client, route.filled(nowhere(rows)), headers)
         assert set(answers.values()) <= {404, 405}
         assert 404 in answers.values()
@@ -163,8 +163,10 @@ def test_somebody_elses_row_is_not_found(route: Route) -> None:
 
 
 def ask(client: Client, path: str, headers: dict[str, str]) -> dict[str, int]:
-    """Return the statuses of every verb, and of a form filled in."""
-    answers = {verb: client.generic(verb, path, headers=headers).status_code for verb in VERBS}
+    """Return the statuses of every method, and of a form filled in."""
+    answers = {
+        method: client.generic(method, path, headers=headers).status_code for method in METHODS
+    }
     return answers | {"form": client.post(path, FORM, headers=headers).status_code}
 
 
@@ -176,13 +178,13 @@ def test_somebody_elses_keys_open_nothing_on_ones_own_pages(route: Route) -> Non
     bob = make_user("bob")
     own = row_named(route, rows_of(bob)) | {"uidb64": "b", "token": "t"}
     query = {**theirs, "q": "own", "after": theirs["message"], "key": theirs["message"]}
-    for verb, headers in product(VERBS, ({}, {"HX-Request": "true"})):
+    for method, headers in product(METHODS, ({}, {"HX-Request": "true"})):
         client = Client()
         client.force_login(bob)
         path = route.filled(own)
-        sent = client.generic(verb, path, query_params=query, headers=headers)
+        sent = client.generic(method, path, query_params=query, headers=headers)
         assert secrets_in(sent) == []
-        if verb == "POST":
+        if method == "POST":
             filled = client.post(path, FORM | query, headers=headers)
             assert secrets_in(filled) == []
     after = snapshot()
@@ -201,8 +203,8 @@ def test_admin_is_closed_to_whoever_is_not_staff(route: Route) -> None:
     client = Client()
     client.force_login(make_user("bob"))
     before = snapshot()
-    for verb in VERBS:
-        response = client.generic(verb, path)
+    for method in METHODS:
+        response = client.generic(method, path)
         assert secrets_in(response) == []
         if route.path not in ADMIN_OPEN:
             assert response.status_code == 302
@@ -223,8 +225,8 @@ def test_strangers_are_sent_to_the_log_in(route: Route) -> None:
         return
     rows = row_named(route, rows_of(make_user()))
     before = snapshot()
-    for verb in VERBS:
-        response = Client().generic(verb, route.filled(rows))
+    for method in METHODS:
+        response = Client().generic(method, route.filled(rows))
         assert response.status_code == 302
         assert response.headers["Location"].startswith("/account/log-in/?next=/")
     assert snapshot() == before

@@ -11,7 +11,7 @@ from django.test import Client
 
 from api.keys import create_key
 from tests.factories import make_message, make_persona, make_thread, make_user
-from tests.test_isolation import API, EVERY, VERBS, Route, rows_of, secrets_in, snapshot
+from tests.test_isolation import API, EVERY, METHODS, Route, rows_of, secrets_in, snapshot
 
 pytestmark = pytest.mark.django_db
 # What needs no key.
@@ -46,7 +46,7 @@ def test_somebody_elses_row_is_not_found(route: Route) -> None:
         make_message(make_thread(bob, persona=make_persona(bob, str(number))))
     _, token = create_key(user=bob, name="bob", scope="everything")
     before = snapshot()
-    answers = {verb: ask(token, verb, address(route, rows)) for verb in VERBS}
+    answers = {verb: ask(token, verb, address(route, rows)) for verb in METHODS}
     # An answer to OPTIONS says what browsers may ask, of any path.
     assert answers.pop("OPTIONS") == (204, [])
     assert {status for status, _ in answers.values()} <= {404, 405}
@@ -65,7 +65,7 @@ def test_no_route_opens_without_a_key(path: str) -> None:
     client = Client()
     client.force_login(alice)  # a session is none
     before = snapshot()
-    for verb in VERBS:
+    for verb in METHODS:
         response = client.generic(verb, address(ROUTES[path], values))
         assert response.status_code in {204 if verb == "OPTIONS" else 401, 404, 405}
         assert secrets_in(response) == []

@@ -1,4 +1,4 @@
-"""A real browser against the site as gunicorn serves it, with collected static files."""
+"""Drive a real browser against the site, served by gunicorn with collected static files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 expect.set_options(timeout=PATIENCE * 1000)
-# Counted before any script of the page runs.
+# Runs before the scripts of the page.
 WATCH = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => {
@@ -48,13 +48,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def console_errors() -> list[str]:
-    """Return what the console of `page` holds; a test that breaks the line takes that out."""
+    """Return the errors in the console of `page`; a test removes those that it causes."""
     return []
 
 
 @pytest.fixture
 def page(site: Site, browser: Browser, console_errors: list[str]) -> Iterator[Page]:
-    """Return an empty page; afterwards its console must hold no error and no CSP violation."""
+    """Return an empty page; its console may hold no error and no CSP violation at the end."""
     errors = console_errors
 
     def listen(message: ConsoleMessage) -> None:
@@ -78,7 +78,7 @@ def page(site: Site, browser: Browser, console_errors: list[str]) -> Iterator[Pa
 
 @pytest.fixture
 def alice_page(page: Page, site: Site) -> Page:
-    """Return a page on which alice, who has just signed up, is logged in."""
+    """Return a page on which alice, a new user, is logged in."""
     alice = create_account(email="alice@example.com", password=PASSWORD, name="Alice Moreau")
     session = site.log_in(alice).session
     page.context.add_cookies(

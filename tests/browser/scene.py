@@ -1,4 +1,4 @@
-"""What the pictures show: alice, her personas, and a conversation with both voices."""
+"""Create the data of the screenshots: alice, her personas and a conversation in both voices."""
 
 from datetime import timedelta
 
@@ -47,7 +47,7 @@ OTHERS = [
 
 
 def make_scene() -> None:
-    """Fill the database with it."""
+    """Create the rows."""
     alice = create_account(email=EMAIL, password=PASSWORD, name="Alice")
     now = timezone.now()
     Thread.objects.update(created_at=now - timedelta(days=30))

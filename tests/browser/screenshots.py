@@ -1,4 +1,4 @@
-"""Take pictures of the pages: `python -m tests.browser.screenshots FOLDER [PAGE …]`.
+"""Take screenshots of the pages: `python -m tests.browser.screenshots FOLDER [PAGE …]`.
 
 Each page is taken as wide as a phone and as a desk, light and dark, on a database of its
 own that `scene.py` fills. The README's pictures in docs/screenshots/ are made so.
@@ -32,7 +32,7 @@ PAGES = {
 
 
 def main(folder: Path, wanted: list[str]) -> None:
-    """Fill a database, serve it, and take the pictures."""
+    """Fill a database, serve it and take the screenshots."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         os.environ.update(
@@ -60,7 +60,7 @@ def main(folder: Path, wanted: list[str]) -> None:
 
 
 def take_all(url: str, folder: Path, wanted: list[str]) -> None:
-    """Take each page in both widths and themes."""
+    """Take a screenshot of each page in both widths and themes."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
@@ -94,7 +94,7 @@ def take_all(url: str, folder: Path, wanted: list[str]) -> None:
 
 
 def show(page: Page, entry: str, path: str) -> None:
-    """Bring the page into the state that is to be seen."""
+    """Open a page and bring it into the state to show."""
     page.goto(path)
     page.wait_for_load_state("networkidle")
     if entry in {"sidebar", "switcher"} and page.get_by_label("Open the sidebar").is_visible():

@@ -1,4 +1,4 @@
-"""The admin in a browser: nothing is cut off, and the policy lets all of it work."""
+"""The admin in a browser: nothing is cut off, and it works under the security policy."""
 
 from io import StringIO
 
@@ -20,7 +20,7 @@ LISTS = {
 CUT_OFF = "element => element.scrollWidth - element.clientWidth"
 
 
-def test_no_column_is_cut_off_and_no_page_is_wider_than_a_phone(page: Page) -> None:
+def test_admin_pages_fit_their_columns_and_a_phone(page: Page) -> None:
     call_command("demo", users=3, messages=60, password=PASSWORD, stdout=StringIO())
     message = ChatMessage.objects.latest("created_at")
     MigrationRun.objects.create(
@@ -58,7 +58,7 @@ def test_no_column_is_cut_off_and_no_page_is_wider_than_a_phone(page: Page) -> N
     assert too_wide == dict.fromkeys(pages, 0)
 
 
-def test_what_is_typed_into_a_new_row_goes_into_its_first_field(page: Page) -> None:
+def test_admin_form_focuses_its_first_field(page: Page) -> None:
     call_command("demo", users=1, messages=2, password=PASSWORD, stdout=StringIO())
     page.goto("/admin/users/user/add/")
     page.get_by_label("E-mail").fill("admin@demo.example")

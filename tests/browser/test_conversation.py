@@ -1,4 +1,4 @@
-"""A conversation from sign-up on, in a real browser, with a model's server that misbehaves."""
+"""Conversations in a browser, with a model server that also fails."""
 
 import re
 import uuid
@@ -15,7 +15,7 @@ from tests.site import Site
 pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_stream.py
 
 
-def say(page: Page, text: str) -> None:
+def send(page: Page, text: str) -> None:
     page.get_by_label("Your message").last.fill(text)
     page.keyboard.press("Enter")
     expect(page.locator(".entry.user").last).to_contain_text(text)
@@ -30,14 +30,16 @@ def wait_until_done(page: Page) -> None:
 
 
 def open_edit(page: Page) -> Locator:
-    """Open the form that edits the last question; return its field once the page has filled it."""
+    """Open the form that edits the last question; return its field once it is filled."""
     page.locator(".entry.user").last.get_by_label("Edit").click()
     field = page.locator("[data-edit] textarea")
     expect(field).to_be_focused()
     return field
 
 
-def test_from_sign_up_to_dark_mode_on_a_phone(page: Page, provider: ProviderServer) -> None:
+def test_conversation_works_from_sign_up_to_dark_mode_on_a_phone(
+    page: Page, provider: ProviderServer
+) -> None:
     page.goto("/account/sign-up/")
     page.get_by_label("Name").fill("Alice Moreau")
     page.get_by_label("E-mail").fill("alice@example.com")
@@ -53,19 +55,19 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page, provider: ProviderServ
     page.wait_for_url("**/threads/*/")
     expect(page.locator(".voices")).to_contain_text("Captain")
 
-    say(page, "Hello words=3")
+    send(page, "Hello words=3")
     expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2 word3")
     expect(last_reply(page).locator(".name")).to_have_text("Assistant")
     wait_until_done(page)
     expect(page.locator("main h1")).to_have_text(re.compile("Hello words=3|A fitting title"))
 
     page.locator(".voices").get_by_label("Captain").check()
-    say(page, "And you? words=2")
+    send(page, "And you? words=2")
     expect(last_reply(page).locator(".name")).to_have_text("Captain")
     expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     wait_until_done(page)
 
-    say(page, "Slowly words=60 hold=5")
+    send(page, "Slowly words=60 hold=5")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word5")
     page.reload()
     provider.release(6)
@@ -91,7 +93,7 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page, provider: ProviderServ
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(25, 24, 22)"
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-    say(page, "On the phone words=1")
+    send(page, "On the phone words=1")
     wait_until_done(page)
     expect(page.locator("#composer")).to_be_in_viewport()
     expect(last_reply(page).locator(".message-text")).to_be_in_viewport()
@@ -105,11 +107,11 @@ def test_from_sign_up_to_dark_mode_on_a_phone(page: Page, provider: ProviderServ
         ("status=401", "does not accept this site's key"),
     ],
 )
-def test_person_sees_what_happened_and_tries_again(
+def test_failed_reply_is_explained_and_can_be_retried(
     alice_page: Page, script: str, reason: str
 ) -> None:
     page = alice_page
-    say(page, f"Hello {script}")
+    send(page, f"Hello {script}")
     wait_until_done(page)
     expect(last_reply(page)).to_contain_text(reason)
     if "words" in script:
@@ -122,21 +124,19 @@ def test_person_sees_what_happened_and_tries_again(
     assert ChatMessage.objects.filter(role="assistant").count() == 1
 
 
-def test_person_sees_that_the_model_went_silent(alice_page: Page, impatient_site: Site) -> None:
+def test_silent_model_is_reported(alice_page: Page, impatient_site: Site) -> None:
     page = alice_page
     page.goto(f"{impatient_site.url}/threads{page.url.partition('/threads')[2]}")
-    say(page, "Hello words=2 after=stall")
+    send(page, "Hello words=2 after=stall")
     wait_until_done(page)
     expect(last_reply(page)).to_contain_text("The model went silent.")
     expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
 
 
-def test_blocks_are_rendered_while_the_reply_streams(
-    alice_page: Page, provider: ProviderServer
-) -> None:
+def test_streaming_reply_renders_whole_blocks(alice_page: Page, provider: ProviderServer) -> None:
     page = alice_page
     provider.texts["blocks"] = "# Head\n\n```python\nprint(1)\n```\n\nThe " + "end " * 60
-    say(page, "text=blocks hold=8")
+    send(page, "text=blocks hold=8")
     reply = page.locator("[data-stream]")
     expect(reply.locator("h1")).to_have_text("Head")
     expect(reply.locator(".code .nb")).to_have_text("print")
@@ -151,7 +151,7 @@ def test_blocks_are_rendered_while_the_reply_streams(
 
 def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) -> None:
     page = alice_page
-    say(page, "Slowly words=40 hold=3")
+    send(page, "Slowly words=40 hold=3")
     second = page.context.new_page()
     second.goto(page.url)
     expect(last_reply(second).locator(".message-text")).to_contain_text("word1 word2 word3")
@@ -169,7 +169,7 @@ def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) 
 
 def test_edit_and_resend_keeps_the_earlier_exchange(alice_page: Page) -> None:
     page = alice_page
-    say(page, "First words=1")
+    send(page, "First words=1")
     wait_until_done(page)
     open_edit(page).fill("Second words=2")
     page.get_by_role("button", name="Send again").click()
@@ -180,9 +180,9 @@ def test_edit_and_resend_keeps_the_earlier_exchange(alice_page: Page) -> None:
     expect(page.locator(".version-list")).to_contain_text("First words=1")
 
 
-def test_delete_asks_once_more(alice_page: Page) -> None:
+def test_delete_asks_for_confirmation(alice_page: Page) -> None:
     page = alice_page
-    say(page, "Hello words=1")
+    send(page, "Hello words=1")
     wait_until_done(page)
     last_reply(page).get_by_label("Delete").click()
     assert ChatMessage.objects.count() == 2
@@ -194,7 +194,7 @@ def test_delete_asks_once_more(alice_page: Page) -> None:
 def test_long_conversation_opens_at_the_end_and_loads_upwards(alice_page: Page) -> None:
     page = alice_page
     thread = uuid.UUID(page.url.rstrip("/").rpartition("/")[2])
-    say(page, "Hello words=1")
+    send(page, "Hello words=1")
     wait_until_done(page)
     first = ChatMessage.objects.filter(thread=thread).earliest("created_at")
     ChatMessage.objects.bulk_create(
@@ -221,7 +221,7 @@ def test_markdown_attacks_run_nothing_and_fetch_nothing(
     own = page.url.partition("/threads")[0]
     page.on("request", lambda r: None if r.url.startswith(own) else fetched.append(r.url))
     page.evaluate("window.attacked = 0")
-    say(page, "text=attacks")
+    send(page, "text=attacks")
     wait_until_done(page)
     links = page.locator(".entry.assistant .message-text a").evaluate_all(
         "all => all.map(a => a.href)"
@@ -236,7 +236,7 @@ def test_markdown_attacks_run_nothing_and_fetch_nothing(
     page.get_by_role("button", name="New thread").click()
     page.wait_for_url("**/threads/*/")
     page.evaluate("window.attacked = 0")
-    say(page, f"<img src=x onerror='{RUN}'><script>{RUN}</script> text=attacks")
+    send(page, f"<img src=x onerror='{RUN}'><script>{RUN}</script> text=attacks")
     wait_until_done(page)
     assert page.evaluate("window.attacked") == 0
     assert fetched == []

@@ -1,4 +1,4 @@
-"""Searching as one types, in a real browser."""
+"""Search while typing, in a browser."""
 
 import datetime
 import re
@@ -14,7 +14,7 @@ from users.models import User
 pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_search.py
 
 
-def test_results_come_as_one_types_and_lead_to_the_message(
+def test_search_shows_results_while_typing_and_links_to_the_message(
     alice_page: Page, console_errors: list[str]
 ) -> None:
     page, alice = alice_page, User.objects.get()
@@ -59,7 +59,7 @@ def test_results_come_as_one_types_and_lead_to_the_message(
     console_errors[:] = [error for error in console_errors if "htmx:" not in error]
 
 
-def test_more_results_follow_each_other_to_the_end(alice_page: Page) -> None:
+def test_search_loads_more_results_to_the_end(alice_page: Page) -> None:
     page, alice = alice_page, User.objects.get()
     thread = make_thread(alice, "Birds")
     for n in range(70):

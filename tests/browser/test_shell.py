@@ -1,4 +1,4 @@
-"""The frame around every page, personas and threads, in a real browser."""
+"""The frame of every page, personas and threads, in a browser."""
 
 import json
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ SOUND = {
 }
 
 
-def test_keys_lead_everywhere_and_can_be_turned_off(alice_page: Page) -> None:
+def test_keyboard_shortcuts_work_and_can_be_turned_off(alice_page: Page) -> None:
     page = alice_page
     alice = User.objects.get()
     make_persona(alice, "Second")
@@ -85,7 +85,7 @@ def test_keys_lead_everywhere_and_can_be_turned_off(alice_page: Page) -> None:
     expect(sheet).to_be_hidden()
 
 
-def test_dark_is_remembered(alice_page: Page) -> None:
+def test_dark_theme_is_remembered(alice_page: Page) -> None:
     page = alice_page
     page.get_by_role("button", name="Dark", exact=True).click()
     dark = "rgb(25, 24, 22)"
@@ -95,7 +95,7 @@ def test_dark_is_remembered(alice_page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
 
 
-def test_rename_in_place_delete_and_undo(alice_page: Page) -> None:
+def test_thread_can_be_renamed_deleted_and_restored_in_place(alice_page: Page) -> None:
     page = alice_page
     page.get_by_label("Rename this thread").click()
     field = page.get_by_label("Name of the thread")
@@ -122,7 +122,7 @@ def test_rename_in_place_delete_and_undo(alice_page: Page) -> None:
     assert Thread.objects.filter(deleted_at=None).count() == 1
 
 
-def test_titles_are_found_while_typing(alice_page: Page) -> None:
+def test_thread_filter_finds_titles_while_typing(alice_page: Page) -> None:
     alice = User.objects.get()
     for number in range(60):
         make_thread(alice, f"Plan {number}")
@@ -137,7 +137,7 @@ def test_titles_are_found_while_typing(alice_page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_pages_are_named_ordered_and_fit(alice_page: Page, width: int) -> None:
+def test_pages_are_accessible_and_fit_the_width(alice_page: Page, width: int) -> None:
     page = alice_page
     make_thread(User.objects.get(), "A title that is far longer than a phone is wide, " * 3)
     Persona.objects.update(name="Donaudampfschifffahrt " * 4 + "Haupt" * 2)  # 98 characters
@@ -150,7 +150,7 @@ def test_pages_are_named_ordered_and_fit(alice_page: Page, width: int) -> None:
     assert found == dict.fromkeys(found, SOUND), json.dumps(found, indent=1)
 
 
-def test_the_key_for_personas_opens_the_hidden_sidebar_and_leaving_closes_the_menu(
+def test_persona_shortcut_opens_the_sidebar_and_blur_closes_the_menu(
     alice_page: Page,
 ) -> None:
     page = alice_page
@@ -164,7 +164,7 @@ def test_the_key_for_personas_opens_the_hidden_sidebar_and_leaving_closes_the_me
     expect(page.get_by_role("button", name="Second", exact=True)).to_be_hidden()
 
 
-def test_a_phone_has_one_bar_and_room_to_rename(alice_page: Page) -> None:
+def test_phone_shows_one_bar_and_a_usable_rename_form(alice_page: Page) -> None:
     page = alice_page
     page.set_viewport_size({"width": 390, "height": 800})
     title = page.get_by_role("heading", name="General")
@@ -182,7 +182,7 @@ def test_a_phone_has_one_bar_and_room_to_rename(alice_page: Page) -> None:
     expect(title).to_be_visible()
 
 
-def test_text_runs_the_way_of_its_own_script(alice_page: Page) -> None:
+def test_message_text_follows_the_direction_of_its_script(alice_page: Page) -> None:
     page = alice_page
     thread = Thread.objects.get()
     make_message(thread, "مرحبا, Twinthread!")
@@ -190,15 +190,15 @@ def test_text_runs_the_way_of_its_own_script(alice_page: Page) -> None:
     make_message(thread, "Hello, مرحبا!")
     Thread.objects.update(title="محادثة")
     page.reload()
-    said = page.locator(".message-text").evaluate_all(
+    directions = page.locator(".message-text").evaluate_all(
         "(all) => all.map((e) => getComputedStyle(e).direction)"
     )
-    assert said == ["rtl", "rtl", "ltr"]
+    assert directions == ["rtl", "rtl", "ltr"]
     heading = page.locator("main h1").evaluate("(e) => getComputedStyle(e).direction")
     assert heading == "rtl"
 
 
-def test_a_refused_form_opens_at_what_is_wrong(alice_page: Page) -> None:
+def test_invalid_form_focuses_the_field_with_the_error(alice_page: Page) -> None:
     page = alice_page
     page.goto("/account/")
     page.get_by_text("Delete my account…").click()
@@ -210,7 +210,7 @@ def test_a_refused_form_opens_at_what_is_wrong(alice_page: Page) -> None:
     expect(field).to_have_accessible_description("This is not your password.")
 
 
-def test_older_threads_take_the_focus_along(alice_page: Page) -> None:
+def test_loading_older_threads_moves_the_focus(alice_page: Page) -> None:
     page = alice_page
     alice = User.objects.get()
     for number in range(60):
@@ -221,7 +221,7 @@ def test_older_threads_take_the_focus_along(alice_page: Page) -> None:
     expect(page.locator(".row-title").nth(50)).to_be_focused()
 
 
-def test_sidebar_opens_on_a_phone_and_the_first_stop_skips_it(alice_page: Page) -> None:
+def test_sidebar_opens_on_a_phone_and_can_be_skipped(alice_page: Page) -> None:
     page = alice_page
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto("/threads/")
@@ -236,14 +236,14 @@ def test_sidebar_opens_on_a_phone_and_the_first_stop_skips_it(alice_page: Page) 
 
 @pytest.fixture
 def plain_page(site: Site, browser: Browser) -> Iterator[Page]:
-    """Return a page in a browser that runs no script."""
+    """Return a page in a browser without JavaScript."""
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     context.set_default_timeout(PATIENCE * 1000)
     yield context.new_page()
     context.close()
 
 
-def test_everything_here_works_without_a_script(plain_page: Page) -> None:
+def test_pages_work_without_javascript(plain_page: Page) -> None:
     page = plain_page
     page.goto("/account/sign-up/")
     page.get_by_label("Name").fill("Alice Moreau")

@@ -1,4 +1,4 @@
-"""What a conversation's page does when its server, its line or its person goes away."""
+"""The conversation page when the server, the connection or the user goes away."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from pytest_django import DjangoDbBlocker
 
 from chat.models import ChatMessage, Reply
-from tests.browser.test_conversation import last_reply, open_edit, say, wait_until_done
+from tests.browser.test_conversation import last_reply, open_edit, send, wait_until_done
 from tests.chat.provider_server import ProviderServer
 from tests.conftest import serve
 from tests.factories import PASSWORD
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.postgresql
 
 
 def forgive_broken_line(errors: list[str]) -> None:
-    """Take out what Chromium says of a line that the test broke."""
+    """Remove what Chromium reports about the connection that the test broke."""
     errors[:] = [error for error in errors if "net::ERR_" not in error]
 
 
-def test_reply_goes_on_after_a_proxy_that_refused(
+def test_reply_continues_after_a_proxy_refused_the_stream(
     alice_page: Page, provider: ProviderServer
 ) -> None:
     page = alice_page
@@ -42,7 +42,7 @@ def test_reply_goes_on_after_a_proxy_that_refused(
 
     page.evaluate("window.stays = true")
     page.route("**/replies/*/stream/**", refuse)
-    say(page, "Slowly words=80 hold=2")
+    send(page, "Slowly words=80 hold=2")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word1 word2")
     expect(page.locator(".broken")).to_have_count(0)
     assert page.evaluate("window.stays")
@@ -54,9 +54,7 @@ def test_reply_goes_on_after_a_proxy_that_refused(
     expect(last_reply(page).locator(".message-text")).to_have_text(answer.content.strip())
 
 
-def test_answer_that_was_lost_on_its_way_loses_no_text(
-    alice_page: Page, console_errors: list[str]
-) -> None:
+def test_lost_response_loses_no_text(alice_page: Page, console_errors: list[str]) -> None:
     page = alice_page
 
     def lose(route: Route) -> None:
@@ -89,13 +87,13 @@ def test_double_click_sends_once(alice_page: Page) -> None:
     assert ChatMessage.objects.filter(role="user").count() == 1
 
 
-def test_tab_that_was_open_catches_up(alice_page: Page) -> None:
+def test_open_tab_catches_up(alice_page: Page) -> None:
     page = alice_page
-    say(page, "Hello words=1")
+    send(page, "Hello words=1")
     wait_until_done(page)
     second = page.context.new_page()
     second.goto(page.url)
-    say(page, "Slowly words=60 hold=3")
+    send(page, "Slowly words=60 hold=3")
     second.get_by_label("Your message").last.fill("Me too words=1")
     second.keyboard.press("Enter")
     expect(second.get_by_role("alert")).to_contain_text("A reply is being written")
@@ -115,20 +113,20 @@ def test_tab_that_was_open_catches_up(alice_page: Page) -> None:
     second.close()
 
 
-def test_new_name_is_shown_when_the_model_has_given_it(alice_page: Page) -> None:
+def test_title_from_the_model_is_shown(alice_page: Page) -> None:
     page = alice_page
     page.get_by_role("button", name="New thread").click()
     page.wait_for_url("**/threads/*/")
-    say(page, "Hello words=2")
+    send(page, "Hello words=2")
     expect(page.locator("main h1")).to_have_text("A fitting title")
     expect(page.locator(".sidebar [aria-current=page] .title")).to_have_text("A fitting title")
 
 
-def test_reply_ends_well_while_the_thread_is_being_renamed(
+def test_reply_completes_while_the_thread_is_being_renamed(
     alice_page: Page, provider: ProviderServer
 ) -> None:
     page = alice_page
-    say(page, "Slowly words=20 hold=1")
+    send(page, "Slowly words=20 hold=1")
     page.locator("main h1").click()
     page.get_by_label("Your message").last.evaluate("field => field.blur()")
     page.keyboard.press("r")
@@ -138,11 +136,11 @@ def test_reply_ends_well_while_the_thread_is_being_renamed(
     expect(last_reply(page).locator(".message-text")).to_contain_text("word20")
 
 
-def test_back_button_shows_the_conversation_as_it_is(
+def test_back_button_shows_the_current_conversation(
     alice_page: Page, provider: ProviderServer
 ) -> None:
     page = alice_page
-    say(page, "Slowly words=20 hold=1")
+    send(page, "Slowly words=20 hold=1")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word1")
     page.goto("/threads/")
     provider.release()
@@ -150,13 +148,13 @@ def test_back_button_shows_the_conversation_as_it_is(
     page.go_back()
     wait_until_done(page)
     expect(last_reply(page).locator(".message-text")).to_contain_text("word20")
-    say(page, "More words=1")
+    send(page, "More words=1")
     expect(page.locator(".entry.user")).to_have_count(2)
 
 
-def test_deleting_everything_in_the_middle_leaves_no_error(alice_page: Page) -> None:
+def test_deleting_the_account_during_a_reply_leaves_no_error(alice_page: Page) -> None:
     page = alice_page
-    say(page, "Slowly words=50 hold=3")
+    send(page, "Slowly words=50 hold=3")
     second = page.context.new_page()
     second.goto(page.url)
     expect(last_reply(second).locator(".message-text")).to_contain_text("word1")
@@ -184,11 +182,11 @@ def log_in(page: Page) -> None:
     page.wait_for_url("**/threads/*/")
 
 
-def test_logged_out_person_finds_the_text_again(alice_page: Page) -> None:
+def test_logging_out_and_in_keeps_unsent_text(alice_page: Page) -> None:
     page = alice_page
-    say(page, "Hello words=1")
+    send(page, "Hello words=1")
     wait_until_done(page)
-    open_edit(page).fill("Said otherwise words=2")
+    open_edit(page).fill("Edited text words=2")
     page.get_by_label("Your message").last.fill("Not sent yet")
     second = page.context.new_page()
     second.goto(page.url)
@@ -212,12 +210,12 @@ def test_logged_out_person_finds_the_text_again(alice_page: Page) -> None:
     log_in(page)
     page.wait_for_url(place)
     expect(page.get_by_label("Your message").last).to_have_value("Not sent yet")
-    expect(open_edit(page)).to_have_value("Said otherwise words=2")
+    expect(open_edit(page)).to_have_value("Edited text words=2")
     page.get_by_role("button", name="Cancel").click()
     expect(open_edit(page)).to_have_value("Hello words=1")
 
 
-def test_too_long_a_message_is_refused_whole(alice_page: Page) -> None:
+def test_message_that_is_too_long_is_refused_and_kept(alice_page: Page) -> None:
     page = alice_page
     field = page.get_by_label("Your message").last
     long = "word " * 200_000
@@ -236,7 +234,7 @@ def test_too_long_a_message_is_refused_whole(alice_page: Page) -> None:
     assert ChatMessage.objects.get(role="user").content == fits
 
 
-def test_scrolling_up_ten_thousand_messages_does_not_jump(alice_page: Page) -> None:
+def test_scrolling_up_does_not_jump(alice_page: Page) -> None:
     page = alice_page
     thread = Thread.objects.get(pk=uuid.UUID(page.url.rstrip("/").rpartition("/")[2]))
     ChatMessage.objects.bulk_create(
@@ -285,13 +283,13 @@ def own_site(
         yield site
 
 
-def test_page_outlives_a_killed_worker(
+def test_page_survives_a_killed_worker(
     own_site: Site, alice_page: Page, console_errors: list[str]
 ) -> None:
     page = alice_page
     path = page.url.partition("/threads")[2]
     page.goto(f"{own_site.url}/threads{path}")
-    say(page, "Slowly words=600 hold=20")
+    send(page, "Slowly words=600 hold=20")
     expect(last_reply(page).locator(".message-text")).to_contain_text("word15")
     wait_for(lambda: "word15" in Reply.objects.get().text)
     (worker,) = own_site.worker_pids()

@@ -33,7 +33,7 @@ class Script:
     after: str = "end"  # then: end, cut, drop, stall, length, filter, error
     usage: str = "yes"  # or no: many servers count nothing
     options: str = "yes"  # or no: the request may ask for no counts
-    text: str = ""  # what to say, instead of counted words
+    text: str = ""  # the key in `texts` of what to send instead of counted words
     raw: str = ""  # what to send instead of all that
     message: str = ""  # the whole message
 
@@ -164,8 +164,8 @@ class ProviderServer:
         self.requests.append(request)
         last = request["messages"][-1]["content"]
         if not request.get("stream"):
-            said = {"role": "assistant", "content": "A fitting title"}
-            choice = {"message": said, "finish_reason": "stop", "index": 0}
+            message = {"role": "assistant", "content": "A fitting title"}
+            choice = {"message": message, "finish_reason": "stop", "index": 0}
             self._answer(writer, 200, {"id": "1", "object": "chat.completion", "choices": [choice]})
             return
         self.streaming += 1

@@ -1,4 +1,4 @@
-"""Start ten `migrate` on one empty database at the same moment, twenty times over.
+"""Start ten `migrate` at the same time on an empty database, twenty times.
 
     TEST_ENGINE=postgresql python -m tests.faults.concurrent [--rounds 20] [--processes 10]
 
@@ -21,7 +21,7 @@ from tests.schema.processes import start
 
 
 def one_round(folder: Path, processes: int) -> list[str]:
-    """Return what went wrong in one round."""
+    """Return the faults of one round."""
     with new_database(folder) as database:
         started = [start(database.url, "migrate", "--json") for _ in range(processes)]
         ended = [(*process.communicate(timeout=600), process.returncode) for process in started]
@@ -38,15 +38,15 @@ def one_round(folder: Path, processes: int) -> list[str]:
     return wrong
 
 
-def run(folder: Path, rounds: int, processes: int, say: Callable[[str], None]) -> int:
-    """Return the number of rounds in which something went wrong."""
+def run(folder: Path, rounds: int, processes: int, write: Callable[[str], None]) -> int:
+    """Return the number of rounds with a fault."""
     failed = 0
     for number in range(1, rounds + 1):
         begin = time.monotonic()
         wrong = one_round(folder, processes)
         failed += bool(wrong)
         text = "; ".join(wrong) or "all exit 0, one did the work, verify is clean"
-        say(f"round {number}: {text} ({time.monotonic() - begin:.1f} s)")
+        write(f"round {number}: {text} ({time.monotonic() - begin:.1f} s)")
     return failed
 
 
@@ -56,13 +56,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=10)
     arguments = parser.parse_args()
 
-    def say(line: str) -> None:
+    def write(line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
     with tempfile.TemporaryDirectory() as folder:
-        failed = run(Path(folder), arguments.rounds, arguments.processes, say)
-    say(f"{failed} of {arguments.rounds} rounds failed")
+        failed = run(Path(folder), arguments.rounds, arguments.processes, write)
+    write(f"{failed} of {arguments.rounds} rounds failed")
     return 1 if failed else 0
 
 

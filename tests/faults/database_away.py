@@ -1,4 +1,4 @@
-"""Replies whose database is away for a while in the middle.
+"""Replies while the database is away for some time.
 
 Run it with TEST_ENGINE=postgresql pytest tests/faults/database_away.py
 """
@@ -30,7 +30,7 @@ def relay(transactional_db: None) -> Iterator[Relay]:
 
 @pytest.fixture
 def new_site(relay: Relay, site_environment: dict[str, str], tmp_path: Path) -> Iterator[Site]:
-    """Serve the tests' database with two workers, by a way that can be cut."""
+    """Serve the tests' database with two workers through a relay that can be cut."""
     site = Site(tmp_path / "log", site_environment, workers=2)
     where = urlsplit(database_url())
     user = where.netloc.rpartition("@")[0]
@@ -56,7 +56,7 @@ def test_no_word_is_lost_while_the_database_is_away(
     relay.cut()
     provider.release(gate="while")
     provider.release(40, gate="after")
-    # Long enough to be taken for abandoned, were the database not away for the others too.
+    # Long enough for the replies to count as abandoned.
     wait_for(lambda: Reply.objects.abandoned().count() == 4)
     relay.restore()
     provider.release(gate="after")

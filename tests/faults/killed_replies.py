@@ -1,4 +1,4 @@
-"""Kill the worker with kill -9 while replies stream, and look at what is left.
+"""Kill the worker with kill -9 while replies stream, and check what is left.
 
 `python -m tests.faults.killed_replies [--replies 50] [--rounds 5]` runs it at full size on a
 PostgreSQL server of its own; tests/chat/generation/test_kills.py runs a few replies once.
@@ -47,14 +47,14 @@ def kill_in_the_middle(
     threads = [Thread.objects.create(user=person, title="Plans") for person in people]
     visitors = {thread: site.log_in(thread.user) for thread in threads}
     (worker,) = site.worker_pids()
-    said = {thread: f"words={random.randint(3, 60)} hold=0" for thread in threads}
+    texts = {thread: f"words={random.randint(3, 60)} hold=0" for thread in threads}
     senders = [
         threading.Thread(
             target=visitors[thread].post,
             args=(f"/threads/{thread.pk}/messages/",),
             kwargs={"text": text},
         )
-        for thread, text in said.items()
+        for thread, text in texts.items()
     ]
     for sender in senders:
         sender.start()
@@ -69,7 +69,7 @@ def kill_in_the_middle(
     os.kill(worker, signal.SIGKILL)
     wait_until_settled(threads)
     ends: Counter[str] = Counter()
-    for thread, text in said.items():
+    for thread, text in texts.items():
         assert [m.content for m in thread.messages.filter(role="user")] == [text]
         (reply,) = thread.replies.all()
         ends[reply.status] += 1
@@ -94,12 +94,12 @@ def words_in(text: str) -> int:
 
 
 def wait_until_settled(threads: list[Thread]) -> None:
-    """Wait until nothing is in flight; nobody looks at the threads meanwhile."""
+    """Wait until no reply is in flight; nobody opens the threads meanwhile."""
     wait_for(lambda: not Reply.objects.in_flight().filter(thread__in=threads).exists())
 
 
 def go_on(visitors: dict[Thread, Visitor]) -> None:
-    """Try again in every thread: none is stuck."""
+    """Ask for another reply in every thread, to show that none is stuck."""
     threads = list(visitors)
     for thread, visitor in visitors.items():
         thread.messages.filter(role="user").update(content="words=1")

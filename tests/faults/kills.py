@@ -1,10 +1,10 @@
-"""Kill `migrate` at every statement of every migration, both ways, and see it converge.
+"""Kill `migrate` at every statement of every migration in both directions, and run it again.
 
     TEST_ENGINE=postgresql python -m tests.faults.kills [--every N] [app.name ...]
 
-Each kill happens in a forked child, on a copy of a database that stands right before the
-migration; the parent then runs `migrate` again and compares the schema and the records with
-those of an undisturbed run.
+Each kill happens in a forked child, on a copy of a database right before the migration. The
+parent then runs `migrate` again and compares the schema and the records with those of a run
+without a kill.
 """
 
 import argparse
@@ -29,20 +29,20 @@ from schema.introspection.read import read_catalog
 from tests.conftest import Database, new_database
 
 KILLED = 77
-"""Exit status of a child that died where it was told to."""
+"""Exit status of a child that was killed at its statement."""
 
 Key = tuple[str, str]
 
 
 READS = ("SELECT", "PRAGMA", "SHOW", "EXPLAIN", "SAVEPOINT", "RELEASE")
-"""Between these and the next statement nothing changes, so being killed there is no news."""
+"""Nothing changes before these statements, so a kill there shows nothing new."""
 
 
 @contextmanager
 def before_each_statement(act: Callable[[], None]) -> Iterator[None]:
     """Call `act` before every commit and every statement that writes, on any connection.
 
-    The scratch places, where the expected schema is built, are nobody's loss.
+    Statements in the scratch schemas, where the expected schema is built, do not count.
     """
     execute, commit = CursorWrapper._execute, BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # private
 
@@ -69,7 +69,7 @@ def watched(connection: BaseDatabaseWrapper) -> bool:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a run must end with: the schema, the records, and the rows of each table."""
+    """The result of a run: the schema, the records, and the number of rows of each table."""
 
     catalog: Catalog
     recorded: set[Key]
@@ -101,7 +101,7 @@ def migrate(database: Database, target: tuple[str, str]) -> None:
 
 
 def count_statements(database: Database, target: tuple[str, str]) -> int:
-    """Migrate undisturbed, and return how many points there are to be killed at."""
+    """Migrate without a kill; return the number of statements to kill at."""
     points = 0
 
     def count() -> None:
@@ -114,9 +114,9 @@ def count_statements(database: Database, target: tuple[str, str]) -> int:
 
 
 def killed(database: Database, target: tuple[str, str], point: int) -> bool:
-    """Migrate in a child that dies right before its statement number `point`.
+    """Migrate in a child process that dies right before its statement number `point`.
 
-    Returns False where it came to its end before.
+    Return False if it ended before.
     """
     connections.close_all()
     child = os.fork()
@@ -126,7 +126,7 @@ def killed(database: Database, target: tuple[str, str], point: int) -> bool:
         def die() -> None:
             nonlocal left
             if left == 0:
-                os._exit(KILLED)  # as kill -9: nothing is tidied up
+                os._exit(KILLED)  # like kill -9, without any cleanup
             left -= 1
 
         try:
@@ -140,14 +140,14 @@ def killed(database: Database, target: tuple[str, str], point: int) -> bool:
 
 @dataclass(frozen=True)
 class Step:
-    """One migration: what brings it about and what takes it back."""
+    """One migration: the target that applies it and the target that reverses it."""
 
     key: Key
     back: tuple[str, str]
 
 
 def steps() -> list[Step]:
-    """Return this project's migrations in order; the rest come along as they are needed."""
+    """Return this project's migrations in order; the others are applied as dependencies."""
     graph = MigrationLoader(None).graph
     ordered: dict[Key, None] = {("schema", "0001_initial"): None}
     for leaf in graph.leaf_nodes():
@@ -171,7 +171,7 @@ ROWS = {
 
 
 def insert_rows(database: Database, name: str) -> None:
-    """Put something into the table that a migration has made."""
+    """Insert a row into the table that a migration created."""
     digits = "0" * 31 + "1"
     if database.connection.vendor == "postgresql":
         digits = "00000000-0000-0000-0000-000000000001"
@@ -183,7 +183,7 @@ def insert_rows(database: Database, name: str) -> None:
 def check(
     folder: Path, template: Database, target: Key, points: int, every: int, wanted: list[Picture]
 ) -> list[str]:
-    """Kill a run at every point and return where the rerun did not converge.
+    """Kill a run at every point; return the points from which the next run did not converge.
 
     `wanted` is the picture after the rerun, and after going forwards from there.
     """
@@ -191,13 +191,13 @@ def check(
     for point in range(0, points, every):
         with new_database(folder, template) as database:
             if not killed(database, target, point):
-                break  # what the framework remembers within a process saves it some
+                break  # caches within the process save some statements
             try:
                 migrate(database, target)
                 same = picture(database) == wanted[0]
                 if same and len(wanted) > 1:
                     migrate(database, FORWARD[target])
-                    # What the way back has lost is lost; the schema is whole again.
+                    # The rows that the reverse lost are lost, but the schema is whole again.
                     same = picture(database).catalog == wanted[1].catalog
                 if not same:
                     failures.append(f"{target} killed at {point}: another schema, record or rows")
@@ -210,7 +210,7 @@ def check(
 FORWARD: dict[Key, Key] = {}
 
 
-def run(folder: Path, wanted: set[str], every: int, say: Callable[[str], None]) -> list[str]:
+def run(folder: Path, wanted: set[str], every: int, write: Callable[[str], None]) -> list[str]:
     """Go through the migrations in order; return all failures."""
     failures: list[str] = []
     with new_database(folder) as base:
@@ -236,11 +236,11 @@ def run(folder: Path, wanted: set[str], every: int, say: Callable[[str], None]) 
                             folder, after, step.back, back, every, [rolled_back, applied]
                         )
                     else:
-                        back = 0  # it would take the history away and write it again
+                        back = 0  # its reverse removes the history itself
                 failures += found
-                say(
-                    f"{name}: killed at {-(-there // every)} points on the way there and"
-                    f" {-(-back // every)} on the way back, {len(found)} did not converge"
+                write(
+                    f"{name}: killed at {-(-there // every)} points forwards and"
+                    f" {-(-back // every)} backwards, {len(found)} did not converge"
                     f" ({time.monotonic() - begin:.0f} s)"
                 )
             migrate(base, step.key)
@@ -255,15 +255,15 @@ def main() -> int:
     parser.add_argument("migrations", nargs="*", help="app.name; all of this project's if none")
     arguments = parser.parse_args()
 
-    def say(line: str) -> None:
+    def write(line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
     with tempfile.TemporaryDirectory() as folder:
-        failures = run(Path(folder), set(arguments.migrations), arguments.every, say)
+        failures = run(Path(folder), set(arguments.migrations), arguments.every, write)
     for failure in failures:
-        say(failure)
-    say(f"{len(failures)} failures")
+        write(failure)
+    write(f"{len(failures)} failures")
     return 1 if failures else 0
 
 
