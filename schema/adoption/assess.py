@@ -120,7 +120,7 @@ def assess(snapshot: Snapshot) -> Assessment:
         conversions=list(_conversions(snapshot)),
         renamed=list(snapshot.renamed),
         notes=[
-            f"A round trip to the server takes {_round_trip(snapshot) * 1000:.1f} ms.",
+            f"A round trip to the server takes {_round_trip(snapshot) * 1000:.2f} ms.",
             *link_notes(snapshot.connection, snapshot.found, snapshot.keys),
         ],
         problems=find_problems(snapshot),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -32,14 +33,13 @@ COLUMNS = """
 def find_adoption(
     connection: BaseDatabaseWrapper,
     loader: MigrationLoader,
+    options: Mapping[str, Any],
     progress: Callable[[str], None] = lambda _: None,
-    *,
-    insist: bool = False,
-    quarantine_limit: int | None = None,
 ) -> Adoption | None:
     """Return the adoption that the database needs, or None.
 
-    Its `doubts` say why the database may be another program's, unless the operator insists.
+    Its `doubts` say why the database may be another program's. Of the `options` of `migrate` it
+    reads `adopt`, which puts the doubts aside, and `quarantine_limit`.
     """
     path = configuration().adoption
     if connection.vendor != "postgresql" or not path:
@@ -52,14 +52,14 @@ def find_adoption(
     continued = _is_continued(connection, loader, pending, existing)
     if not continued and not _has_markers(loader, pending, existing):
         return None
-    certain = insist or continued or len(pending) < len(spec.steps)
+    certain = options["adopt"] or continued or len(pending) < len(spec.steps)
     return Adoption(
         connection,
         loader,
         spec,
         tables=tables_of(loader, spec),
         doubts=[] if certain else _doubts(connection, spec, existing),
-        quarantine_limit=quarantine_limit,
+        quarantine_limit=options["quarantine_limit"],
         progress=progress,
     )
 

@@ -16,6 +16,7 @@ from schema.drift.expected import expected_catalog
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError
 from schema.introspection.read import read_catalog
+from schema.migrator.taken_names import taken_names
 from schema.report import Problem
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
@@ -23,8 +24,13 @@ SPARE = 16 * 2**20
 """Bytes that should stay free on a disk whatever happens."""
 
 
-def find_problems(executor: RecordingExecutor, plan: Plan) -> list[Problem]:
-    """Return all that stands in the way of `plan`; only reads."""
+def find_problems(
+    executor: RecordingExecutor, plan: Plan, *, own_names: bool = False
+) -> list[Problem]:
+    """Return everything that prevents `plan`; only reads.
+
+    With `own_names`, tables that exist already under a name that the plan needs are the plan's own.
+    """
     connection = executor.connection
     altered = altered_tables(executor, plan)
     forwards = any(not backwards for _, backwards in plan)
@@ -35,6 +41,8 @@ def find_problems(executor: RecordingExecutor, plan: Plan) -> list[Problem]:
     elif not connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's alone
         problems += _sqlite_rights(connection)
         problems += _sqlite_disk(connection)
+    if not own_names:
+        problems += taken_names(executor, plan)
     if forwards and not problems:  # the comparison needs rights of its own
         problems += _drift(executor, altered)
     return problems

@@ -117,13 +117,8 @@ class Migrator:
         from schema.adoption.messages import require_no_problems
 
         if not self.options["fake"]:
-            self.adoption = find_adoption(
-                self.connection,
-                executor.loader,
-                self.report.status,
-                insist=self.options["adopt"],
-                quarantine_limit=self.options["quarantine_limit"],
-            )
+            loader, options = executor.loader, self.options
+            self.adoption = find_adoption(self.connection, loader, options, self.report.status)
         if self.adoption is None:
             return executor
         require_no_problems(self.adoption, self.report)
@@ -163,12 +158,9 @@ class Migrator:
         """Stop before the first change if something is in the way, or would be lost."""
         from schema.migrator.preflight import find_problems
         from schema.migrator.rollback import agree_to_losses
-        from schema.migrator.taken_names import taken_names
 
-        problems = find_problems(executor, plan)
-        if self.adoption is None and not self.options["fake_initial"]:
-            problems += taken_names(executor, plan)
-        if problems:
+        own_names = self.adoption is not None or self.options["fake_initial"]
+        if problems := find_problems(executor, plan, own_names=own_names):
             lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
             self.report.write("problems", problems=[vars(problem) for problem in problems])
             count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"

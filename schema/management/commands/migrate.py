@@ -178,12 +178,7 @@ class Command(migrate.Command):
         from schema.adoption.messages import report_plan
 
         connection = connections[options["database"]]
-        adoption = find_adoption(
-            connection,
-            MigrationLoader(connection),
-            insist=options["adopt"],
-            quarantine_limit=options["quarantine_limit"],
-        )
+        adoption = find_adoption(connection, MigrationLoader(connection), options)
         if adoption is not None:
             report_plan(adoption, self.report)
 
