@@ -6,10 +6,11 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from api.models import ApiKey
+from api import figures
+from api.models import ApiKey, Usage
 from personas.admin import link_to
 from schema.admin.large_tables import BigTableAdmin, chosen
 
@@ -53,3 +54,50 @@ class ApiKeyAdmin(BigTableAdmin):
     def state(self, key: ApiKey) -> str:
         """Return whether it lets a program in."""
         return key.state
+
+
+@admin.register(Usage)
+class UsageAdmin(BigTableAdmin):
+    """What replies cost: the last 30 days as a chart and by model, and every reply."""
+
+    list_display = (
+        *("created_at", "owner", "model", "status", "prompt_tokens", "completion_tokens"),
+        *("is_estimated", "duration_ms", "first_text_ms", "key"),
+    )
+    list_filter = ("status", "created_at", chosen("user"))
+    list_select_related = ("user", "key")
+    search_fields = ("user__email__istartswith",)
+    search_help_text = "The beginning of the user's e-mail address, or a whole id."
+    has_user = True
+    key_fields = ("pk", "user", "key")
+    ordering = ("-created_at", "-id")
+    sortable_by = ("created_at",)
+    fields = (
+        *("id", "owner", "key", "persona", "model", "status", "prompt_tokens"),
+        *("completion_tokens", "is_estimated", "duration_ms", "first_text_ms", "created_at"),
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: replies are counted by themselves."""
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the site's figures above the list."""
+        context: dict[str, Any] = dict(extra_context or {})
+        if self.has_view_permission(request):
+            rows = figures.recent(Usage.objects.all())
+            days = figures.by_day(rows)
+            by_model = figures.by_field(rows, "model", "unknown")
+            context |= {
+                "bars": figures.chart(days),
+                "tables": [("Day", days), ("Model", by_model)],
+            }
+        return super().changelist_view(request, context)
+
+    @admin.display(description="user")
+    def owner(self, usage: Usage) -> str:
+        """Return a link to the user's page."""
+        return link_to(usage.user)

@@ -9,6 +9,7 @@ from api.openai import routes as openai
 account = [
     path("account/keys/", views.key_list, name="keys"),
     path("account/keys/<uuid:apikey>/revoke/", views.revoke_key, name="revoke_key"),
+    path("account/usage/", views.usage, name="usage"),
 ]
 urlpatterns = [
     path("", include((account, "api"))),

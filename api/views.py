@@ -8,11 +8,11 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from api import keys
+from api import figures, keys
 from api.forms import KeyForm
-from api.models import ApiKey
+from api.models import ApiKey, Usage
 from users.requests import PersonRequest
 
 SHOWN = 200
@@ -48,3 +48,21 @@ def revoke_key(request: PersonRequest, apikey: UUID) -> HttpResponseBase:
     keys.revoke(key=key)
     messages.success(request, f"“{key.name}” is revoked.")
     return redirect("api:keys")
+
+
+@require_GET
+def usage(request: PersonRequest) -> HttpResponse:
+    """Show what the replies to the person cost."""
+    rows = figures.recent(Usage.objects.filter(user=request.user))
+    days = figures.by_day(rows)
+    context = {
+        "total": figures.total(rows),
+        "bars": figures.chart(days),
+        "tables": [
+            ("Day", days),
+            ("Persona", figures.by_field(rows, "persona__name", "Assistant")),
+            ("Model", figures.by_field(rows, "model", "unknown")),
+            ("Key", figures.by_field(rows, "key__name", "none: on the site")),
+        ],
+    }
+    return render(request, "api/usage.html", context)

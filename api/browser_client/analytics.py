@@ -10,9 +10,11 @@ from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 from ninja import Router
 
+from api import figures
 from api.browser_client import shapes
+from api.models import Usage
 from api.requests import KeyRequest
-from chat.models import ChatMessage, Reply
+from chat.models import ChatMessage
 from personas.models import Persona
 from threads.models import Thread
 
@@ -87,18 +89,15 @@ def thread_activity(request: KeyRequest) -> list[dict[str, Any]]:
 @router.get("/metrics")
 def metrics(request: KeyRequest) -> dict[str, float]:
     """Return the numbers of the activity page; nothing here measures approval or confidence."""
-    replies = Reply.objects.for_user(request.user)
-    tokens = replies.aggregate(
-        sum=Coalesce(Sum("prompt_tokens"), 0) + Coalesce(Sum("completion_tokens"), 0)
-    )
+    cost = figures.total(Usage.objects.filter(user=request.user))
     threads = Thread.objects.for_user(request.user)
     total = threads.aggregate(sum=Coalesce(Sum("message_count"), 0))
     return {
-        "tokensUsed": tokens["sum"],
+        "tokensUsed": cost.tokens,
         "messagesSent": total["sum"],
         "approvalRate": 0,
         "confidence": 0,
-        "responseTime": 0,
+        "responseTime": round(cost.duration_ms),
     }
 
 
