@@ -1,4 +1,4 @@
-"""The admin's pages about messages, and a thread's messages on its page."""
+"""The admin pages of messages, and the messages on the pages of threads and users."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from users.admin import UserAdmin
 from users.models import User
 
 PAGE = 50
-SHOWN = 600  # characters of a message in a list: some are megabytes long
+SHOWN = 600  # characters of a message in a list; some messages have megabytes
 
 
 class MessageForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """Moves messages between the threads of one person only."""
+    """Move messages only between the threads of one user."""
 
     class Meta:
         model = ChatMessage
         fields = ("user", "thread", "role", "content")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse the thread of somebody else."""
+        """Refuse the thread of another user."""
         values = super().clean() or {}
         user = values.get("user") or (None if self.instance._state.adding else self.instance.user)
         thread = values.get("thread")
         if user and thread and thread.user_id != user.pk:
-            self.add_error("thread", "This thread belongs to somebody else.")
+            self.add_error("thread", "This thread belongs to another user.")
         return values
 
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(BigTableAdmin):
-    """Messages, the newest first."""
+    """Messages, newest first."""
 
     form = MessageForm
-    list_display = ("excerpt", "said_by", "created_at", "in_thread", "owner")
+    list_display = ("excerpt", "role_badge", "created_at", "in_thread", "owner")
     list_filter = ("role", "created_at", chosen("user"), chosen("thread"))
     search_fields = ("user__email__istartswith",)
     search_help_text = "The beginning of the user's e-mail address, or a whole id."
@@ -65,7 +65,7 @@ class ChatMessageAdmin(BigTableAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ChatMessage]:
-        """Read the beginning of each message in a list, and the whole one on its page."""
+        """Read only the beginning of each message in the list."""
         rows = super().get_queryset(request)
         match = request.resolver_match
         if match is not None and match.url_name == "chat_chatmessage_changelist":
@@ -77,12 +77,12 @@ class ChatMessageAdmin(BigTableAdmin):
         return rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep the user of a message that exists."""
+        """Make the user of an existing message read-only."""
         return self.readonly_fields if obj is None else ("user", *self.readonly_fields)
 
     @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: models.Model) -> SafeString:
-        """Return the box that selects a message, without reading its text for a label."""
+        """Return the check box of a message; its default label would read the text."""
         attributes = {"class": "action-select", "aria-label": "Select this message"}
         box = forms.CheckboxInput(attributes, lambda value: False)
         return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
@@ -93,8 +93,8 @@ class ChatMessageAdmin(BigTableAdmin):
         more = "…" if message.length > len(message.beginning) else ""
         return (message.beginning + more).strip() or "(empty)"
 
-    @admin.display(description="said by")
-    def said_by(self, message: ChatMessage) -> str:
+    @admin.display(description="role")
+    def role_badge(self, message: ChatMessage) -> str:
         """Return the role in its colour."""
         return format_html(
             '<span class="badge {}">{}</span>', message.role, message.get_role_display()
@@ -103,7 +103,7 @@ class ChatMessageAdmin(BigTableAdmin):
     @admin.display(description="thread")
     def in_thread(self, message: ChatMessage) -> str:
         """Return a link to the thread's page."""
-        assert message.thread is not None  # noqa: S101 - the database sees to it
+        assert message.thread is not None  # noqa: S101 - a trigger sets it
         return link("threads_thread", message.thread_id, message.thread.title)
 
     @admin.display(description="user")
@@ -150,7 +150,7 @@ def messages_of_thread(request: HttpRequest, thread: Thread) -> SafeString:
 
 
 def messages_of_user(request: HttpRequest, user: User) -> SafeString:
-    """Show where a user's messages are, and how many: the sum of what the threads counted."""
+    """Link to a user's messages, with their number: the sum of the counts of the threads."""
     total = Thread.objects.for_user(user).aggregate(n=models.Sum("message_count"))["n"] or 0
     everything = f"{reverse('admin:chat_chatmessage_changelist')}?user={user.pk}"
     return render_to_string("admin/chat/of_user.html", {"total": total, "everything": everything})

@@ -1,4 +1,4 @@
-"""What `verify --data` looks for in messages, and in what threads say about them."""
+"""The checks of `verify --data` on messages and on the counts of threads."""
 
 from schema.drift.data_checks import DataCheck
 
@@ -43,7 +43,7 @@ CHECKS = [
     DataCheck(
         name="rows of threads.message_count",
         after=("chat", "0003_thread_backfill"),
-        expected="message_count and last_message_at say what the messages say",
+        expected="message_count and last_message_at agree with the messages",
         offending=MISCOUNTED,
         repair=(
             "UPDATE threads SET message_count ="  # noqa: S608 - a constant

@@ -1,4 +1,4 @@
-"""What the pages of a conversation send."""
+"""The forms of a conversation."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from django import forms
 
 from chat.models import Reply
 
-MOST_CHARACTERS = 100_000
+MAX_CHARACTERS = 100_000
 
 
 class VoiceForm(forms.Form):
-    """Who is to answer."""
+    """Who answers."""
 
     voice = forms.ChoiceField(choices=Reply.Voice, required=False)
 
     def clean_voice(self) -> str:
-        """Return the voice, the assistant's if none was said."""
+        """Return the voice; by default the assistant's."""
         return self.cleaned_data["voice"] or Reply.Voice.ASSISTANT
 
 
 class ModelForm(forms.Form):
-    """Which model a thread uses; none means the site's."""
+    """The model of a thread; an empty one means the site's default."""
 
     model = forms.CharField(max_length=255, required=False)
 
 
 class TextField(forms.CharField):
-    """A text whose lines end as everywhere but in forms, so that each end counts once."""
+    """A text with a single line feed, not CRLF, at the end of each line."""
 
     def to_python(self, value: Any) -> str:
         """Return the text."""
@@ -37,33 +37,33 @@ class TextField(forms.CharField):
 
 
 class MessageForm(VoiceForm):
-    """What the person says, with a key that the page made for it."""
+    """A message, with a key that the page has made."""
 
     text = TextField(
-        max_length=MOST_CHARACTERS,
+        max_length=MAX_CHARACTERS,
         strip=False,
         widget=forms.Textarea,
         error_messages={
             "required": "Write something first.",
-            "max_length": f"A message has {MOST_CHARACTERS:,} characters at most."
+            "max_length": f"A message can have at most {MAX_CHARACTERS:,} characters."
             " Split it into several.",
         },
     )
     key = forms.UUIDField(required=False, error_messages={"invalid": "Send it again."})
 
     def clean_text(self) -> str:
-        """Return the text without blank lines around it; it has to say something."""
+        """Return the text without blank lines around it; refuse an empty one."""
         text = str(self.cleaned_data["text"]).strip("\r\n").rstrip()
         if not text.strip():
             raise forms.ValidationError("Write something first.")
         return text
 
     def sent(self) -> dict[str, Any]:
-        """Return the arguments of `send_message` that the person gave."""
+        """Return the form's arguments of `send_message`."""
         key: uuid.UUID | None = self.cleaned_data["key"]
         return {"text": self.cleaned_data["text"], "voice": self.cleaned_data["voice"], "key": key}
 
 
 def first_error(form: forms.Form) -> str:
-    """Return the first thing that is wrong, as a sentence."""
+    """Return the first error, as a sentence."""
     return str(next(iter(form.errors.values()))[0])

@@ -52,7 +52,7 @@ REFUSALS: dict[type[Exception], tuple[str, int]] = {
         "Only your last message can be changed or answered again.",
         409,
     ),
-    # The key is somebody else's; whose, is not told.
+    # The key belongs to another message, possibly of another user.
     IntegrityError: ("Send it again.", 422),
 }
 

@@ -1,1 +1,1 @@
-"""Believable people and conversations, for looking at the site and for measuring it."""
+"""Made-up people and conversations, to try the site and to measure it."""

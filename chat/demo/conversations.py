@@ -1,4 +1,4 @@
-"""What demo users and their twins say to each other."""
+"""Write the conversations of demo users."""
 
 import random
 import re
@@ -6,8 +6,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-# A text cut up at the words to be filled in: plain, name of a word, plain, name, …, plain.
-Pieces = list[str]
+# A text split at its placeholders: plain text, placeholder, plain text, placeholder, …, plain text.
+Template = list[str]
 
 
 class Corpus:
@@ -20,18 +20,20 @@ class Corpus:
         self.topics = [
             (
                 [self.braces.split(title) for title in topic["titles"]],
-                self._cut(topic["exchanges"]),
+                self._split(topic["exchanges"]),
             )
             for topic in found["topics"]
         ]
-        self.follow_ups = self._cut(found["follow_ups"]["exchanges"])
+        self.follow_ups = self._split(found["follow_ups"]["exchanges"])
 
-    def _cut(self, exchanges: list[list[str]]) -> list[tuple[Pieces, Pieces]]:
-        return [(self.braces.split(said), self.braces.split(reply)) for said, reply in exchanges]
+    def _split(self, exchanges: list[list[str]]) -> list[tuple[Template, Template]]:
+        return [
+            (self.braces.split(question), self.braces.split(reply)) for question, reply in exchanges
+        ]
 
 
 class Conversation:
-    """One conversation: a title, and as many exchanges as are asked for."""
+    """One conversation: a title, and any number of exchanges."""
 
     def __init__(self, corpus: Corpus, chance: random.Random) -> None:
         self.corpus, self.chance = corpus, chance
@@ -40,30 +42,30 @@ class Conversation:
         title = self._fill(chance.choice(titles))
         self.title = title[0].upper() + title[1:]
 
-    def _fill(self, pieces: Pieces) -> str:
-        if len(pieces) == 1:
-            return pieces[0]
-        filled = pieces.copy()
-        for place in range(1, len(pieces), 2):
-            word = pieces[place]
+    def _fill(self, template: Template) -> str:
+        if len(template) == 1:
+            return template[0]
+        filled = template.copy()
+        for place in range(1, len(template), 2):
+            word = template[place]
             if word not in self.words:
                 self.words[word] = self.chance.choice(self.corpus.words[word])
             filled[place] = self.words[word]
         return "".join(filled)
 
-    def spoken(self) -> Iterator[str]:
-        """Say what is said, in turn by the user and by the other side, without an end.
+    def texts(self) -> Iterator[str]:
+        """Yield the messages, in turn of the user and of the other side, without an end.
 
-        The topic's exchanges come in their order, now and then with a general one between
-        them; after the last one the talk goes on to another topic.
+        The exchanges of the topic come in order, with a general one between them now and then.
+        After the last one, the conversation changes to another topic.
         """
         while True:
-            for said, reply in self.exchanges:
-                yield self._fill(said)
+            for question, reply in self.exchanges:
+                yield self._fill(question)
                 yield self._fill(reply)
                 if self.chance.random() < 0.25:
-                    said, reply = self.chance.choice(self.corpus.follow_ups)
-                    yield self._fill(said)
+                    question, reply = self.chance.choice(self.corpus.follow_ups)
+                    yield self._fill(question)
                     yield self._fill(reply)
             self.words = {}
             _, self.exchanges = self.chance.choice(self.corpus.topics)

@@ -1,4 +1,4 @@
-"""Writing many rows quickly: COPY on PostgreSQL, executemany on SQLite."""
+"""Write many rows quickly: COPY on PostgreSQL, executemany on SQLite."""
 
 import uuid
 from collections.abc import Callable, Iterable
@@ -14,65 +14,64 @@ from chat.demo.people import DOMAIN
 from chat.demo.rows import COLUMNS, Row
 from users.models import User
 
-# Rows kept before they are written. The counting triggers see each COPY as one statement
-# and hold its rows in memory once more.
+# How many rows are written in one statement. The counting triggers keep its rows in memory.
 CHUNK = 20_000
 
 
 def load(
     connection: BaseDatabaseWrapper,
     rows: Iterable[Row],
-    tell: Callable[[int], None],
+    report: Callable[[int], None],
     *,
     alone: bool,
 ) -> dict[str, int]:
-    """Put the rows in the place of an earlier demo's, in one transaction.
+    """Replace the rows of an earlier demo, in one transaction.
 
-    A killed run leaves the database as it was.
+    A run that is killed leaves the database as it was.
 
     Args:
         connection: The database.
-        rows: In an order that foreign keys allow.
-        tell: Is called with the number of messages written so far.
-        alone: Nobody else uses the database, so indexes may be taken off meanwhile.
+        rows: The rows, in an order that foreign keys allow.
+        report: Called with the number of messages written so far.
+        alone: Nobody else uses the database, so indexes may be dropped meanwhile.
 
     Returns:
         The number of rows written, by table.
     """
     written = dict.fromkeys(COLUMNS, 0)
-    kept: list[Row] = []
+    pending: list[Row] = []
 
     def flush() -> None:
         place = {table: number for number, table in enumerate(COLUMNS)}
-        kept.sort(key=lambda row: place[row[0]])  # stable: the order within a table stays
-        for table, group in groupby(kept, key=itemgetter(0)):
+        pending.sort(key=lambda row: place[row[0]])  # stable: the order within a table stays
+        for table, group in groupby(pending, key=itemgetter(0)):
             values = [row[1] for row in group]
             write(connection, table, values)
             written[table] += len(values)
-        kept.clear()
-        tell(written["chat_messages"])
+        pending.clear()
+        report(written["chat_messages"])
 
     with transaction.atomic(using=connection.alias):
-        # The database's own cascades delete what belongs to the people.
+        # The database cascades the deletion to what belongs to the users.
         earlier = User.objects.using(connection.alias).filter(email__endswith=f"@{DOMAIN}")
         earlier._raw_delete(connection.alias)
-        definitions = take_off_search(connection) if alone else []
+        definitions = drop_search_indexes(connection) if alone else []
         for row in rows:
-            kept.append(row)
-            if len(kept) >= CHUNK:
+            pending.append(row)
+            if len(pending) >= CHUNK:
                 flush()
         flush()
-        put_back(connection, definitions)
+        create_indexes(connection, definitions)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {', '.join(COLUMNS)}")
     return written
 
 
-def take_off_search(connection: BaseDatabaseWrapper) -> list[str]:
-    """Drop the inverted indexes of the messages, and return what makes them again.
+def drop_search_indexes(connection: BaseDatabaseWrapper) -> list[str]:
+    """Drop the GIN indexes of the messages, and return their definitions.
 
-    Each word of each message is an entry of its own there: built at the end they take a
+    They have an entry for each word of each message, so building them at the end takes a
     fraction of the time.
     """
     if connection.vendor != "postgresql":
@@ -89,12 +88,12 @@ def take_off_search(connection: BaseDatabaseWrapper) -> list[str]:
     return [definition for _, definition in found]
 
 
-def put_back(connection: BaseDatabaseWrapper, definitions: list[str]) -> None:
-    """Build the indexes again, in memory as far as they go."""
+def create_indexes(connection: BaseDatabaseWrapper, definitions: list[str]) -> None:
+    """Build the indexes again, in memory as far as possible."""
     if not definitions:
         return
     with connection.cursor() as cursor:
-        # An index cannot be made while foreign keys wait for the end of the transaction.
+        # No index can be created while checks of foreign keys are deferred.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
         for definition in definitions:
@@ -118,7 +117,7 @@ def write(connection: BaseDatabaseWrapper, table: str, values: list[tuple[object
 
 
 def _sqlite(value: Any) -> Any:
-    """Return the value as Django keeps it in SQLite."""
+    """Return the value as Django stores it in SQLite."""
     if isinstance(value, uuid.UUID):
         return value.hex
     if isinstance(value, datetime):
@@ -126,7 +125,7 @@ def _sqlite(value: Any) -> Any:
     return value
 
 
-def holds_others(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether there is anybody whom no demo made."""
+def has_real_users(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether there are users that no demo made."""
     people = User.objects.using(connection.alias)
     return people.exclude(email__endswith=f"@{DOMAIN}").exists()

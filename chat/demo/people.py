@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# A top-level domain that nobody can register (RFC 2606): whoever is here is not a real person.
+# Nobody can register this top-level domain (RFC 2606), so no real person has such an address.
 DOMAIN = "demo.example"
 ADMIN_EMAIL = f"admin@{DOMAIN}"
 
 
 @dataclass(frozen=True)
 class Character:
-    """A persona that a demo user may have; it begins a reply with one of its openings."""
+    """A persona of a demo user. Its replies begin with one of its openings."""
 
     name: str
     description: str
@@ -33,7 +33,7 @@ class Person:
 
 
 class Crowd:
-    """The names and characters that people are made of."""
+    """The names and characters of the people."""
 
     def __init__(self) -> None:
         found = tomllib.loads(Path(__file__).with_name("people.toml").read_text("utf-8"))
@@ -46,7 +46,7 @@ class Crowd:
         ]
 
     def people(self, chance: random.Random, number: int) -> Iterator[Person]:
-        """Make `number` people, no two with the same e-mail address."""
+        """Yield `number` people with different e-mail addresses."""
         taken: dict[str, int] = {}
         for _ in range(number):
             if chance.random() < 0.1:
@@ -61,7 +61,7 @@ class Crowd:
 
 
 def mailbox_of(name: str) -> str:
-    """Return the name in plain lower-case letters, with dots between its words."""
+    """Return the name in lower-case ASCII letters, with dots between its words."""
     plain = unicodedata.normalize("NFKD", name.replace("ł", "l"))
     kept = "".join(sign for sign in plain if sign.isascii() and (sign.isalpha() or sign == " "))
     return kept.lower().replace(" ", ".")

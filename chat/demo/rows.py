@@ -1,4 +1,4 @@
-"""The rows of a demo database, in an order that foreign keys allow."""
+"""Make the rows of a demo database, in an order that foreign keys allow."""
 
 import json
 import random
@@ -33,7 +33,7 @@ YEAR = 365
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make; the same plan makes the same rows, keys and times."""
+    """What to make. The same plan makes the same rows, keys and times."""
 
     users: int
     messages: int
@@ -44,86 +44,87 @@ class Plan:
 
 
 def rows(plan: Plan) -> Iterator[Row]:
-    """Make the admin, then each person with personas, threads and messages."""
-    chance = random.Random(plan.seed)  # noqa: S311 - believable, not secret
-    corpus = Corpus()
-    start = datetime(plan.day.year, plan.day.month, plan.day.day, tzinfo=UTC)
-    start -= timedelta(days=YEAR + 30)
-    yield _user(chance, "Demo Admin", ADMIN_EMAIL, plan.admin_hash, start, staff=True)[1]
-    people = list(Crowd().people(chance, plan.users))
-    for person, messages in zip(people, shares(chance, plan), strict=True):
-        joined = start + timedelta(days=chance.random() * 30)
-        user, row = _user(chance, person.name, person.email, plan.user_hash, joined)
-        yield row
-        yield from _life(chance, corpus, plan, person, user, joined, messages)
+    """Yield the admin, then each person with personas, threads and messages."""
+    return Rows(plan).all()
 
 
-def shares(chance: random.Random, plan: Plan) -> list[int]:
-    """Divide the messages: a few people write much, many write little."""
-    weights = [min(chance.paretovariate(1.2), 60) for _ in range(plan.users)]
-    total, taken, given = sum(weights), 0.0, 0
-    parts = []
-    for weight in weights:
-        taken += weight
-        parts.append(round(plan.messages * taken / total) - given)
-        given += parts[-1]
-    return parts
+class Rows:
+    """Makes the rows of a plan, with one random generator for all of them."""
 
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.random = random.Random(plan.seed)  # noqa: S311 - not for secrets
+        self.corpus = Corpus()
+        day = datetime(plan.day.year, plan.day.month, plan.day.day, tzinfo=UTC)
+        self.start = day - timedelta(days=YEAR + 30)
 
-def _user(
-    chance: random.Random, name: str, email: str, hash_: str, joined: datetime, staff: bool = False
-) -> tuple[object, Row]:
-    user = key(chance, joined)
-    return user, ("users", (user, email, hash_, name, staff, staff, joined, joined))
+    def all(self) -> Iterator[Row]:
+        """Yield the admin, then each person."""
+        yield self._user(ADMIN_EMAIL, "Demo Admin", self.start, is_staff=True)
+        people = list(Crowd().people(self.random, self.plan.users))
+        for person, messages in zip(people, self._shares(), strict=True):
+            joined = self.start + timedelta(days=self.random.random() * 30)
+            row = self._user(person.email, person.name, joined)
+            yield row
+            yield from self._activity(person, row[1][0], joined, messages)
 
+    def _shares(self) -> list[int]:
+        """Divide the messages: a few people write much, many write little."""
+        users = range(self.plan.users)
+        weights = [min(self.random.paretovariate(1.2), 60) for _ in users]
+        total, taken, given = sum(weights), 0.0, 0
+        parts = []
+        for weight in weights:
+            taken += weight
+            parts.append(round(self.plan.messages * taken / total) - given)
+            given += parts[-1]
+        return parts
 
-def _life(
-    chance: random.Random,
-    corpus: Corpus,
-    plan: Plan,
-    person: Person,
-    user: object,
-    joined: datetime,
-    messages: int,
-) -> Iterator[Row]:
-    personas: list[tuple[object, Character]] = []
-    for place, character in enumerate(person.characters):
-        made = joined + timedelta(days=place, minutes=chance.random() * 600)
-        persona = key(chance, made)
-        personas.append((persona, character))
-        metadata = json.dumps({"tone": character.tone, "sampleCount": chance.randrange(40)})
-        fields = (character.name, character.description, character.color, place == 0, metadata)
-        yield "personas", (persona, user, *fields, made, made)
-    while messages > 0:
-        length = min(messages, 2 + int(2 * min(chance.paretovariate(0.9), 60)))
-        if messages - length == 1:
-            length += 1
-        yield from _thread(chance, corpus, plan, user, personas, length)
-        messages -= length
+    def _user(self, email: str, name: str, joined: datetime, *, is_staff: bool = False) -> Row:
+        user = key(self.random, joined)
+        password = self.plan.admin_hash if is_staff else self.plan.user_hash
+        return "users", (user, email, password, name, is_staff, is_staff, joined, joined)
 
+    def _activity(
+        self, person: Person, user: object, joined: datetime, messages: int
+    ) -> Iterator[Row]:
+        """Yield a person's personas, and threads with so many messages in all."""
+        personas: list[tuple[object, Character]] = []
+        for place, character in enumerate(person.characters):
+            made = joined + timedelta(days=place, minutes=self.random.random() * 600)
+            persona = key(self.random, made)
+            personas.append((persona, character))
+            samples = self.random.randrange(40)
+            metadata = json.dumps({"tone": character.tone, "sampleCount": samples})
+            fields = (character.name, character.description, character.color, place == 0, metadata)
+            yield "personas", (persona, user, *fields, made, made)
+        while messages > 0:
+            length = min(messages, 2 + int(2 * min(self.random.paretovariate(0.9), 60)))
+            if messages - length == 1:
+                length += 1
+            yield from self._thread(user, personas, length)
+            messages -= length
 
-def _thread(
-    chance: random.Random,
-    corpus: Corpus,
-    plan: Plan,
-    user: object,
-    personas: list[tuple[object, Character]],
-    length: int,
-) -> Iterator[Row]:
-    conversation = Conversation(corpus, chance)
-    persona, character = chance.choice(personas) if chance.random() < 0.5 else (None, None)
-    role = "twin" if character else "assistant"
-    said: list[tuple[timedelta, str, str]] = []
-    elapsed = timedelta()
-    for place, text in enumerate(islice(conversation.spoken(), length)):
-        reply = place % 2 == 1
-        if reply and character:
-            text = chance.choice(character.openings) + text
-        elapsed += pause(chance, len(text), reply=reply)
-        said.append((elapsed, role if reply else "user", text))
-    begun = beginning(chance, plan.day, YEAR) - timedelta(days=elapsed.days)
-    thread = key(chance, begun)
-    yield "threads", (thread, user, persona, conversation.title, begun, begun)
-    for after, speaker, text in said:
-        now = begun + after
-        yield "chat_messages", (key(chance, now), user, thread, speaker, text, now, now)
+    def _thread(
+        self, user: object, personas: list[tuple[object, Character]], length: int
+    ) -> Iterator[Row]:
+        """Yield a thread and its messages, half of the time with a persona."""
+        conversation = Conversation(self.corpus, self.random)
+        has_persona = self.random.random() < 0.5
+        persona, character = self.random.choice(personas) if has_persona else (None, None)
+        role = "twin" if character else "assistant"
+        messages: list[tuple[timedelta, str, str]] = []
+        elapsed = timedelta()
+        for place, text in enumerate(islice(conversation.texts(), length)):
+            is_reply = place % 2 == 1
+            if is_reply and character:
+                text = self.random.choice(character.openings) + text
+            elapsed += pause(self.random, len(text), is_reply=is_reply)
+            messages.append((elapsed, role if is_reply else "user", text))
+        begun = beginning(self.random, self.plan.day, YEAR) - timedelta(days=elapsed.days)
+        thread = key(self.random, begun)
+        yield "threads", (thread, user, persona, conversation.title, begun, begun)
+        for after, speaker, text in messages:
+            now = begun + after
+            message = key(self.random, now)
+            yield "chat_messages", (message, user, thread, speaker, text, now, now)

@@ -1,4 +1,4 @@
-"""Fill a database with believable people, personas, threads and messages."""
+"""Fill a database with made-up people, personas, threads and messages."""
 
 import secrets
 import time
@@ -10,34 +10,34 @@ from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from chat.demo.loading import holds_others, load
+from chat.demo.loading import has_real_users, load
 from chat.demo.people import ADMIN_EMAIL
 from chat.demo.rows import Plan, rows
 from users.models import User
 
-# From so many messages on, building the search index anew beats keeping it up to date.
+# From this number of messages on, rebuilding the search indexes is faster than updating them.
 MANY = 50_000
 
 
 def amount(text: str) -> int:
     """Return a number of 1 or more."""
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"a whole number of 1 or more is asked for, not {text!r}")
+        raise ArgumentTypeError(f"must be an integer of 1 or more, not {text!r}")
     return int(text)
 
 
 class Command(BaseCommand):
-    """Arguments, progress, and the words about it."""
+    """Fill the database, and report the progress."""
 
     help = (
-        "Fills the database with made-up people and conversations. What an earlier demo made "
-        "is replaced; nothing else is touched. All or nothing: a killed run leaves no row."
+        "Fills the database with made-up people and conversations. It replaces those of an "
+        "earlier demo and changes nothing else. A run that is killed leaves no row."
     )
 
     _tenths = 0
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Say what can be chosen."""
+        """Add the arguments."""
         parser.add_argument("--users", type=amount, default=20, help="Default: %(default)s.")
         parser.add_argument("--messages", type=amount, default=2000, help="Default: %(default)s.")
         parser.add_argument(
@@ -47,23 +47,25 @@ class Command(BaseCommand):
             "--day",
             type=date.fromisoformat,
             default=datetime.now(UTC).date(),
-            help="The last messages are of the day before, YYYY-MM-DD (default: today).",
+            help="The day after the last messages, YYYY-MM-DD (default: today).",
         )
-        parser.add_argument("--password", help="For the users and the admin (default: made up).")
         parser.add_argument(
-            "--yes", action="store_true", help="Also where there is other people's data."
+            "--password", help="The password of the users and of the admin (default: random)."
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help="Run even if the database has data of real people."
         )
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="Alias in the settings.")
 
     def handle(self, **options: Any) -> None:
-        """Check, fill, and say how to log in."""
+        """Fill the database, and write how to log in."""
         connection = connections[options["database"]]
         if User._meta.db_table not in connection.introspection.table_names():
             raise CommandError("This database has no tables yet. Run `python manage.py migrate`.")
-        if not options["yes"] and holds_others(connection):
+        if not options["yes"] and has_real_users(connection):
             raise CommandError(
-                "This database holds people whom no demo made. Run with --yes to put demo data "
-                "beside theirs, which stays as it is."
+                "This database has users that no demo made. Run with --yes to add demo data; "
+                "theirs stays as it is."
             )
         password = options["password"] or secrets.token_urlsafe(9)
         admin_password = options["password"] or secrets.token_urlsafe(12)
@@ -79,8 +81,8 @@ class Command(BaseCommand):
         written = load(
             connection,
             rows(plan),
-            lambda done: self._tell(done, plan.messages),
-            alone=plan.messages >= MANY and not holds_others(connection),
+            lambda done: self._report(done, plan.messages),
+            alone=plan.messages >= MANY and not has_real_users(connection),
         )
         seconds = time.monotonic() - begin
         amounts = ", ".join(f"{count:,} {table}" for table, count in written.items())
@@ -89,8 +91,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Admin (/admin/):  {ADMIN_EMAIL}  password {admin_password}")
         self.stdout.write(f"Everybody else:   {somebody} …  password {password}")
 
-    def _tell(self, done: int, total: int) -> None:
-        """Show progress: one line that moves on a terminal, one line a tenth elsewhere."""
+    def _report(self, done: int, total: int) -> None:
+        """Show progress: one changing line on a terminal, a line for each tenth elsewhere."""
         if self.stdout.isatty():
             end = "\n" if done == total else ""
             self.stdout.write(f"\r{done:,} of {total:,} messages", ending=end)

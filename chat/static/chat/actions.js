@@ -1,7 +1,7 @@
-/* What can be done with a message: copy, edit, answer again, delete, look at its past. */
+/* The actions on a message: copy, edit, answer again, delete, show earlier versions. */
 (() => {
   "use strict";
-  const { entries, ask, send, nodes, notify, retire, add, say, draft } = window.conversation;
+  const { entries, ask, send, nodes, notify, retire, add, announce, draft } = window.conversation;
   const COPIED_SECONDS = 2;
   const SURE_SECONDS = 6;
 
@@ -15,14 +15,14 @@
     const label = button.getAttribute("aria-label");
     button.dataset.copied = "yes";
     button.setAttribute("aria-label", "Copied");
-    say("Copied.");
+    announce("Copied.");
     setTimeout(() => {
       delete button.dataset.copied;
       button.setAttribute("aria-label", label);
     }, COPIED_SECONDS * 1000);
   };
 
-  /* A button on each block of code; the sanitizer lets none through from the server. */
+  /* Add a copy button to each code block; the sanitizer allows no buttons. */
   const equip = (added) => {
     for (const node of added) {
       for (const block of node.querySelectorAll?.(".code:not([data-equipped])") || []) {
@@ -55,14 +55,14 @@
     }
   });
 
-  /* Another wording that is not sent yet. */
+  /* Keep the draft of an edited message. */
   const edited = (form) => draft("sessionStorage", `edit-${form.dataset.editForm}`);
   entries.addEventListener("input", (event) => {
     const form = event.target.form;
     if (form?.dataset.editForm) edited(form).write(event.target.value);
   });
 
-  /* An answer that takes the place of what was there. */
+  /* Replace the present answer by the new one. */
   const replace = async (form, prepare) => {
     const buttons = form.querySelectorAll("button");
     buttons.forEach((button) => (button.disabled = true));
@@ -98,7 +98,7 @@
     }
   });
 
-  /* Deleting asks once more, in place: the button has to be pressed twice. */
+  /* The delete button has to be pressed twice. */
   const remove = async (form) => {
     const button = form.querySelector("button");
     if (!button.dataset.sure) {
@@ -109,7 +109,7 @@
       button.title = "Delete for good? Press again";
       button.append(" Delete?");
       button.classList.remove("icon-only", "quiet");
-      say("Press again to delete this message for good.");
+      announce("Press again to delete this message permanently.");
       setTimeout(() => {
         if (button.disabled) return;
         const hadFocus = document.activeElement === button;
@@ -127,15 +127,15 @@
     }
     const gone = document.getElementById(form.dataset.delete);
     if (gone.querySelector("[data-edit], [data-again]")) {
-      location.reload(); // another message is the last one now, and may be edited or answered
+      location.reload(); // another message is the last one now and gets its actions
       return;
     }
     gone.remove();
-    say("Deleted.");
+    announce("Deleted.");
     document.getElementById("text").focus();
   };
 
-  /* `toggle` does not bubble, so it is caught on its way down. */
+  /* `toggle` does not bubble, so the listener captures it. */
   entries.addEventListener(
     "toggle",
     async (event) => {

@@ -1,4 +1,4 @@
-/* Where one writes: nothing typed is lost, nothing is sent twice. */
+/* The composer: drafts are kept, and nothing is sent twice. */
 (() => {
   "use strict";
   const { entries, send, retire, add, catchUp, streaming } = window.conversation;
@@ -82,7 +82,7 @@
     if (!answer.ok) {
       complain(answer.text);
       field.focus();
-      if (answer.status === 409) catchUp(); // show the reply to what was said elsewhere
+      if (answer.status === 409) catchUp(); // show the messages from other tabs
       return;
     }
     complain("");

@@ -1,17 +1,17 @@
-/* What the parts of a conversation's page share. */
+/* Functions that the scripts of a conversation share. */
 (() => {
   "use strict";
   const entries = document.getElementById("entries");
-  const announce = document.getElementById("announce");
+  const announcer = document.getElementById("announce");
   const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
 
-  /* The server's answer to a form: { ok, text }, or a reason that a person can read. */
+  /* Return { ok, status, text }; the text is the answer, or an error message for the person. */
   const ask = async (url, { method = "GET", body } = {}) => {
     let response;
     try {
       response = await fetch(url, { method, body, headers: { "HX-Request": "true", "X-CSRFToken": token } });
     } catch {
-      return { ok: false, text: "The server does not answer. What you wrote is still here; try again in a moment." };
+      return { ok: false, text: "The server does not answer. Your text is still here; try again in a few seconds." };
     }
     if (response.redirected && new URL(response.url).pathname.startsWith("/account/")) {
       location.assign(`/account/log-in/?next=${encodeURIComponent(location.pathname)}`);
@@ -21,13 +21,13 @@
     const isReason = response.headers.get("Content-Type")?.startsWith("text/plain");
     if (response.ok || isReason) return { ok: response.ok, status: response.status, text };
     if (response.status === 403)
-      return { ok: false, text: "You logged in or out since this page was opened. Reload it; what you wrote is kept." };
-    if (response.status === 404) return { ok: false, status: 404, text: "That is not there any more." };
+      return { ok: false, text: "You logged in or out since this page was opened. Reload it; your text is kept." };
+    if (response.status === 404) return { ok: false, status: 404, text: "It has been deleted." };
     return { ok: false, text: `That did not work (${response.status}). Try again.` };
   };
   const send = (form) => ask(form.action, { method: "POST", body: new FormData(form) });
 
-  /* HTML that the server rendered, as nodes. */
+  /* Return rendered HTML as nodes. */
   const nodes = (html) => {
     const template = document.createElement("template");
     template.innerHTML = html;
@@ -42,7 +42,7 @@
     document.getElementById("toasts").append(toast);
   };
 
-  /* Only the end of a conversation can be edited or answered again: take back what was. */
+  /* Remove the actions that only the end of a conversation has. */
   const retire = (what = "[data-edit], [data-again], [data-empty]") => {
     for (const old of entries.querySelectorAll(what)) old.remove();
     const reply = document.getElementById("reply");
@@ -59,12 +59,12 @@
 
   const streaming = () => entries.querySelector("[data-stream]");
 
-  /* What was said meanwhile, in another tab or on another device. */
+  /* Add the messages that were sent meanwhile in another tab or on another device. */
   const catchUp = async () => {
     const last = [...entries.querySelectorAll("[data-entry]")].pop();
     if (!last || streaming() || entries.querySelector("[data-newer]")) return;
     const answer = await ask(`${location.pathname}messages/newer/?message=${last.dataset.entry}`);
-    if (answer.status === 404) location.reload(); // the last message was deleted or said otherwise
+    if (answer.status === 404) location.reload(); // the last message was deleted or edited
     const news = answer.ok ? nodes(answer.text) : [];
     const isNew = (node) => node.dataset.entry || node.dataset.stream;
     if (!last.isConnected || streaming() || !news.some(isNew)) return;
@@ -72,10 +72,10 @@
     add(answer.text);
   };
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
-  /* The browser kept the page as it was left: what it listened to is over. */
+  /* The browser restored the page from its cache; its streams are closed. */
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-  /* What is being typed, kept by the browser until it is sent; `store` may be forbidden. */
+  /* Keep the draft in the browser until it is sent. Storage may be disabled. */
   const draft = (storage, key) => ({
     read: () => {
       try {
@@ -89,7 +89,7 @@
         if (text) window[storage].setItem(key, text);
         else window[storage].removeItem(key);
       } catch {
-        /* the text lives as long as the page */
+        /* the draft is lost with the page */
       }
     },
   });
@@ -105,6 +105,6 @@
     catchUp,
     draft,
     streaming,
-    say: (text) => (announce.textContent = text),
+    announce: (text) => (announcer.textContent = text),
   };
 })();

@@ -1,4 +1,4 @@
-/* Where the page stands: at the newest, unless the person went elsewhere. */
+/* Keep the page at the newest message, unless the person has scrolled away. */
 (() => {
   "use strict";
   const { entries, ask, nodes, notify } = window.conversation;
@@ -10,7 +10,7 @@
   let follows = true;
   const toEnd = () => page.scrollTo({ top: page.scrollHeight, behavior: "instant" });
 
-  /* What grows while one looks at the end keeps the end in view. */
+  /* Keep the end in view while it grows. */
   new ResizeObserver(() => {
     if (follows) toEnd();
     else jump.hidden = distance() < 2 * NEAR;
@@ -38,7 +38,7 @@
     toEnd();
   }
 
-  /* More of the conversation, as one comes near it. What is in view stays where it is. */
+  /* Load more messages near the end of the page, without moving what is in view. */
   const load = async (more) => {
     if (more.dataset.loading) return;
     more.dataset.loading = "yes";

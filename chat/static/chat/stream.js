@@ -1,13 +1,13 @@
-/* A reply as it comes: words are added to the page until the server says how it ended. */
+/* Show a reply while it streams, until the server reports its end. */
 (() => {
   "use strict";
-  const { entries, nodes, say } = window.conversation;
+  const { entries, nodes, announce } = window.conversation;
   const SILENCE_SECONDS = 40; // the server pings every 15
   const RETRY_SECONDS = 3;
 
-  /* The first exchange names the thread. */
+  /* The thread gets its title after the first exchange. */
   const rename = (title) => {
-    const heading = document.querySelector(".thread-head h1"); // none while it is being renamed
+    const heading = document.querySelector(".thread-head h1"); // absent while the person renames it
     if (!title || !heading || heading.textContent === title) return;
     heading.textContent = title;
     document.title = `${title} · Twinthread`;
@@ -21,7 +21,7 @@
     const replaced = reply.dataset.replaces && document.getElementById(reply.dataset.replaces);
     if (replaced) replaced.hidden = true;
     const name = reply.querySelector(".name").textContent.trim();
-    say(`${name} is writing.`);
+    announce(`${name} is writing.`);
     entries.dispatchEvent(new Event("reply:begun"));
 
     let source, position, timer;
@@ -35,9 +35,9 @@
         rename(JSON.parse(event.data));
       });
       source.addEventListener("error", () => {
-        if (!reply.isConnected) return close(); // only the thread's name was still to come
+        if (!reply.isConnected) return close(); // only the thread's title was missing
         reply.classList.add("broken");
-        /* The browser tries again by itself, unless it was refused. */
+        /* The browser reconnects by itself, unless the server refused the request. */
         if (source.readyState === EventSource.CLOSED) again(RETRY_SECONDS);
       });
       heard();
@@ -50,12 +50,12 @@
       close();
       timer = setTimeout(reopen, seconds * 1000);
     };
-    /* The server says something every few seconds; a line may also die without a word. */
+    /* The server sends a ping every few seconds. A connection may break without an error. */
     const heard = () => {
       clearTimeout(timer);
       timer = setTimeout(() => again(0), SILENCE_SECONDS * 1000);
     };
-    /* Was it the server that is away for a while, or is the reply not ours to see any more? */
+    /* Find out whether the server is away or the person may not see the reply any more. */
     const reopen = async () => {
       const only = new AbortController();
       const response = await fetch(reply.dataset.stream, { signal: only.signal }).catch(() => null);
@@ -94,7 +94,7 @@
       entries.dispatchEvent(new CustomEvent("entries:added", { detail: ended }));
       entries.dispatchEvent(new CustomEvent("reply:ended", { detail: status }));
       const words = ended[0]?.querySelector(".message-text, .ending")?.textContent.trim() || "";
-      say(status === "complete" ? `${name}: ${words.slice(0, 600)}` : `${name}: the reply was ${status}.`);
+      announce(status === "complete" ? `${name}: ${words.slice(0, 600)}` : `${name}: the reply was ${status}.`);
     };
     open();
     addEventListener("pagehide", close, { once: true });
