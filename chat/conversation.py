@@ -13,6 +13,7 @@ from chat import replies
 from chat.generation import engine, provider, titles
 from chat.generation.in_flight import Prompt
 from chat.models import ChatMessage, MessageVersion, Reply
+from personas.voice import Voice
 from threads.models import Thread
 from users.models import User
 
@@ -66,12 +67,22 @@ def send_message(
                 raise IdempotencyConflictError
             return Turn(sent, sent.replies.order_by("created_at").last(), is_new=False)
         _refuse_in_flight(thread)
+        now = _next_timestamp(locked)
+        if locked.message_count == 0 and (words := greeting(thread)):
+            ChatMessage.objects.create(
+                user=thread.user,
+                thread=thread,
+                role=ChatMessage.Role.TWIN,
+                content=words,
+                created_at=now,
+            )
+            now += timedelta(microseconds=1)
         message = ChatMessage(
             user=thread.user,
             thread=thread,
             role=ChatMessage.Role.USER,
             content=text,
-            created_at=_next_timestamp(locked),
+            created_at=now,
         )
         if key:
             message.pk = key
@@ -152,6 +163,11 @@ def stop(*, reply: Reply) -> None:
 def last_question(thread: Thread) -> ChatMessage | None:
     """Return the person's last message."""
     return ChatMessage.objects.in_thread(thread).questions().first()
+
+
+def greeting(thread: Thread) -> str:
+    """Return the first message of the thread's persona, which the first question is sent with."""
+    return Voice.read(thread.persona.metadata).greeting if thread.persona else ""
 
 
 def _start_reply(

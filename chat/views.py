@@ -259,6 +259,7 @@ def _page(
         "key": uuid7(),
         "text": text,
         "voice": request.POST.get("voice") or pages.last_voice(page.thread),
+        "greeting": conversation.greeting(page.thread),
         "is_configured": provider.is_configured(),
         "default_model": settings.OPENAI_MODEL,
     }

@@ -23,6 +23,8 @@ class Voice:
     tone: str = ""
     common_phrases: tuple[str, ...] = ()
     sample_texts: tuple[str, ...] = ()
+    # The first message of a new thread, from an imported character card.
+    greeting: str = ""
     # Measured by the earlier product on texts that it kept elsewhere.
     average_sentence: float | None = None
     words_read: int | None = None
@@ -36,6 +38,7 @@ class Voice:
             tone=_text(known.get("tone")),
             common_phrases=tuple(_texts(known.get("commonPhrases"))),
             sample_texts=tuple(_texts(known.get("sampleTexts"))),
+            greeting=_text(known.get("greeting")),
             average_sentence=_number(known.get("avgSentenceLength")),
             words_read=int(words) if (words := _number(known.get("wordCount"))) else None,
         )

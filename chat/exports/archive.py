@@ -77,7 +77,8 @@ def card(persona: Persona) -> bytes:
     Source: https://github.com/malfoyslastname/character-card-spec-v2
     """
     voice = Voice.read(persona.metadata)
-    data = dict.fromkeys(("scenario", "first_mes", "creator_notes"), "") | {
+    data = dict.fromkeys(("scenario", "creator_notes"), "") | {
+        "first_mes": voice.greeting,
         "name": persona.name,
         "description": persona.description,
         "personality": "\n".join(filter(None, [voice.tone, *voice.common_phrases])),

@@ -110,9 +110,13 @@ class Source:
                     cursor.execute("ROLLBACK")
 
     def personas(self) -> models.QuerySet[Persona]:
-        """Return the personas; of a single thread, its persona."""
+        """Return the personas; of a single thread, its own and those of its replies."""
         personas = Persona.objects.using(self.using).for_user(self.user)
-        return personas.filter(threads=self.thread) if self.thread else personas
+        if self.thread:
+            in_thread = models.Q(threads=self.thread) | models.Q(replies__thread=self.thread)
+            keys = Persona.objects.using(self.using).filter(in_thread).values("pk")
+            personas = personas.filter(pk__in=keys)
+        return personas
 
     def threads(self) -> models.QuerySet[Thread]:
         """Return the threads that are not deleted, oldest first."""

@@ -89,7 +89,7 @@ def _first_exchange(reply: Reply) -> str:
     question, answer = reply.question, reply.answer
     if question is None or answer is None or not reply.thread.title_is_automatic:
         return ""
-    if ChatMessage.objects.in_thread(reply.thread).before(question).exists():
+    if ChatMessage.objects.in_thread(reply.thread).before(question).questions().exists():
         return ""
     return f"{question.content[:MAX_READ]}\n\n{answer.content[:MAX_READ]}"
 

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 
 from chat.imports import uploads
-from chat.models import ChatMessage
+from chat.imports.keys import KeyResolver
+from chat.imports.reading import RefusedError
+from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
 from tests.chat.imports.files import (
     exported,
@@ -158,3 +161,62 @@ def test_upload_is_not_put_into_a_folder_of_somebody_else(tmp_path: Path, monkey
     with pytest.raises(PermissionError, match="belongs to another user"):
         uploads.keep(quick_user("alice"), SimpleUploadedFile("file", b"[]"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_of_another_account_are_never_used() -> None:
+    alice, bob = quick_user("alice"), quick_user("bob")
+    thread = make_thread(alice, persona=make_persona(alice))
+    question, answer = make_message(thread, "q"), make_message(thread, "a", role="twin")
+    MessageVersion.objects.create(
+        message=question, role="user", content="v", written_at=question.created_at
+    )
+    Reply.objects.create(
+        thread=thread, question=question, answer=answer, voice="twin", status="complete"
+    )
+    models: list[Any] = [Persona, Thread, ChatMessage, MessageVersion, Reply]
+    hers = [set(model.objects.values_list("pk", flat=True)) for model in models]
+    before = exported(alice)
+    import_bytes(bob, before)
+    for model, keys in zip(models, hers, strict=True):
+        assert model.objects.filter(pk__in=keys).count() == len(keys)
+        assert model.objects.count() == 2 * len(keys)
+    assert neutral(exported(alice)) == neutral(before)
+    version = MessageVersion.objects.get(message__user=bob)
+    reply = Reply.objects.get(thread__user=bob)
+    assert reply.question
+    assert reply.answer
+    assert [version.message.user, reply.question.user, reply.answer.user] == [bob] * 3
+    assert (reply.thread, version.message) == (reply.question.thread, reply.question)
+
+
+@pytest.mark.parametrize("kind", ["persona", "thread", "message", "version", "reply"])
+def test_row_whose_new_id_is_taken_by_another_account_is_refused(kind: Any) -> None:
+    alice, bob = quick_user("alice"), quick_user("bob")
+    thread = make_thread(bob, persona=make_persona(bob))
+    question = make_message(thread)
+    MessageVersion.objects.create(
+        message=question, role="user", content="v", written_at=question.created_at
+    )
+    Reply.objects.create(thread=thread, question=question, voice="twin", status="complete")
+    data = exported(bob)
+    carol = quick_user("carol")
+    row = json.loads(data)[f"{kind}s" if kind != "reply" else "replies"][0]
+    resolver = KeyResolver(carol, "default", None)
+    taken = resolver.new_key(kind, row["id"], uuid.UUID(row["id"]))
+    theirs = make_thread(alice)
+    message = make_message(theirs)
+    if kind == "persona":
+        make_persona(alice, pk=taken)
+    elif kind == "thread":
+        make_thread(alice, pk=taken)
+    elif kind == "message":
+        make_message(theirs, pk=taken)
+    elif kind == "version":
+        MessageVersion.objects.create(
+            pk=taken, message=message, role="user", content="", written_at=WHEN
+        )
+    else:
+        Reply.objects.create(pk=taken, thread=theirs, voice="twin", status="complete")
+    with pytest.raises(RefusedError, match="An id in the file is taken"):
+        import_bytes(carol, data)
+    assert not Thread.objects.filter(user=carol).exists()
