@@ -94,7 +94,7 @@ async def _save(reply: InFlightReply, outcome: Outcome, in_database: InDatabase)
     while True:
         try:
             saved: Reply | None = await in_database(replies.finish, reply.reply_id, outcome)
-        except DataError as problem:
+        except (DataError, OverflowError, ValueError) as problem:
             bare = Outcome(outcome.status, storable(outcome.text), outcome.failure)
             if outcome == bare:
                 raise

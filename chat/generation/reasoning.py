@@ -22,44 +22,43 @@ class ReasoningFilter:
         self.waiting = ""
         self.tag = ""
         self.is_past = False
+        self.had_reasoning = False
 
     def feed(self, text: str) -> str:
         """Return what belongs to the reply of the text received so far and not yet returned."""
         if self.is_past:
             return text
         self.waiting += text
-        if self.tag:
-            return self._close()
-        if opening := OPENING.match(self.waiting):
+        while True:
+            if self.tag and not self._skip():
+                return ""
+            opening = OPENING.match(self.waiting)
+            if opening is None:
+                break
             self.tag = opening[1].lower()
             self.waiting = self.waiting[opening.end() :]
-            return self._close()
         start = self.waiting.lstrip()
-        if len(self.waiting) < MAX_WAITING and (
-            not start or (start.startswith("<") and len(start) < MAX_OPENING and ">" not in start)
-        ):
+        may_open = start.startswith("<") and len(start) < MAX_OPENING and ">" not in start
+        if (not start or may_open) and len(self.waiting) < MAX_WAITING:
             return ""
-        return self._pass(self.waiting)
+        return self._pass()
 
     def end(self) -> str:
         """Return what was held back and turned out to belong to the reply."""
-        return "" if self.is_past or self.tag else self._pass(self.waiting)
+        return "" if self.is_past or self.tag else self._pass()
 
-    def _close(self) -> str:
-        """Return what follows the closing tag; before it, keep only what may be its beginning."""
+    def _skip(self) -> bool:
+        """Drop the reasoning; return whether its closing tag has arrived."""
         closing = re.search(f"</{self.tag}>", self.waiting, re.IGNORECASE)
-        if closing is None:
+        if closing is None:  # what is kept may be the beginning of the tag
             self.waiting = self.waiting[-len(self.tag) - 3 :]
-            return ""
-        rest = self.waiting[closing.end() :].lstrip()
-        self.tag = ""
-        if rest:
-            return self._pass(rest)
-        # The blank lines after the tag may arrive later; a second block may follow, too.
-        self.waiting = ""
-        return ""
+            return False
+        self.waiting = self.waiting[closing.end() :]
+        self.tag, self.had_reasoning = "", True
+        return True
 
-    def _pass(self, text: str) -> str:
+    def _pass(self) -> str:
+        text = self.waiting.lstrip() if self.had_reasoning else self.waiting
         self.is_past, self.waiting = True, ""
         return text
 

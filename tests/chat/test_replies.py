@@ -156,3 +156,72 @@ def test_key_that_was_used_for_another_text_keeps_both(settings: Any) -> None:
     with pytest.raises(conversation.IdempotencyConflictError):
         conversation.send_message(thread=thread, text="Second", voice="twin", key=key)
     assert list(thread.messages.values_list("content", flat=True)) == ["First"]
+
+
+@pytest.mark.django_db
+def test_worker_that_was_cut_off_saves_what_it_has_beyond_the_row() -> None:
+    reply = make_reply()
+    replies.interrupt_suspects({reply.pk})
+    replies.finish(reply.pk, replies.Outcome(Reply.Status.COMPLETE, "So far and to the end"))
+    reply.refresh_from_db()
+    assert (reply.status, reply.answer and reply.answer.content) == (
+        "interrupted",
+        "So far and to the end",
+    )
+    assert reply.thread.messages.filter(role="assistant").count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["", "So", "So far", "Something else", "So far \n"])
+def test_text_that_does_not_continue_the_saved_one_changes_nothing(text: str) -> None:
+    reply = make_reply()
+    replies.interrupt_suspects({reply.pk})
+    assert replies.finish(reply.pk, replies.Outcome(Reply.Status.COMPLETE, text)) is None
+    reply.refresh_from_db()
+    assert reply.answer
+    assert reply.answer.content == "So far"
+
+
+@pytest.mark.django_db
+def test_text_of_a_worker_that_had_saved_none_is_kept() -> None:
+    reply = make_reply(text="")
+    replies.interrupt_suspects({reply.pk})
+    assert not reply.thread.messages.filter(role="assistant").exists()
+    replies.finish(reply.pk, replies.Outcome(Reply.Status.COMPLETE, "All of it"))
+    assert reply.thread.messages.get(role="assistant").content == "All of it"
+
+
+@pytest.mark.django_db
+def test_stopped_reply_is_not_extended() -> None:
+    reply = make_reply(heartbeat_at=timezone.now())
+    replies.finish(reply.pk, replies.Outcome(Reply.Status.STOPPED, "So far"))
+    replies.finish(reply.pk, replies.Outcome(Reply.Status.COMPLETE, "So far and on"))
+    assert reply.thread.messages.get(role="assistant").content == "So far"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_sends_while_the_worker_comes_back_does_not_cut_its_reply(settings: Any) -> None:
+    settings.OPENAI_BASE_URL = ""
+    reply = make_reply()
+    worker = threading.Thread(target=in_thread, args=(beat, reply))
+    worker.start()
+    with pytest.raises(replies.InFlightError):
+        conversation.send_message(thread=reply.thread, text="There?", voice="assistant")
+    worker.join()
+    reply.refresh_from_db()
+    assert reply.status == "streaming"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outcome_that_the_database_rejects_is_saved_without_its_details() -> None:
+    reply = make_reply(text="", heartbeat_at=timezone.now())
+    outcome = replies.Outcome(Reply.Status.COMPLETE, "Hello", prompt_tokens=2**70)
+
+    async def save() -> None:
+        await produce._save(InFlightReply(reply.pk), outcome, Away(0))
+
+    asyncio.run(save())
+    reply.refresh_from_db()
+    assert (reply.status, reply.prompt_tokens) == ("complete", None)
+    assert reply.answer
+    assert reply.answer.content == "Hello"
