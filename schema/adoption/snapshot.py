@@ -14,10 +14,12 @@ from schema.adoption.key_conversion import KeyColumns, key_columns
 from schema.adoption.match_step import MatchedStep
 from schema.adoption.row_repairs import applies
 from schema.adoption.spec import Rule, Spec
+from schema.connection.errors import sqlstate
 from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
 from schema.introspection.catalog import Catalog
 
+INSUFFICIENT_PRIVILEGE = "42501"
 EXISTS = {MigrationState.PARTIAL, MigrationState.APPLIED}
 
 
@@ -83,5 +85,7 @@ class Snapshot:
                 cursor.execute(sql)
                 rows: list[tuple[Any, ...]] = cursor.fetchall()
                 return rows
-        except (DataError, ProgrammingError):
+        except (DataError, ProgrammingError) as error:
+            if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
+                raise
             return None

@@ -150,7 +150,7 @@ def missing(
                 f"As its owner: GRANT {rights} ON {_quoted(table)} TO {_quoted(role)};",
             )
         )
-    return [*found, *policies(connection, [_quoted(name) for name in names])]
+    return [*found, *unreadable(connection, [_quoted(name) for name in names])]
 
 
 def scratch_schema(connection: BaseDatabaseWrapper) -> list[Problem]:

@@ -67,6 +67,10 @@ def adapters(use_tz: bool, timezone: tzinfo | None) -> AdaptersMap:
     return template
 
 
+STYLES = {"DateStyle": "ISO", "IntervalStyle": "postgres"}
+"""The settings in which psycopg reads dates and intervals; a role or a database may set others."""
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """The connection, with our schema editor and our way to read timestamps."""
 
@@ -76,3 +80,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Return what psycopg connects with."""
         params: dict[str, Any] = super().get_connection_params()
         return params | {"context": adapters(settings.USE_TZ, self.timezone)}
+
+    def init_connection_state(self) -> None:
+        """Set the styles where they differ: the server has reported them when it connected."""
+        super().init_connection_state()
+        for name, style in STYLES.items():
+            if not (self.connection.info.parameter_status(name) or style).startswith(style):
+                with self.cursor() as cursor:
+                    cursor.execute(f"SET {name} TO {style}")

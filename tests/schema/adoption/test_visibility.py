@@ -152,6 +152,33 @@ def test_server_itself_refuses_to_hide_rows_from_a_migration(tenant: Database) -
     assert fetch(tenant.connection, "SELECT count(*) FROM users") == [(0,)]
 
 
+@pytest.mark.parametrize("table", ["users", "chat_messages", "schema_migrations"])
+def test_table_that_its_owner_may_not_read_is_refused(tenant: Database, table: str) -> None:
+    run(tenant, [f"REVOKE SELECT ON {table} FROM tenant"])
+    with pytest.raises(CommandError) as refusal:
+        call_command("migrate", database=tenant.alias, verbosity=0)
+    assert f'GRANT SELECT ON {table} TO "tenant";' in str(refusal.value)
+    with acting_as(tenant, "postgres"):
+        assert fetch(tenant.connection, "SELECT count(*) FROM users") == [(3,)]
+    tenant.connection.settings_dict["USER"] = "tenant"
+
+
+@pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres, MDY"])
+def test_styles_of_dates_and_intervals_are_no_obstacle(make: Make, style: str) -> None:
+    database = make([*STUCK, *p.NULL_TIMES])
+    name = database.connection.settings_dict["NAME"]
+    run(
+        database,
+        [
+            f'ALTER DATABASE "{name}" SET DateStyle = {style}',
+            f'ALTER DATABASE "{name}" SET IntervalStyle = sql_standard',
+        ],
+    )
+    database.connection.close()
+    call_command("migrate", database=database.alias, verbosity=0)
+    assert fetch(database.connection, "SELECT interval '1 day 2 hours'")[0][0].days == 1
+
+
 def test_view_that_hides_rows_in_the_place_of_a_table_is_refused(make: Make) -> None:
     database = make(
         [
