@@ -13,7 +13,7 @@ from gunicorn.errors import AppImportError
 # Not loaded into the environment: a worker that starts after SIGHUP reads `.env` again.
 values = dotenv_values(Path(__file__).with_name(".env")) | dict(os.environ)
 wsgi_app = "config.asgi:application"
-worker_class = "asgi"
+worker_class = "config.worker.Worker"  # gunicorn's asgi worker, with limits
 is_debug = (values.get("DEBUG") or "").strip().lower() in {"1", "true", "yes", "on"}
 host = values.get("HOST") or ("127.0.0.1" if is_debug else "0.0.0.0")  # noqa: S104 - a server
 bind = f"{host}:{values.get('PORT') or 8000}"

@@ -12,8 +12,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
 from config import lifespan  # noqa: E402 - Django has to be set up first
-from config.deferred import DeferredResponse  # noqa: E402 - as below
-from config.executors import ExecutorGroup  # noqa: E402 - as above
+from config.body_limits import BodyLimit  # noqa: E402 - as above
+from config.deferred import DeferredResponse  # noqa: E402 - as above
+from config.executors import ExecutorGroup, SingleThreadExecutor  # noqa: E402 - as above
 
 # WhiteNoise's responses cause this warning; its files are read before they are sent.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
@@ -30,6 +31,9 @@ class Application(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self.executors = ExecutorGroup(REQUEST_THREADS, "request")
+        # Health checks have a thread of their own: they answer while all others are busy.
+        self.health_executor = SingleThreadExecutor("health")
+        self.limited = BodyLimit(super().__call__)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, or follow the server's start and stop."""
@@ -38,8 +42,10 @@ class Application(ASGIHandler):
             return
         if scope.get("method") == "HEAD":
             send = without_body(send)
-        async with ThreadSensitiveContext(executor=self.executors.least_busy()):
-            await super().__call__(scope, receive, send)
+        is_health_check = scope["path"] in {"/healthz", "/readyz"}
+        executor = self.health_executor if is_health_check else self.executors.least_busy()
+        async with ThreadSensitiveContext(executor=executor):
+            await self.limited(scope, receive, send)
 
     async def send_response(self, response: Any, send: Any) -> None:
         """Send an answer; wait for one that takes long here, where it holds no thread."""

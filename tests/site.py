@@ -44,6 +44,7 @@ class Site:
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
     access_log: str = os.devnull
+    files: int = 0  # how many files it may have open; 0 leaves the limit as it is
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -63,6 +64,8 @@ class Site:
         command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{self.socket.fileno()}"]
         command += ["-w", str(self.workers), "--access-logfile", self.access_log]
         command += ["--no-control-socket"]
+        if self.files:
+            command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(self.files), *command]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,

@@ -11,6 +11,7 @@ from chat.imports.files import FORMATS
 from chat.imports.loading import import_items, preview
 from chat.imports.process import read_in_process
 from chat.imports.reading import MAX_FILE, RefusedError
+from config.body_limits import max_body
 from users.requests import PersonRequest
 
 
@@ -30,6 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return _page(request, UploadForm())
 
 
+@max_body(MAX_FILE + 1_000_000)  # the form takes some room beside the file
 @require_POST
 def upload(request: PersonRequest) -> HttpResponse:
     """Show what the file would add, or why it cannot be imported."""

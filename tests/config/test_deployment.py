@@ -88,7 +88,7 @@ def test_gunicorn_reads_its_address_from_the_environment_and_the_file(tmp_path: 
     assert {name: values[name] for name in names} == {
         "bind": "['127.0.0.9:8123']",
         "workers": "3",
-        "worker_class": "asgi",
+        "worker_class": "config.worker.Worker",
         "wsgi_app": "config.asgi:application",
     }
 
