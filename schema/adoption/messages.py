@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 
 from schema.adoption.assess import Assessment
+from schema.adoption.detect import find_adoption
 from schema.adoption.match_step import MatchedStep
 from schema.adoption.plan import Adoption
 from schema.drift.migration_state import MigrationState
@@ -24,6 +27,20 @@ def report_plan(adoption: Adoption, report: Report) -> None:
     _report(assessment, report)
     if assessment.problems:
         report.write("problems", _refusal(assessment.problems))
+
+
+def adoption_note(connection: BaseDatabaseWrapper) -> str:
+    """Return what other commands say of a database that is not adopted yet, or nothing."""
+    options = {"adopt": False, "quarantine_limit": None}
+    adoption = find_adoption(connection, MigrationLoader(connection), options)
+    if adoption is None:
+        return ""
+    for doubt in adoption.doubts:
+        return doubt.text
+    return (
+        "This database was migrated by hand and is not adopted yet: `python manage.py migrate"
+        " --plan` shows what exists and what would be done."
+    )
 
 
 def require_no_problems(adoption: Adoption, report: Report) -> None:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
+from schema.adoption.messages import adoption_note
 from schema.connection.configuration import configuration
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
@@ -55,6 +56,8 @@ class Command(BaseCommand):
                 " may create a schema; an empty one will do."
             ) from error
         self.stdout.write(f"Wrote {len(files)} files to {folder}.")
+        if note := adoption_note(connection):
+            self.stderr.write(f"{note} The files do not adopt it: they are for an empty database.")
         if options["verbosity"] > 1:
             for file in files:
                 self.stdout.write(f"  {file.relative_to(folder)}")

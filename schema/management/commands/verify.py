@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
+from schema.adoption.messages import adoption_note
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
 from schema.drift.repair import script
@@ -57,6 +58,8 @@ class Command(BaseCommand):
         try:
             connect(connection, Report(self.stdout, quiet=True))
             result = verify(connection, data=options["data"])
+            if result.unapplied and (note := adoption_note(connection)):
+                self.stderr.write(note)
         except CommandError as error:
             raise self._not_checked(str(error), options) from error
         except CatalogError as error:

@@ -1,5 +1,9 @@
 """Names that the owner has given to something else are found before the first change."""
 
+import io
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -132,6 +136,32 @@ def test_database_with_users_only_is_adopted_on_insistence(make: Make) -> None:
     assert "it has only users" in assert_refuses_and_changes_nothing(database)
     call_command("migrate", database=database.alias, verbosity=0, adopt=True)
     assert fetch(database.connection, "SELECT email FROM users") == [("alice@example.com",)]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (STUCK, "This database was migrated by hand and is not adopted yet"),
+        (s.BASE[:1], "The database may belong to another program"),
+        ([], ""),
+    ],
+    ids=["stuck", "users only", "empty"],
+)
+def test_other_commands_say_what_they_see(
+    make: Make, statements: list[str], words: str, tmp_path: Path
+) -> None:
+    database = make(statements)
+    commands: list[tuple[str, dict[str, Any]]] = [
+        ("verify", {}),
+        ("showmigrations", {}),
+        ("exportsql", {"output": tmp_path / "sql"}),
+    ]
+    for name, options in commands:
+        seen = io.StringIO()
+        call_command(name, database=database.alias, stdout=io.StringIO(), stderr=seen, **options)
+        assert seen.getvalue().startswith(words), name
+        assert bool(seen.getvalue()) == bool(words), name
 
 
 BOOKKEEPING = ("django_migrations",)
