@@ -88,7 +88,7 @@ def load(alias: str, messages: int, owned: int) -> tuple[Any, list[str]]:
     with databases.without_triggers(alias) if alias == "postgresql" else nullcontext():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("DROP INDEX IF EXISTS chat_messages_words_idx")
+                cursor.execute("DROP INDEX IF EXISTS chat_messages_tokens_idx")
                 with cursor.copy(
                     "COPY chat_messages (id, user_id, thread_id, role, content,"
                     " created_at, updated_at) FROM STDIN"

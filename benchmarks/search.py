@@ -137,22 +137,22 @@ def bare(connection: Any, person: Any, statement: str, *, ranked: bool) -> Calla
     return ask
 
 
-IN_ORDER = "AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0"
+IN_ORDER = "AND strpos(concat(' ', chat_search_folded(content), ' '), %s) > 0"
 NEWEST = """
     SELECT m.id, m.thread_id, m.role, m.created_at, m.content, t.title
     FROM chat_messages m JOIN threads t ON t.id = m.thread_id
-    WHERE chat_search_lexemes(m.user_id, m.created_at, m.content) @@ %s::tsquery
+    WHERE chat_search_tokens(m.user_id, m.created_at, m.content) @@ %s::tsquery
         AND m.user_id = %s {in_order}
     ORDER BY m.created_at DESC, m.id DESC LIMIT 31
 """
 BEST = """
     SELECT m.id, m.thread_id, m.role, m.created_at, m.content, t.title FROM (
         SELECT * FROM chat_messages
-        WHERE chat_search_lexemes(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
+        WHERE chat_search_tokens(user_id, created_at, content) @@ %s::tsquery AND user_id = %s
             {in_order}
         ORDER BY created_at DESC LIMIT 400
     ) AS m JOIN threads t ON t.id = m.thread_id
-    ORDER BY ts_rank_cd(chat_search_lexemes(m.user_id, m.created_at, content), %s::tsquery) DESC
+    ORDER BY ts_rank_cd(chat_search_tokens(m.user_id, m.created_at, content), %s::tsquery) DESC
     LIMIT 31
 """
 OLD = """
@@ -172,13 +172,13 @@ def measure_postgresql(messages: int, owned: int, rounds: int) -> None:
     with connection.cursor() as cursor:
         start = time.perf_counter()
         cursor.execute(
-            "CREATE INDEX chat_messages_words_idx ON chat_messages USING gin"
-            " (chat_search_lexemes(user_id, created_at, content)) WITH (fastupdate = off)"
+            "CREATE INDEX chat_messages_tokens_idx ON chat_messages USING gin"
+            " (chat_search_tokens(user_id, created_at, content)) WITH (fastupdate = off)"
         )
         built = time.perf_counter() - start
         cursor.execute("VACUUM ANALYZE chat_messages")
         cursor.execute(
-            "SELECT pg_relation_size('chat_messages_words_idx') / 1e6,"
+            "SELECT pg_relation_size('chat_messages_tokens_idx') / 1e6,"
             " pg_table_size('chat_messages') / 1e6"
         )
         index, table = cursor.fetchone()

@@ -1,7 +1,6 @@
 """Write a query in the query language of the engine's index: tsquery or FTS5."""
 
 import datetime
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,8 @@ PERIOD_SECONDS = 1_048_576
 # PostgreSQL refuses longer words, in bytes. They are not in the index.
 MAX_WORD_BYTES = 2046
 NO_WORD = "@@"
-NON_ASCII = r"\u0080-\U0010ffff"
-# What folds to an ASCII letter: Latin letters with accents, combining accents, the Kelvin and
-# the Ångström sign.
-ACCENTED = r"\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff\u212a\u212b"
+# A word of a text that is not all ASCII, and perhaps more.
+NON_ASCII_WORD = rf"[A-Za-z0-9]*[^\u0001-\u007f{text.SEPARATORS}]\S*"
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def tsquery_words(query: SearchQuery) -> str:
 
 
 def _tsquery_term(term: Term) -> str:
-    if term.is_cjk:
+    if term.is_unspaced:
         run = term.words[0]
         if len(run) == 1:
             return f"'{run}':*"
@@ -99,7 +96,7 @@ def phrases(query: SearchQuery) -> list[Phrase]:
     return [
         Phrase(
             words=f" {' '.join(term.words)}" + ("" if term.prefix else " "),
-            pattern="[^A-Za-z0-9]+".join(map(_unfolded, term.words)),
+            pattern="[^A-Za-z0-9]*".join(_pattern([word]) for word in term.words),
             is_excluded=is_excluded,
         )
         for terms, is_excluded in ((query.terms, False), (query.excluded, True))
@@ -114,9 +111,9 @@ def word_patterns(query: SearchQuery) -> list[str]:
     Few other texts match, and a match takes a tenth of the time of splitting a text into words.
     """
     return [
-        f"(?:^|[^A-Za-z0-9])(?:{'|'.join(map(_unfolded, _shortest(term.alternatives)))})"
+        f"(?:^|[^A-Za-z0-9]){_pattern(_shortest(term.alternatives))}"
         for term in query.terms
-        if not term.is_phrase and not term.is_cjk
+        if not term.is_phrase and not term.is_unspaced
     ]
 
 
@@ -125,13 +122,18 @@ def _shortest(words: Sequence[str]) -> list[str]:
     return [word for word in words if not any(word.startswith(w) for w in words if w != word)]
 
 
-def _unfolded(word: str) -> str:
-    """Return a pattern for the texts that may fold to `word`: e for é, k for the Kelvin sign."""
-    letters = re.findall(r"[\x00-\x7f]|[^\x00-\x7f]+", word)
-    return "".join(
-        f"[{letter.upper()}{letter}{ACCENTED}]+" if letter.isascii() else f"[{NON_ASCII}]+"
-        for letter in letters
-    )
+def _pattern(words: Iterable[str]) -> str:
+    """Return a pattern for what may fold to one of the words.
+
+    A word in ASCII letters is written so, in any case, or with a letter such as ß or é that may
+    fold to any letters.
+    """
+    ascii_words = ["".join(map(_any_case, word)) for word in words if word.isascii()]
+    return f"(?:{'|'.join([*ascii_words, NON_ASCII_WORD])})"
+
+
+def _any_case(letter: str) -> str:
+    return f"[{letter.upper()}{letter}]" if letter.isalpha() else letter
 
 
 def fts5(query: SearchQuery, owner: uuid.UUID, periods: Iterable[int] | None = None) -> str:
@@ -149,7 +151,7 @@ def fts5(query: SearchQuery, owner: uuid.UUID, periods: Iterable[int] | None = N
 
 
 def _fts5_term(term: Term) -> str:
-    if term.is_cjk:
+    if term.is_unspaced:
         run = term.words[0]
         if len(run) == 1:
             return f'("{run}" *)'

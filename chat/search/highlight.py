@@ -11,14 +11,14 @@ from django.utils.safestring import SafeString, mark_safe
 from chat.search import text
 from chat.search.query import SearchQuery, Term
 
-# A letter and the combining accents after it, which are folded together.
-ACCENTED = re.compile("[^\u0300-\u036f][\u0300-\u036f]+", re.DOTALL)
+# Half-width Japanese voicing marks, which are folded together with the letter before.
+VOICING = re.compile("[\uff9e\uff9f]")
 # The length of a snippet and of what it shows before the first match, in characters.
 SNIPPET_LENGTH = 240
 LEAD_LENGTH = 60
-# Superscript digits and fractions are letters to Python, but not to the index.
-LETTER = rf"[^\W_{text.CJK}\u00b2\u00b3\u00b9\u00bc-\u00be]"
-GAP = r"[\W_]+"
+# In a folded text, where all separators are ASCII.
+LETTER = rf"[^\x00-/:-@\[-`{{-\x7f{text.UNSPACED}]"
+GAP = r"[\x00-/:-@\[-`{-\x7f]+"
 
 
 def snippet(query: SearchQuery, content: str) -> SafeString:
@@ -44,7 +44,7 @@ def snippet(query: SearchQuery, content: str) -> SafeString:
 
 def contains_terms(query: SearchQuery, content: str) -> bool:
     """Whether a short text contains every term and no excluded one."""
-    folded = fold(content)
+    folded = text.fold(content)
 
     def contains(term: Term) -> bool:
         pattern = pattern_of((term,))
@@ -73,23 +73,13 @@ def pattern_of(terms: tuple[Term, ...]) -> re.Pattern[str] | None:
 
 
 def _pattern_of_term(term: Term) -> str:
-    if term.is_cjk:
+    if term.is_unspaced:
         run = term.words[0]
         return "|".join(re.escape(part) for part in (run, *text.bigrams(run)))
     end = f"{LETTER}*" if term.prefix else ""
-    phrase = GAP.join(re.escape(_unify_sigma(word)) for word in term.words) + end
+    phrase = GAP.join(re.escape(word) for word in term.words) + end
     others = [re.escape(word) for word in term.alternatives[1:]]
     return f"(?<!{LETTER})(?:{'|'.join([phrase, *others])})(?!{LETTER})"
-
-
-def fold(content: str) -> str:
-    """Fold a text as the index does, except that both Greek sigmas become the same letter."""
-    return _unify_sigma(text.fold(content))
-
-
-def _unify_sigma(folded: str) -> str:
-    """Replace ς by σ: which of them a capital folds to depends on the letters around it."""
-    return folded.replace("ς", "σ")
 
 
 def fold_with_origins(content: str) -> tuple[str, list[int] | None]:
@@ -110,25 +100,32 @@ def fold_with_origins(content: str) -> tuple[str, list[int] | None]:
     for start, end in [*_clusters(content), (len(content), len(content))]:
         for position in range(done, start):
             add(_fold_character(content[position]), position)
-        add(fold(content[start:end]), start)
+        add(text.fold(content[start:end]), start)
         done = end
     return "".join(folded), [*origins, len(content)]
 
 
 @lru_cache(maxsize=4096)
 def _fold_character(character: str) -> str:
-    return fold(character)
+    return text.fold(character)
 
 
 def _clusters(content: str) -> list[tuple[int, int]]:
     """Return the start and the end of the sequences that must be folded together."""
-    if unicodedata.is_normalized("NFC", content):
-        return [match.span() for match in ACCENTED.finditer(content)]
-    # Combining marks and the parts of Korean syllables join what they follow.
+    if unicodedata.is_normalized("NFC", content) and not VOICING.search(content):
+        return []  # what is left to join are marks, which fold to nothing
     starts = [
         position
         for position, character in enumerate(content)
-        if position == 0
-        or not (unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff")
+        if position == 0 or not _is_joined(character)
     ]
     return [(start, end) for start, end in pairwise([*starts, len(content)]) if end - start > 1]
+
+
+def _is_joined(character: str) -> bool:
+    """Whether a character may become one with what it follows: a mark, or part of a syllable."""
+    return (
+        unicodedata.category(character)[0] == "M"
+        or "\u1160" <= character <= "\u11ff"
+        or VOICING.match(character) is not None
+    )

@@ -28,6 +28,10 @@ TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 ROLES = {"user": "user", "me": "user", "assistant": "assistant", "ai": "assistant", "twin": "twin"}
+OPERATORS = {"AND", "OR", "NOT"}
+OPERATOR_NOTE = (
+    "{} is searched for as a word. All words must be found; write - before a word to exclude it."
+)
 DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 
@@ -46,9 +50,9 @@ class Term:
     prefix: bool = False
 
     @property
-    def is_cjk(self) -> bool:
-        """Whether this is a run of Chinese, Japanese or Korean characters."""
-        return bool(text.IS_CJK.match(self.words[0]))
+    def is_unspaced(self) -> bool:
+        """Whether this is a run of a script without blanks between words, such as Chinese."""
+        return bool(text.IS_UNSPACED.match(self.words[0]))
 
     @property
     def is_phrase(self) -> bool:
@@ -59,9 +63,9 @@ class Term:
     def is_prefix(self) -> bool:
         """Whether the index must be read for all words with the same beginning.
 
-        A single CJK character is looked up as the first of a pair.
+        A single character of such a script is looked up as the first of a pair.
         """
-        return self.prefix or (self.is_cjk and len(self.words[0]) == 1)
+        return self.prefix or (self.is_unspaced and len(self.words[0]) == 1)
 
 
 @dataclass
@@ -110,6 +114,8 @@ def parse(typed: str) -> SearchQuery:
         if token["field"]:
             _add_filter(query, token)
             continue
+        if token["word"] in OPERATORS and token.start() > 0 and token.end() < len(typed):
+            query.notes.append(OPERATOR_NOTE.format(token["word"]))
         is_quoted = token["phrase"] is not None
         is_being_typed = not is_quoted and not token["minus"] and token.end() == len(typed)
         terms = query.excluded if token["minus"] else query.terms
@@ -128,8 +134,8 @@ def parse(typed: str) -> SearchQuery:
 def split_terms(typed: str, *, is_quoted: bool, is_being_typed: bool) -> list[Term]:
     """Return the terms of a quoted phrase, or of an input without blanks.
 
-    `foo.bar()`, `snake_case` and paths are phrases, as if they were quoted. A CJK run is a
-    term by itself.
+    `foo.bar()`, `snake_case` and paths are phrases, as if they were quoted. A run of an
+    unspaced script is a term by itself.
     """
     terms: list[Term] = []
     phrase: list[str] = []
@@ -143,7 +149,7 @@ def split_terms(typed: str, *, is_quoted: bool, is_being_typed: bool) -> list[Te
         phrase.clear()
 
     for run in text.words(typed):
-        if text.IS_CJK.match(run):
+        if text.IS_UNSPACED.match(run):
             end_phrase(is_last=False)
             terms.append(Term((run,)))
         else:

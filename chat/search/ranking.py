@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chat.search import highlight
+from chat.search import highlight, text
 from chat.search.query import SearchQuery
 
 # BM25 with k = 1.2 and without document frequencies, because every match contains every term.
@@ -21,14 +21,14 @@ def scorer(query: SearchQuery) -> Callable[[str], float]:
     more.
     """
     pattern = highlight.pattern_of(tuple(query.terms))
-    typed = {highlight.fold(word) for term in query.terms for word in term.words}
+    typed = {text.fold(word) for term in query.terms for word in term.words}
 
     def score(content: str) -> float:
         if pattern is None:
             return 0.0
         counts: dict[str, int] = {}
         first = 0
-        for match in pattern.finditer(highlight.fold(content)):
+        for match in pattern.finditer(text.fold(content)):
             first = match.start() if not counts else first
             counts[match.group()] = counts.get(match.group(), 0) + 1
         total = 0.0

@@ -15,12 +15,12 @@ from chat.search.conditions import Scope
 from chat.search.query import SearchQuery
 from chat.search.text import INDEXED_LENGTH
 
-LEXEMES = "chat_search_lexemes(user_id, created_at, content)"
+LEXEMES = "chat_search_tokens(user_id, created_at, content)"
 # A subquery, because the planner takes longer to estimate a constant tsquery than the index
 # takes to answer it.
 TSQUERY = "(SELECT %s::tsquery)"
 # Few texts match the regular expression, which takes half the time of splitting the text.
-PHRASE = "(content ~ %s AND strpos(concat(' ', chat_search_words(content), ' '), %s) > 0)"
+PHRASE = "(content ~ %s AND strpos(concat(' ', chat_search_folded(content), ' '), %s) > 0)"
 # What a row of results consists of: a `results.Hit` in the order of its fields.
 COLUMNS = f"""
     id, thread_id, role, created_at, substr(content, 1, {INDEXED_LENGTH}),

@@ -22,7 +22,7 @@ VALID_SECONDS = 3_600
 STATISTICS = """
     SELECT most_common_elems::text::text[], most_common_elem_freqs, greatest(reltuples, 0)
     FROM pg_stats, pg_class
-    WHERE schemaname = ANY(current_schemas(false)) AND tablename = 'chat_messages_words_idx'
+    WHERE schemaname = ANY(current_schemas(false)) AND tablename = 'chat_messages_tokens_idx'
         AND most_common_elems IS NOT NULL AND pg_class.oid = 'chat_messages'::regclass
 """
 
@@ -63,7 +63,7 @@ class Frequencies:
 
     def _share_of_term(self, term: Term) -> float:
         """Return the share of a term as if no word of a phrase attracted another."""
-        words = text.bigrams(term.words[0]) if term.is_cjk else term.words
+        words = text.bigrams(term.words[0]) if term.is_unspaced else term.words
         shares = [self._share(word) for word in words]
         if term.is_prefix:
             shares[-1] = max(self._other, self._share_of_prefix(words[-1]))

@@ -1,50 +1,97 @@
-"""Words as the search index has them.
+"""Split a text into words as the search index does.
 
-The same rules stand in SQL, for PostgreSQL in chat.0008_search_words and for SQLite in
-chat.0006_search_document; tests/chat/search/cases.py holds the three to one meaning.
+The index itself is built by the database: the same rules are written in SQL for PostgreSQL in
+chat.0012_search_folding and for SQLite in chat.0013_search_folding_sqlite. The examples in
+tests/chat/search/cases.py, and a test with arbitrary texts, check that all three agree.
 """
 
 import re
 import unicodedata
 
-CJK = (
-    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003134f"
-)
-ACCENTS = re.compile("([A-Za-z])[\u0300-\u036f]+")
-RUN = re.compile(f"[{CJK}]+|[^{CJK}]+")
-IS_CJK = re.compile(f"[{CJK}]")
 # Only the beginning of a message is indexed: a tsvector is limited to 1 MB.
 INDEXED_LENGTH = 50_000
+# Characters outside ASCII that separate words, as a set of a regular expression: all that are no
+# letters, digits or marks in Unicode 14. They are listed because engines and locales differ.
+SEPARATORS = (
+    r"\u0080-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u02c2-\u02c5"
+    r"\u02d2-\u02df\u02e5-\u02eb\u02ed\u02ef-\u02ff\u0375\u037e\u0384-\u0385\u0387\u03f6\u0482"
+    r"\u055a-\u055f\u0589-\u058f\u05be\u05c0\u05c3\u05c6\u05f3-\u060f\u061b-\u061f"
+    r"\u066a-\u066d\u06d4\u06dd-\u06de\u06e9\u06fd-\u06fe\u0700-\u070f\u07f6-\u07f9"
+    r"\u07fe-\u07ff\u0830-\u083e\u085e\u0888\u0890-\u0891\u08e2\u0964-\u0965\u0970"
+    r"\u09f2-\u09fb\u09fd\u0a76\u0af0-\u0af1\u0b70\u0b72-\u0b77\u0bf0-\u0bfa\u0c77-\u0c7f"
+    r"\u0c84\u0d4f\u0d58-\u0d5e\u0d70-\u0d79\u0df4\u0e3f\u0e4f\u0e5a-\u0e5b\u0f01-\u0f17"
+    r"\u0f1a-\u0f1f\u0f2a-\u0f34\u0f36\u0f38\u0f3a-\u0f3d\u0f85\u0fbe-\u0fc5\u0fc7-\u0fda"
+    r"\u104a-\u104f\u109e-\u109f\u10fb\u1360-\u137c\u1390-\u1399\u1400\u166d-\u166e\u1680"
+    r"\u169b-\u169c\u16eb-\u16ed\u1735-\u1736\u17d4-\u17d6\u17d8-\u17db\u17f0-\u180a\u180e"
+    r"\u1940-\u1945\u19da-\u19ff\u1a1e-\u1a1f\u1aa0-\u1aa6\u1aa8-\u1aad\u1b5a-\u1b6a"
+    r"\u1b74-\u1b7e\u1bfc-\u1bff\u1c3b-\u1c3f\u1c7e-\u1c7f\u1cc0-\u1cc7\u1cd3\u1fbd"
+    r"\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf\u1fed-\u1fef\u1ffd-\u2070\u2074-\u207e"
+    r"\u2080-\u208e\u20a0-\u20c0\u2100-\u2101\u2103-\u2106\u2108-\u2109\u2114\u2116-\u2118"
+    r"\u211e-\u2123\u2125\u2127\u2129\u212e\u213a-\u213b\u2140-\u2144\u214a-\u214d"
+    r"\u214f-\u215f\u2189-\u2bff\u2ce5-\u2cea\u2cf9-\u2cff\u2d70\u2e00-\u2e2e\u2e30-\u3004"
+    r"\u3008-\u3020\u3030\u3036-\u3037\u303d-\u303f\u309b-\u309c\u30a0\u30fb\u3190-\u319f"
+    r"\u31c0-\u31e3\u3200-\u33ff\u4dc0-\u4dff\ua490-\ua4c6\ua4fe-\ua4ff\ua60d-\ua60f\ua673"
+    r"\ua67e\ua6f2-\ua716\ua720-\ua721\ua789-\ua78a\ua828-\ua82b\ua830-\ua839\ua874-\ua877"
+    r"\ua8ce-\ua8cf\ua8f8-\ua8fa\ua8fc\ua92e-\ua92f\ua95f\ua9c1-\ua9cd\ua9de-\ua9df"
+    r"\uaa5c-\uaa5f\uaa77-\uaa79\uaade-\uaadf\uaaf0-\uaaf1\uab5b\uab6a-\uab6b\uabeb"
+    r"\ue000-\uf8ff\ufb29\ufbb2-\ufbc2\ufd3e-\ufd4f\ufdcf\ufdfc-\ufe19\ufe30-\ufe6b"
+    r"\ufeff-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffa0-\uffdc\uffe0-\ufffd"
+    r"\U0001d000-\U0001d3ff"
+    r"\U0001d6c1\U0001d6db\U0001d6fb\U0001d715\U0001d735\U0001d74f\U0001d76f\U0001d789"
+    r"\U0001d7a9\U0001d7c3\U0001f000-\U0001fbca\U000e0001-\U0010ffff"
+)
+# Marks that do not change which word it is: accents, Hebrew points, Arabic vowel signs.
+MARKS = (
+    r"\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7"
+    r"\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7-\u06e8\u06ea-\u06ed"
+    r"\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
+)
+# Scripts that are written without blanks between words: kana, Han, Hangul, Thai, Lao, Burmese,
+# Khmer. Their text is indexed as pairs of neighbouring characters.
+UNSPACED = (
+    r"\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003134f"
+    r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u0edc-\u0edf"
+    r"\u1000-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17d3\u17d7\u17dc"
+)
+# Letters that Unicode does not decompose, in lower case, and what they are indexed as. The dot is
+# what remains of a Catalan ŀ.
+LETTERS = {"ς": "σ", "ł": "l", "đ": "d", "ø": "o", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "·": " "}
+LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
+# Korean letters that stand alone, as in ㅋㅋㅋ. Normalization would join them to syllables, so that
+# private characters take their place meanwhile.
+JAMO = "".join(map(chr, range(0x3131, 0x318F)))
+PRIVATE = "".join(map(chr, range(0xF731, 0xF78F)))
+
+IS_UNSPACED = re.compile(f"[{UNSPACED}]")
+# Half a surrogate is in no database, but may be typed.
+_SEPARATOR = re.compile(f"[{SEPARATORS}\ud800-\udfff]")
+_MARK = re.compile(f"[{MARKS}]+")
+_WORD = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
+_RUN = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
+_TO_PRIVATE = str.maketrans(JAMO, PRIVATE)
+_FROM_PRIVATE = str.maketrans(PRIVATE, JAMO)
+_FOLDED = str.maketrans(LETTERS | LIGATURES)
 
 
 def fold(text: str) -> str:
-    """Return `text` in lower case and without accents on Latin letters."""
+    """Return `text` in lower case, normalized, without marks, a blank for each separator.
+
+    Separators in ASCII stay. Normalization makes ﬁ and Ａ the letters of other words.
+    """
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", ACCENTS.sub(r"\1", decomposed)).lower()
+    protected = _SEPARATOR.sub(" ", text).translate(_TO_PRIVATE)
+    unmarked = _MARK.sub("", unicodedata.normalize("NFKD", protected))
+    composed = unicodedata.normalize("NFC", unmarked).translate(_FROM_PRIVATE)
+    return composed.lower().translate(_FOLDED)
 
 
 def words(text: str) -> list[str]:
-    """Return the folded words of `text`: runs of letters and digits, CJK runs apart."""
-    spaced = "".join(c if is_letter(c) else " " for c in fold(text))
-    return [run for word in spaced.split() for run in RUN.findall(word)]
-
-
-def is_letter(character: str) -> bool:
-    """Whether a character is part of a word: a letter, a digit or a combining mark."""
-    if character.isascii():
-        return character.isalnum()
-    category = unicodedata.category(character)
-    # Variation selectors are marks too, but follow an emoji.
-    return (
-        category[0] == "L"
-        or category == "Nd"
-        or (category[0] == "M" and not "\ufe00" <= character <= "\ufe0f")
-    )
+    """Return the folded words of `text`; runs of an unspaced script are words by themselves."""
+    return [run for word in _WORD.findall(fold(text)) for run in _RUN.findall(word)]
 
 
 def bigrams(run: str) -> list[str]:
-    """Return the bigrams of a CJK run: 北京, 京烤 and 烤鸭 of 北京烤鸭."""
+    """Return the pairs of neighbouring characters: 北京, 京烤 and 烤鸭 of 北京烤鸭."""
     return [run[n : n + 2] for n in range(len(run) - 1)] or [run]

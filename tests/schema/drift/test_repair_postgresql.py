@@ -83,8 +83,8 @@ def test_repairs_for_a_transaction_run_in_one(migrated: Migrated, names: dict[st
 def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
     migrated.run(
         [
-            "CREATE OR REPLACE FUNCTION chat_search_lexemes"
-            "(owner uuid, said_at timestamptz, said text) RETURNS tsvector LANGUAGE plpgsql"
+            "CREATE OR REPLACE FUNCTION chat_search_tokens"
+            "(owner uuid, written_at timestamptz, content text) RETURNS tsvector LANGUAGE plpgsql"
             " IMMUTABLE STRICT PARALLEL SAFE COST 1000"
             " AS $$ BEGIN RETURN to_tsvector('pg_catalog.simple', 'nothing'); END $$",
             "INSERT INTO users (email, password_hash) VALUES ('alice@example.com', '')",
@@ -94,7 +94,7 @@ def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
     )
     found = migrated.differences()
     assert [one.object for one in found] == [
-        "function chat_search_lexemes(uuid, timestamp with time zone, text)"
+        "function chat_search_tokens(uuid, timestamp with time zone, text)"
     ]
     migrated.run(found[0].repair)
     assert migrated.differences() == []
@@ -102,7 +102,7 @@ def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
         cursor.execute("SET enable_seqscan = off")
         cursor.execute(
             "SELECT count(*) FROM chat_messages"
-            " WHERE chat_search_lexemes(user_id, created_at, content) @@ 'hello'::tsquery"
+            " WHERE chat_search_tokens(user_id, created_at, content) @@ 'hello'::tsquery"
         )
         assert cursor.fetchone() == (1,)
 
