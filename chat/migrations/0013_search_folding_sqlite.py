@@ -331,6 +331,8 @@ SQLITE_BACK = [
 class Migration(migrations.Migration):
     dependencies = [("chat", "0012_search_folding")]
 
+    derived_tables = ("chat_search_letters", "chat_search_separators", "chat_search_pairs")
+
     operations = [
         schema.operations.SQLByVendor(forward={"sqlite": SQLITE}, backward={"sqlite": SQLITE_BACK}),
     ]

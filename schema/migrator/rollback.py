@@ -63,13 +63,17 @@ def agree_to_losses(
 
 
 def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
-    """Return what the backwards `plan` would lose; what holds nothing is left out.
+    """Return what the backwards `plan` would lose, without what is empty.
+
+    A migration may name tables in `derived_tables`: it fills them itself, so that nothing is
+    lost with them.
 
     Raises:
         CatalogError: the role may not build the scratch schema this is read from.
     """
     before, after = _both_sides(executor, [migration for migration, _ in plan])
-    names = object_names(executor.connection)
+    derived = {name for step, _ in plan for name in getattr(step, "derived_tables", ())}
+    names = object_names(executor.connection) - derived
     found: list[Loss] = []
     for table in before.tables.values():
         if table.name not in names:

@@ -141,11 +141,8 @@ def test_database_converges(state: State, empty_database: Database, fresh: Catal
     assert pending_migrations(empty_database.connection) == []
     assert equal(read_catalog(empty_database.connection), fresh)
     shown = [step.name for step in migration_status(empty_database.connection).applied]
-    assert sorted(name for name in shown if "search" in name) == [
-        f"chat.{BEFORE}",
-        f"chat.{SQUASHED}",
-        f"chat.{FORGET}",
-    ]
+    recent = [f"chat.{name}" for name in (BEFORE, SQUASHED, FORGET)]
+    assert sorted(name for name in shown if name in recent) == recent
     alice = User.objects.using(empty_database.alias).get()
     found = ChatMessage.objects.using(empty_database.alias).for_user(alice).search("invoices")
     assert [row.content for row in found] == ["the invoice of June"]
@@ -160,8 +157,9 @@ def test_state_is_reported_as_it_is(state: State, empty_database: Database) -> N
     mark = "X" if state is squashed else "-" if state is both else " "
     out = StringIO()
     call_command("showmigrations", "chat", database=empty_database.alias, stdout=out)
-    lines = [line.partition(" (")[0] for line in out.getvalue().splitlines()[-4:]]
-    assert lines == [
+    lines = [line.partition(" (")[0] for line in out.getvalue().splitlines()]
+    start = lines.index(f" [X] {BEFORE}")
+    assert lines[start : start + 4] == [
         f" [X] {BEFORE}",
         f" [{mark}] {SQUASHED}",
         f" [{'X' if state in INDEXED else ' '}] {AFTER}",
@@ -172,7 +170,8 @@ def test_state_is_reported_as_it_is(state: State, empty_database: Database) -> N
         "migrate", "chat", plan=True, database=empty_database.alias, stdout=out, no_color=True
     )
     planned = [line[5:] for line in out.getvalue().splitlines() if line.startswith("chat.")]
-    assert planned == [*([] if state in INDEXED else [SQUASHED, AFTER]), FORGET]
+    expected = [*([] if state in INDEXED else [SQUASHED, AFTER]), FORGET]
+    assert planned[: len(expected)] == expected
 
 
 @pytest.mark.parametrize("state", [first_alone, squashed], ids=lambda state: state.__name__)
