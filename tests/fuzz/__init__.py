@@ -1,0 +1,1 @@
+"""Random inputs for the borders of the site: python -m tests.fuzz TARGET."""
