@@ -103,7 +103,7 @@ def test_conversation_works_from_sign_up_to_dark_mode_on_a_phone(
     ("script", "reason"),
     [
         ("words=2 after=drop", "The reply was cut off before its end."),
-        ("status=429", "taking no more requests for now"),
+        ("status=429", "accepts no more requests for now"),
         ("status=401", "does not accept this site's key"),
     ],
 )
