@@ -8,12 +8,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
+from schema.report import safe_output
+
 
 def main() -> None:
     """Run the command line; report wrong settings and an unreachable database in a sentence."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        execute_from_command_line(sys.argv)
+        with safe_output():
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"Configuration error: {error}")
     except OperationalError:

@@ -1,15 +1,22 @@
 """The output of a command: prose for people, JSON for machines, and its exit code."""
 
 import enum
+import errno
 import json
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
-from django.core.management.base import OutputWrapper
+from django.core.management.base import BaseCommand, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
+NOT_WRITTEN = {errno.EBADF, errno.EIO, errno.ENOSPC}
+BROKEN_PIPE = 141
+"""By convention 128 and the number of the signal SIGPIPE."""
 ERASE_LINE = "\r\033[K"
 
 
@@ -64,7 +71,11 @@ class Report:
         """Write `event`; a `text` of several lines stays together."""
         try:
             self._write_event(event, text, style, facts)
-        except BrokenPipeError:  # the reader has gone; the migration continues
+        except UnicodeEncodeError as error:
+            plain = text.encode(error.encoding, "replace").decode(error.encoding)
+            self._write_event(event, plain, style, facts)
+        except (OSError, ValueError):
+            # The reader has gone, or the disk is full: the migration continues without output.
             self.as_json, self.quiet = False, True
 
     def _write_event(
@@ -91,6 +102,63 @@ class Report:
         if self._transient:
             self.out.write(ERASE_LINE, ending="")
             self._transient = False
+
+
+@contextmanager
+def safe_output() -> Iterator[None]:
+    """Let a command end plainly whatever its output is connected to.
+
+    Characters that the output's encoding lacks are replaced. A reader that has gone (`head`) ends
+    the command with the status that a shell expects, 141; output that cannot be written for
+    another reason with 1 and a sentence. A closed stdin, stdout or stderr counts as empty.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _nowhere(mode))
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        raise SystemExit(BROKEN_PIPE) from None
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN or error.filename is not None:
+            raise
+        _discard_output()
+        raise SystemExit(f"The output cannot be written: {error.strerror}") from None
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard_output()
+
+
+def _nowhere(mode: str) -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8")
+
+
+def _discard_output() -> None:
+    """Let what is still in the buffer go nowhere, so that the end of the process is silent."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = _nowhere("w")
+
+
+class SafeOutputCommand(BaseCommand):
+    """A command whose output may be closed, full, cut off or of any encoding."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from the command line."""
+        with safe_output():
+            for name in ("stdout", "stderr"):
+                wrapper = getattr(self, name)
+                if wrapper._out is None:  # closed when Django made the wrapper
+                    wrapper._out = getattr(sys, name)
+            super().run_from_argv(argv)
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -45,10 +46,14 @@ class Lines:
     logged_at: float = field(default_factory=time.monotonic)
 
     def __call__(self, progress: Progress) -> None:
-        """Tell it to whoever watches."""
+        """Show the progress; an output that has gone is no reason to stop."""
+        with suppress(OSError, ValueError):
+            self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
         if sys.stderr.isatty():
             if progress.finished and not progress.rows:
-                sys.stderr.write("\r\033[K")  # there was nothing to do, and nothing to tell
+                sys.stderr.write("\r\033[K")  # there was nothing to do
                 return
             done = round(progress.share * BAR_WIDTH)
             end = "\n" if progress.finished else ""

@@ -33,10 +33,10 @@ class Loss:
 def agree_to_losses(
     executor: RecordingExecutor, plan: Plan, report: Report, options: dict[str, Any]
 ) -> None:
-    """Say what the rollback would lose, and go on only if somebody agrees to that.
+    """Report what the rollback would lose, and continue only if somebody confirms it.
 
     Raises:
-        CommandError: nobody did.
+        CommandError: Nobody did.
     """
     try:
         lost = losses(executor, plan)
@@ -50,16 +50,31 @@ def agree_to_losses(
     report.write("losses", text, losses=[vars(loss) for loss in lost])
     if options["accept_data_loss"]:
         return
-    if options["interactive"] and not report.as_json and sys.stdin.isatty():
-        if input("Type yes to lose it: ").strip().lower() == "yes":
+    if options["interactive"] and not report.as_json and at_terminal():
+        if _answer("Type yes to lose it: ") == "yes":
             return
         raise CommandError("Nothing was changed.", returncode=ExitCode.REFUSED)
     shown = "" if not report.quiet else f"\n{text}"
     raise CommandError(
-        "The rollback would lose data, and nobody is here to agree to that.\n"
-        f"Nothing was changed. Add --accept-data-loss if that is meant.{shown}",
+        "The rollback would lose data. Confirmation is required, and no terminal is attached.\n"
+        f"Nothing was changed. Add --accept-data-loss to confirm it.{shown}",
         returncode=ExitCode.REFUSED,
     )
+
+
+def at_terminal() -> bool:
+    """Return whether somebody can answer a question."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        return ""
 
 
 def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:

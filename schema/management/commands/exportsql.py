@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
@@ -13,11 +13,11 @@ from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.execution.recorded_sql import NotSQLError
 from schema.introspection.catalog import CatalogError
-from schema.report import Report
+from schema.report import Report, SafeOutputCommand
 from schema.sqlexport.export import export
 
 
-class Command(BaseCommand):
+class Command(SafeOutputCommand):
     """Write one file a migration, and one with all of them."""
 
     help = (

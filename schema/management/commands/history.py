@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
@@ -11,7 +11,7 @@ from django.utils import timezone
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.models import MigrationRun
-from schema.report import Report, duration
+from schema.report import Report, SafeOutputCommand, duration
 
 FIELDS = [
     "app",
@@ -27,7 +27,7 @@ FIELDS = [
 ]
 
 
-class Command(BaseCommand):
+class Command(SafeOutputCommand):
     """List the runs of migrations, the newest last."""
 
     help = "Lists the runs of migrations, the newest last."

@@ -21,12 +21,12 @@ from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
 from schema.connection.session import migration_session
 from schema.migrator.run import Migrator
-from schema.report import ExitCode, Report
+from schema.report import ExitCode, Report, SafeOutputCommand
 
 LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
 
 
-class Command(migrate.Command):
+class Command(SafeOutputCommand, migrate.Command):
     """Django's command, with a lock, a history and a summary around it."""
 
     help = (

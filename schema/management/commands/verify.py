@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
@@ -15,7 +15,7 @@ from schema.connection.errors import first_line, sqlstate
 from schema.drift.repair import script
 from schema.drift.verify import Verification, verify
 from schema.introspection.catalog import CatalogError
-from schema.report import ExitCode, Report
+from schema.report import ExitCode, Report, SafeOutputCommand
 
 WIDTH = 160
 """Characters shown of what was expected and of what was found, about where they part."""
@@ -26,7 +26,7 @@ REMEDIES = {
 }
 
 
-class Command(BaseCommand):
+class Command(SafeOutputCommand):
     """Print each difference and the SQL that repairs it."""
 
     help = (

@@ -47,7 +47,7 @@ def test_rollback_names_what_is_lost_and_refuses(with_rows: Database) -> None:
         roll_back(with_rows, "personas", "0001")
     assert error.value.returncode == 5
     assert str(error.value).splitlines()[1] == (
-        "Nothing was changed. Add --accept-data-loss if that is meant."
+        "Nothing was changed. Add --accept-data-loss to confirm it."
     )
     with with_rows.connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM threads")
