@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
@@ -136,7 +136,7 @@ def safe_output() -> Iterator[None]:
             _discard_output()
 
 
-def _nowhere(mode: str) -> TextIO:
+def _nowhere(mode: str) -> IO[Any]:
     return os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8")
 
 
@@ -145,7 +145,7 @@ def _discard_output() -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
-        sys.stdout = _nowhere("w")
+        sys.stdout = cast("Any", _nowhere("w"))
 
 
 class SafeOutputCommand(BaseCommand):

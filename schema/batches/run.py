@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Now
 from schema.batches.progress import Clock
 from schema.batches.ranges import Blocks, Position, Range, Ranges
 from schema.batches.step import SESSIONS, Row, Step
+from schema.connection.blockers import watched
 from schema.connection.errors import waited_for_a_lock
 from schema.connection.retry import Retries, RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import migration_session, session_settings
@@ -189,6 +190,7 @@ def _run_in_own_session(connection: BaseDatabaseWrapper, part: Part) -> bool:
         logger.debug("%s goes on in one session: %s", part.step, error)
         return False
     try:
+        watched.add(apart.connection.info.backend_pid)
         with migration_session(apart):
             _run_part(apart, part)
     except BaseException:

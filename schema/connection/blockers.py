@@ -1,4 +1,4 @@
-"""Whom a migration waits for."""
+"""Find the sessions and prepared transactions that block a migration."""
 
 import threading
 import time
@@ -21,14 +21,34 @@ REPORT_AFTER, REPORT_INTERVAL = 2.0, 15.0
 """Seconds of one long wait before it is told, and between tellings."""
 
 BLOCKERS = """
-    SELECT pid, usename, application_name, host(client_addr), state, query_start, backend_type
-    FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(%s))
+    WITH waiting AS (SELECT unnest(%(pids)s::int[]) AS pid),
+    blocking AS (SELECT DISTINCT unnest(pg_blocking_pids(pid)) AS pid FROM waiting)
+    SELECT pid, usename::text, application_name, host(client_addr), state, query_start,
+        backend_type, NULL
+    FROM pg_stat_activity WHERE pid IN (SELECT pid FROM blocking)
+        AND pid NOT IN (SELECT pid FROM waiting)
+    UNION ALL
+    SELECT 0, owner::text, NULL, NULL, NULL, prepared, NULL, gid
+    FROM pg_prepared_xacts AS one JOIN pg_locks AS own
+        ON own.pid IS NULL AND own.granted AND own.transactionid = one.transaction
+    WHERE 0 IN (SELECT pid FROM blocking) AND EXISTS (
+        SELECT FROM pg_locks AS held JOIN pg_locks AS wanted
+            ON held.locktype = wanted.locktype
+            AND held.relation IS NOT DISTINCT FROM wanted.relation
+            AND held.transactionid::text IS NOT DISTINCT FROM wanted.transactionid::text
+        WHERE held.pid IS NULL AND held.virtualtransaction = own.virtualtransaction
+            AND held.granted AND NOT wanted.granted
+            AND wanted.pid IN (SELECT pid FROM waiting))
 """
+"""0 among the blocking process numbers stands for prepared transactions."""
+
+watched: set[int] = set()
+"""The process numbers, on the server, of all sessions of the current run."""
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """A session that holds a lock the migration asked for; None is what may not be known."""
+    """What holds a lock that the migration asked for; None where the role may not know."""
 
     pid: int
     user: str | None
@@ -37,15 +57,28 @@ class Blocker:
     state: str | None
     query_start: datetime | None
     kind: str | None
+    prepared: str | None = None
+    """The name of a prepared transaction, which belongs to no session."""
 
     @property
     def is_autovacuum(self) -> bool:
-        """Whether it is PostgreSQL's own vacuum, which yields to who waits for a while."""
+        """Whether it is PostgreSQL's own vacuum, which is cancelled if others wait for a while."""
         return self.kind == "autovacuum worker"
 
     def __str__(self) -> str:
         if self.is_autovacuum:
             return f"autovacuum (backend {self.pid})"
+        if self.prepared is not None:
+            since = (
+                f", since {timezone.localtime(self.query_start):%H:%M:%S}"
+                if self.query_start
+                else ""
+            )
+            name = self.prepared.replace("'", "''")
+            return (
+                f"a prepared transaction of user {self.user}{since}, which ends with"
+                f" COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'"
+            )
         parts = [f"backend {self.pid}", f"user {self.user or 'unknown'}"]
         if self.application:
             parts.append(self.application)
@@ -59,10 +92,11 @@ class Blocker:
 
 
 class Watch:
-    """Looks, from a second connection, whom the migration's connection waits for.
+    """Find, over a second connection, what blocks the sessions of the run.
 
-    The names are gone once the wait has failed, so it looks all the time while a migration
-    runs. Does nothing on SQLite, which cannot tell.
+    The server forgets the blockers as soon as a wait has failed, so this polls while a migration
+    runs. Does nothing on SQLite, which does not report them, or where the role has no connection
+    left.
     """
 
     def __init__(
@@ -77,10 +111,10 @@ class Watch:
     def __enter__(self) -> Self:
         if self.connection.vendor == "postgresql":
             self.connection.ensure_connection()
-            pid = self.connection.connection.info.backend_pid
+            watched.add(self.connection.connection.info.backend_pid)
             parameters = server_parameters(self.connection)
             self._thread = threading.Thread(
-                target=self._look, args=(pid, parameters), name="blockers", daemon=True
+                target=self._look, args=(parameters,), name="blockers", daemon=True
             )
             self._thread.start()
         return self
@@ -94,18 +128,19 @@ class Watch:
         self._stop.set()
         if self._thread:
             self._thread.join()
+            watched.clear()
 
     def forget(self) -> None:
-        """Begin a new wait."""
+        """Forget the blockers of an earlier wait."""
         self.seen = []
 
-    def _look(self, pid: int, parameters: dict[str, str]) -> None:
-        """Look until told to stop; that the server is gone is the migration's to report."""
+    def _look(self, parameters: dict[str, str]) -> None:
+        """Poll until the migration has ended, which itself reports that the server is gone."""
         waiting_since, told_at = 0.0, 0.0
         try:
             with psycopg.connect(make_conninfo(**parameters), autocommit=True) as connection:
                 while not self._stop.wait(POLL_INTERVAL):
-                    rows = connection.execute(BLOCKERS, [pid]).fetchall()
+                    rows = connection.execute(BLOCKERS, {"pids": list(watched)}).fetchall()
                     now = time.monotonic()
                     if not rows:
                         waiting_since = told_at = 0.0

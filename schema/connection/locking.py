@@ -64,7 +64,8 @@ def _postgresql_lock(
             name = f"migrate, process {os.getpid()} on {socket.gethostname()}"
             cursor.execute(
                 "SELECT current_schema(), set_config('application_name', %s, false),"
-                " set_config('idle_session_timeout', '0', false)",
+                " set_config('idle_session_timeout', '0', false),"
+                " set_config('synchronous_commit', 'local', false)",
                 [name[:63]],
             )
             key = lock_key(cursor.fetchone()[0])

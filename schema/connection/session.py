@@ -68,7 +68,12 @@ def migration_session(connection: BaseDatabaseWrapper) -> Iterator[None]:
     # The limits first: they would cut off the questions about the rest as well.
     with session_settings(connection, dict.fromkeys(_limits(connection), "0")):
         # The server then refuses a query from which a policy would hide rows.
-        settings = {"backend_flush_after": FLUSH_AFTER, "row_security": "off"}
+        settings = {
+            "backend_flush_after": FLUSH_AFTER,
+            "row_security": "off",
+            # A commit waits without end for a synchronous standby that is away.
+            "synchronous_commit": "local",
+        }
         for helpers in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
             settings |= _at_most(connection, helpers, WORKERS)
         with session_settings(connection, settings):

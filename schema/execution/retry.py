@@ -12,7 +12,7 @@ from django.db.migrations.state import ProjectState
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
 from schema.connection.errors import first_line, remedy, waited_for_a_lock
-from schema.connection.retry import RetryPolicy, retry, retry_policy
+from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_policy
 from schema.connection.session import session_settings
 from schema.execution.executor import Work
 from schema.history.runs import History, Run
@@ -52,6 +52,8 @@ class Runner:
         self.report = report
         self.policy = policy
         self._told_at = 0.0
+        self._blockers: list[Blocker] = []
+        """What the migration waited for when it gave up."""
 
     def __call__(
         self,
@@ -130,7 +132,11 @@ class Runner:
         token = retry_policy.set(policy)
         try:
             with Watch(self.connection, tell) as watch:
-                return retry(attempt, policy)
+                try:
+                    return retry(attempt, policy)
+                except GaveUpError:
+                    self._blockers = watch.seen
+                    raise
         finally:
             retry_policy.reset(token)
 
@@ -200,8 +206,9 @@ class Runner:
             if whole
             else "What it had finished remains, and the next run goes on from there"
         )
+        waited = "".join(f"\nIt waited for {blocker}." for blocker in self._blockers)
         return CommandError(
-            f"{migration} failed while {what}: {first_line(error)}\n"
+            f"{migration} failed while {what}: {first_line(error)}{waited}\n"
             f"{left}; the migrations before it are done.\n{remedy(error)}",
             returncode=ExitCode.BUSY if busy else ExitCode.FAILED,
         )

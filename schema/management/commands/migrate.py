@@ -20,6 +20,7 @@ from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
 from schema.connection.session import migration_session
+from schema.connection.standby import wait_for_standby
 from schema.migrator.run import Migrator
 from schema.report import ExitCode, Report, SafeOutputCommand
 
@@ -155,6 +156,7 @@ class Command(SafeOutputCommand, migrate.Command):
             stack.enter_context(direct_connection(connection, self.report))
             stack.enter_context(migration_session(connection))
             self.holder = stack.enter_context(lock)
+            wait_for_standby(connection, self.report, options["patience"])
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
