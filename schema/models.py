@@ -28,6 +28,7 @@ class MigrationRun(models.Model):
         FAILED = "failed", "Failed"
         INTERRUPTED = "interrupted", "Interrupted"
         ADOPTED = "adopted", "Adopted"
+        FOUND = "found", "Taken as found"
 
     app = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
@@ -40,6 +41,10 @@ class MigrationRun(models.Model):
     host = models.TextField()
     checksum = models.CharField(
         max_length=64, help_text="SHA-256 of the migration's syntax tree, without comments."
+    )
+    changes = models.JSONField(
+        null=True,
+        help_text="What the run made and removed, as read from the catalog right after it.",
     )
 
     class Meta:

@@ -1,6 +1,7 @@
 """The history of runs: what was done to the database, when, by whom, and how it ended."""
 
 import getpass
+import json
 import os
 import socket
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from schema.history.checksums import migration_checksum
 from schema.history.status import project_apps
-from schema.models import MigrationRun
+from schema.models import MigrationKey, MigrationRun
 
 TABLE = MigrationRun._meta.db_table
 Direction = MigrationRun.Direction
@@ -34,7 +35,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Past:
+class PastRun:
     """A run as the history has it."""
 
     id: int
@@ -45,56 +46,99 @@ class Past:
     checksum: str
 
 
+@dataclass(frozen=True)
+class RecordedChanges:
+    """What one run made and removed, in the form of `schema.introspection.changes`."""
+
+    key: MigrationKey
+    direction: str
+    outcome: str
+    document: dict[str, Any]
+
+
 class History:
     """Writes the history over a connection of its own, so that a row outlives a rollback.
 
     SQLite has one writer at a time, so there the migration's own connection writes, before
     its transaction begins and after it has ended. While the table does not exist (before
-    the first migration of `schema`, or after its rollback) nothing is written.
+    the first migration of `schema`, or after its rollback) nothing is written. The changes of
+    a run that ends before their column exists are written as soon as it does.
     """
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
-        self._exists: bool | None = None
+        self._table_exists: bool | None = None
+        self._column_exists: bool | None = None
+        self._pending: dict[int, dict[str, Any]] = {}
 
     def begin(
         self, migration: Migration, direction: MigrationRun.Direction, *, faked: bool = False
     ) -> Run:
         """Commit a RUNNING row before the first statement of `migration`."""
         run = Run(migration, direction, timezone.now(), faked)
-        if self._exists or self._look():
+        if self._has_table():
             run.id = self._insert(run, Outcome.RUNNING, None, "")
         return run
 
-    def end(self, run: Run, outcome: MigrationRun.Outcome, error: str = "") -> None:
-        """Write how `run` ended; a table that came or went with it is taken into account."""
+    def end(
+        self,
+        run: Run,
+        outcome: MigrationRun.Outcome,
+        error: str = "",
+        changes: dict[str, Any] | None = None,
+    ) -> None:
+        """Write how `run` ended; a table that was made or dropped by it is taken into account."""
         if run.migration.app_label == "schema":
-            self._look()
-        if not self._exists:
+            self._table_exists = self._column_exists = None
+        if not self._has_table():
             return
         if run.id is None:
             run.id = self._insert(run, outcome, timezone.now(), error)
-            return
-        self._execute(
-            f"UPDATE {TABLE} SET outcome = %s, finished_at = %s, error = %s WHERE id = %s",  # noqa: S608 - a constant
-            [str(outcome), self._moment(timezone.now()), error, run.id],
-        )
+        else:
+            self._execute(
+                f"UPDATE {TABLE} SET outcome = %s, finished_at = %s, error = %s WHERE id = %s",  # noqa: S608 - a constant
+                [str(outcome), self._adapt(timezone.now()), error, run.id],
+            )
+        if changes is not None:
+            self._pending[run.id] = changes
+        self._write_changes()
 
-    def past(self) -> list[Past]:
+    def take_as_found(self, migration: Migration, changes: dict[str, Any]) -> None:
+        """Record what is there of a migration that was applied before changes were recorded."""
+        run = Run(migration, Direction.FORWARDS, timezone.now())
+        run.id = self._insert(run, Outcome.FOUND, timezone.now(), "")
+        self._pending[run.id] = changes
+        self._write_changes()
+
+    def past(self) -> list[PastRun]:
         """Return all runs, the newest last."""
-        if not (self._exists or self._look()):
+        if not self._has_table():
             return []
         with self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT id, app, name, direction, outcome, checksum FROM {TABLE} ORDER BY id"  # noqa: S608 - a constant
             )
-            return [Past(*row) for row in cursor.fetchall()]
+            return [PastRun(*row) for row in cursor.fetchall()]
+
+    def recorded_changes(self) -> list[RecordedChanges]:
+        """Return the changes of every run that recorded them, the newest last."""
+        if not (self._has_table() and self._has_column()):
+            return []
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT app, name, direction, outcome, changes FROM {TABLE}"  # noqa: S608 - a constant
+                " WHERE changes IS NOT NULL ORDER BY id"
+            )
+            return [
+                RecordedChanges((app, name), direction, outcome, json.loads(document))
+                for app, name, direction, outcome, document in cursor.fetchall()
+            ]
 
     def edited(self, applied: Iterable[Migration]) -> list[Migration]:
         """Return those of the applied migrations whose files have changed since."""
         return edited(self.past(), applied)
 
-    def set_outcome(self, run: Past, outcome: MigrationRun.Outcome) -> None:
+    def set_outcome(self, run: PastRun, outcome: MigrationRun.Outcome) -> None:
         """Write how a run ended that its process did not write; when is not known."""
         self._execute(
             f"UPDATE {TABLE} SET outcome = %s WHERE id = %s",  # noqa: S608 - a constant
@@ -114,8 +158,8 @@ class History:
                     run.migration.name,
                     str(run.direction),
                     str(outcome),
-                    self._moment(run.started_at),
-                    self._moment(finished_at) if finished_at else None,
+                    self._adapt(run.started_at),
+                    self._adapt(finished_at) if finished_at else None,
                     error,
                     operator(self.connection) + (" with --fake" if run.faked else ""),
                     socket.gethostname(),
@@ -125,17 +169,36 @@ class History:
             row: tuple[int] = cursor.fetchone()
         return row[0]
 
+    def _write_changes(self) -> None:
+        if not (self._pending and self._has_column()):
+            return
+        for id_, document in self._pending.items():
+            self._execute(
+                f"UPDATE {TABLE} SET changes = %s WHERE id = %s",  # noqa: S608 - a constant
+                [json.dumps(document, ensure_ascii=False), id_],
+            )
+        self._pending.clear()
+
     def _execute(self, sql: str, params: list[Any]) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params)
 
-    def _moment(self, moment: datetime) -> Any:
-        return self.connection.ops.adapt_datetimefield_value(moment)
+    def _adapt(self, timestamp: datetime) -> Any:
+        return self.connection.ops.adapt_datetimefield_value(timestamp)
 
-    def _look(self) -> bool:
-        with self.connection.cursor() as cursor:
-            self._exists = TABLE in self.connection.introspection.table_names(cursor)
-        return self._exists
+    def _has_table(self) -> bool:
+        if not self._table_exists:
+            with self.connection.cursor() as cursor:
+                names = self.connection.introspection.table_names(cursor)
+            self._table_exists = TABLE in names
+        return self._table_exists
+
+    def _has_column(self) -> bool:
+        if not self._column_exists:
+            with self.connection.cursor() as cursor:
+                columns = self.connection.introspection.get_table_description(cursor, TABLE)
+            self._column_exists = "changes" in {column.name for column in columns}
+        return self._column_exists
 
 
 def operator(connection: BaseDatabaseWrapper) -> str:
@@ -148,7 +211,7 @@ def operator(connection: BaseDatabaseWrapper) -> str:
     return f"{person} as {role}" if role else person
 
 
-def edited(past: Iterable[Past], applied: Iterable[Migration]) -> list[Migration]:
+def edited(past: Iterable[PastRun], applied: Iterable[Migration]) -> list[Migration]:
     """Return those of the applied migrations whose files have changed since.
 
     A migration that has no successful run (another tool applied it) is not edited. One whose

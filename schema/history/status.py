@@ -7,6 +7,7 @@ from functools import cache
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -49,10 +50,17 @@ def _code() -> MigrationLoader:
 @cache
 def known_migrations() -> list[MigrationKey]:
     """Return every migration of the code in an order to apply them in."""
-    graph = _code().graph
+    return in_order(_code().graph)
+
+
+def in_order(graph: MigrationGraph) -> list[MigrationKey]:
+    """Return every migration of the graph in an order to apply them in.
+
+    Those of this app come first: the history and the progress of batches stand in its tables.
+    """
     ordered = {
         key: None  # each once
-        for leaf in graph.leaf_nodes()
+        for leaf in sorted(graph.leaf_nodes(), key=lambda leaf: leaf[0] != "schema")
         for key in graph.forwards_plan(leaf)
     }
     return list(ordered)

@@ -7,6 +7,7 @@ where the schemas differ.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 
@@ -139,6 +140,29 @@ class Table:
     def constraint(self, name: str) -> Constraint | None:
         """Return the constraint called `name`, if there is one."""
         return next((one for one in self.constraints if one.name == name), None)
+
+    def add(self, one: Column | Constraint | Index | Trigger) -> None:
+        """Add a part to the table."""
+        match one:
+            case Column():
+                self.columns[one.name] = one
+            case Constraint():
+                self.constraints.append(one)
+            case Index():
+                self.indexes[one.name] = one
+            case Trigger():
+                self.triggers[one.name] = one
+
+    def parts(self) -> Iterator[Column | Constraint | Index | Trigger]:
+        """Yield everything that hangs on the table."""
+        yield from self.columns.values()
+        yield from self.constraints
+        yield from self.indexes.values()
+        yield from self.triggers.values()
+
+    def without_parts(self) -> Table:
+        """Return the table by itself."""
+        return Table(self.name, options=self.options)
 
 
 @dataclass(frozen=True)

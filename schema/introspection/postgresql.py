@@ -1,5 +1,6 @@
 """Read PostgreSQL's catalog, set by set: five queries however many tables there are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from schema.introspection.catalog import (
     Index,
     Table,
     Trigger,
+    quoted,
 )
 
 HERE = "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())"
@@ -106,8 +108,11 @@ IDENTITIES = {"": None, "a": "ALWAYS", "d": "BY DEFAULT"}
 STORAGE = {"s": "STORED", "v": "VIRTUAL"}
 
 
-def read(connection: BaseDatabaseWrapper) -> Catalog:
-    """Return the catalog of the connection's current schema."""
+def read(connection: BaseDatabaseWrapper, names_from: Sequence[str] = ()) -> Catalog:
+    """Return the catalog of the connection's current schema.
+
+    The names of objects in `names_from`, other schemas, are written without the schema.
+    """
     # Within a transaction the search path is set for it alone, and a pooler that hands out
     # servers by the transaction gives one server for all the queries.
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
@@ -118,7 +123,8 @@ def read(connection: BaseDatabaseWrapper) -> Catalog:
                 f"No schema of the search path {path} exists. Create one, or set the role's "
                 "search_path to the schema that holds the tables."
             )
-        cursor.execute("SELECT set_config('search_path', quote_ident(%s), true)", [schema])
+        visible = ", ".join(map(quoted, [schema, *names_from]))
+        cursor.execute("SELECT set_config('search_path', %s, true)", [visible])
         catalog = Catalog("postgresql", _tables(cursor))
         for table, *rest in _rows(cursor, CONSTRAINTS):
             catalog.tables[table].constraints.append(_constraint(*rest))

@@ -1,5 +1,7 @@
 """Read SQLite's catalog: sqlite_master holds every statement that made something."""
 
+from typing import Any
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.introspection.catalog import Catalog, Index, Table, Trigger
@@ -18,28 +20,29 @@ def read(connection: BaseDatabaseWrapper) -> Catalog:
             " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY rowid"
         )
         rows = cursor.fetchall()
-    virtual = [
-        name for kind, name, _, sql in rows if kind == "table" and tokens(sql)[1].value == "virtual"
-    ]
-    shadows = {f"{name}_{suffix}" for name in virtual for suffix in SHADOWS}
     catalog = Catalog("sqlite")
+    virtual = [name for kind, name, _, sql in rows if kind == "table" and _is_virtual(sql)]
+    shadows = {f"{name}_{suffix}" for name in virtual for suffix in SHADOWS}
     for kind, name, _, sql in rows:
         if kind == "table" and name not in shadows:
-            catalog.tables[name] = _virtual(name, sql) if name in virtual else _table(name, sql)
+            catalog.tables[name] = parse_object(kind, name, sql)
     for kind, name, table, sql in rows:
-        if kind == "index" and table in catalog.tables:
-            unique = tokens(sql)[1].value == "unique"
-            catalog.tables[table].indexes[name] = Index(
-                name, normal_after(sql, "on"), unique, sql=sql
-            )
-        elif kind == "trigger" and table in catalog.tables:
-            catalog.tables[table].triggers[name] = Trigger(
-                name, _after_name(sql, name), sql=sql.strip()
-            )
+        if kind in {"index", "trigger"} and table in catalog.tables:
+            catalog.tables[table].add(parse_object(kind, name, sql))
     return catalog
 
 
-def _table(name: str, sql: str) -> Table:
+def parse_object(kind: str, name: str, sql: str) -> Any:
+    """Return the table, index or trigger that the statement `sql` of sqlite_master makes."""
+    if kind == "index":
+        unique = tokens(sql)[1].value == "unique"
+        return Index(name, normal_after(sql, "on"), unique, sql=sql)
+    if kind == "trigger":
+        # What follows the trigger's name, in its normal form.
+        body = normal_after(sql, tokens(f'"{name}"')[0].value)
+        return Trigger(name, f"trigger {body}", sql=sql.strip())
+    if _is_virtual(sql):
+        return Table(name, options="using " + normal_after(sql, "using"), sql=sql)
     parsed = parse_table(sql)
     return Table(
         name,
@@ -51,10 +54,5 @@ def _table(name: str, sql: str) -> Table:
     )
 
 
-def _virtual(name: str, sql: str) -> Table:
-    return Table(name, options="using " + normal_after(sql, "using"), sql=sql)
-
-
-def _after_name(sql: str, name: str) -> str:
-    """Return what follows the trigger's name, in its normal form."""
-    return "trigger " + normal_after(sql, tokens(f'"{name}"')[0].value)
+def _is_virtual(sql: str) -> bool:
+    return tokens(sql)[1].value == "virtual"
