@@ -139,6 +139,8 @@ SCHEMA = {
         ("python manage.py createsuperuser", "create an administrator"),
         ("python manage.py runserver", "start the site here, or restart it where it is served"),
     ],
+    # Their migrations change the schema and their own rows, by operations and SQL alone.
+    "TRUSTED_APPS": ["users", "personas", "threads", "chat", "api"],
 }
 
 LANGUAGE_CODE = "en-us"

@@ -16,8 +16,8 @@ from schema.adoption.plan import Adoption
 from schema.adoption.row_repairs import applies, before_its_type
 from schema.adoption.spec import Rule, When
 from schema.adoption.type_changes import change_types, wrong_types
-from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
+from schema.drift.scratch import Step
 from schema.execution.executor import Direction, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.introspection.catalog import Catalog, Column, Table, quoted

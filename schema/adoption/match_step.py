@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schema.drift.compare import ORDER, Finding, find
-from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
+from schema.drift.scratch import Step
 from schema.introspection.catalog import Catalog, Column, SchemaObject, Table
 
 

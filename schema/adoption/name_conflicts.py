@@ -10,8 +10,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from schema.adoption.match_step import MatchedStep
 from schema.adoption.spec import Spec
 from schema.connection.privileges import KINDS
-from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
+from schema.drift.scratch import Step
 from schema.introspection.catalog import Catalog, Column, Constraint, Table, quoted
 from schema.report import Problem
 

@@ -20,7 +20,7 @@ from schema.adoption.spec import Spec
 from schema.adoption.statements import Statements
 from schema.adoption.trial import trial_problems
 from schema.connection import privileges
-from schema.drift.expected import Step, expected_steps
+from schema.drift.scratch import Step, expected_steps
 from schema.introspection.catalog import Catalog, quoted
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
@@ -77,7 +77,12 @@ class Adoption:
         for leaf in graph.leaf_nodes():
             every |= dict.fromkeys(graph.forwards_plan(leaf))
         keys = [*self.pending, *(key for key in every if key not in before)]
-        steps = expected_steps(self.connection, [graph.nodes[key] for key in keys], list(before))
+        steps = expected_steps(
+            self.connection,
+            [graph.nodes[key] for key in keys],
+            list(before),
+            fire_event_triggers=True,  # so do the migrations that follow
+        )
         return {(step.migration.app_label, step.migration.name): step for step in steps}
 
     def blocking_problems(self) -> list[Problem]:

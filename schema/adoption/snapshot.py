@@ -15,8 +15,8 @@ from schema.adoption.match_step import MatchedStep
 from schema.adoption.row_repairs import applies
 from schema.adoption.spec import Rule, Spec
 from schema.connection.errors import sqlstate
-from schema.drift.expected import Step
 from schema.drift.migration_state import MigrationState
+from schema.drift.scratch import Step
 from schema.introspection.catalog import Catalog
 
 INSUFFICIENT_PRIVILEGE = "42501"

@@ -29,6 +29,8 @@ class Configuration:
     """By alias, the name of the setting for the direct connection."""
     next_steps: Sequence[tuple[str, str]] = ()
     """Commands to run after the first migrate, each with its purpose."""
+    trusted_apps: Sequence[str] = ()
+    """Labels of the apps whose migrations may be run in a scratch schema."""
 
     def connection_setting(self, connection: BaseDatabaseWrapper) -> str:
         """Return the name of the setting that says where the database is."""

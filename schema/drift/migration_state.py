@@ -13,10 +13,14 @@ from enum import StrEnum
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
-from schema.drift.compare import Finding, find
-from schema.drift.expected import Step, expected_steps
+from schema.connection.read_only import reads_only
+from schema.drift.compare import find
+from schema.drift.expected import recorded_change_set
 from schema.drift.repair import differences, script
-from schema.introspection.catalog import Catalog, Table
+from schema.drift.scratch import Step, build_steps, expected_steps
+from schema.drift.trusted import is_trusted
+from schema.introspection.catalog import Catalog, CatalogError, Table
+from schema.introspection.changes import assemble
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
 
@@ -32,9 +36,10 @@ class MigrationState(StrEnum):
 
 
 class StateDetector:
-    """Compares the live schema with both sides of each migration of a plan.
+    """Compare the live schema with both sides of each migration of a plan.
 
-    The plan is built once, in a scratch place, when it is first asked about.
+    The trusted migrations of the plan are built once, in a scratch place, when the first of them
+    is asked about. Of another migration the record of its run is used, if there is one.
     """
 
     def __init__(
@@ -51,17 +56,30 @@ class StateDetector:
 
     @property
     def steps(self) -> list[Step]:
-        """Return each migration of the plan with the schema on both sides of it."""
+        """Return each migration that is known with the schema on both sides of it."""
         if self._steps is None:
-            self._steps = expected_steps(self.connection, self.plan, self.applied)
+            with reads_only():
+                built = {
+                    step.migration: step
+                    for step in expected_steps(self.connection, self.plan, self.applied)
+                }
+                known = (built.get(one) or recorded_step(self.connection, one) for one in self.plan)
+                self._steps = [step for step in known if step is not None]
         return self._steps
 
     def state(self, migration: Migration) -> MigrationState:
-        """Return how much of `migration` is in the live schema."""
-        return self.states([migration])[migration]
+        """Return how much of `migration` is in the live schema.
+
+        Raises:
+            CatalogError: the migration is neither trusted nor recorded.
+        """
+        states = self.states([migration])
+        if migration not in states:
+            raise CatalogError(f"What {migration} makes is not known.")
+        return states[migration]
 
     def states(self, migrations: Collection[Migration]) -> dict[Migration, MigrationState]:
-        """Return how much of each migration is in the live schema."""
+        """Return how much of each migration is in the live schema, of those that are known."""
         live = read_catalog(self.connection)
         return {
             step.migration: state_of(step, live, [later.after for later in self.steps[place + 1 :]])
@@ -70,7 +88,13 @@ class StateDetector:
         }
 
     def operations(self, migration: Migration) -> StateDetector:
-        """Return a detector for the migration's operations, each as a migration of its own."""
+        """Return a detector for the operations of a trusted migration, each as a migration.
+
+        Raises:
+            CatalogError: the migration is not trusted, so its operations cannot be told apart.
+        """
+        if not is_trusted(migration):
+            raise CatalogError(f"{migration} cannot be run in a scratch schema.")
         place = self.plan.index(migration)
         before = {(earlier.app_label, earlier.name) for earlier in self.plan[:place]}
         single = []
@@ -80,13 +104,16 @@ class StateDetector:
             name = f"{migration.name}, operation {number + 1}"
             single.append(part(name, migration.app_label))
         detector = StateDetector(self.connection, single, self.applied | before)
-        detector._steps = [*detector.steps, *self.steps[place + 1 :]]
+        later = [step for step in self.steps if step.migration in self.plan[place + 1 :]]
+        with reads_only():
+            steps = build_steps(self.connection, single, detector.applied)
+        detector._steps = [*steps, *later]
         return detector
 
     def repairs(self, migration: Migration) -> list[str]:
         """Return the statements that complete `migration`, to be run in its transaction."""
         step = next(step for step in self.steps if step.migration == migration)
-        changed = {_key(finding) for finding in find(step.after, step.before)}
+        changed = {finding.label for finding in find(step.after, step.before)}
         new = set(step.after.tables) - set(step.before.tables)
         live = read_catalog(self.connection)
         return script(
@@ -96,6 +123,28 @@ class StateDetector:
         )
 
 
+def recorded_step(connection: BaseDatabaseWrapper, migration: Migration) -> Step | None:
+    """Return the two sides of a migration as the record of its run has them, if there is one.
+
+    They hold what it changed and nothing else.
+    """
+    change_set = recorded_change_set(connection, (migration.app_label, migration.name))
+    if change_set is None:
+        return None
+    tables = {key.table for key in [*change_set.before, *change_set.after] if key.table}
+    sides = []
+    for own, other in (
+        (change_set.before, change_set.after),
+        (change_set.after, change_set.before),
+    ):
+        # A table that the other side alone describes was made or dropped; others stay.
+        stay = tables - {key.table for key in other if key.kind == "table"}
+        shells = {name: Table(name) for name in stay}
+        side = assemble(connection.vendor, own, Catalog(connection.vendor, shells))
+        sides.append(replace(side, tables=shells | side.tables))
+    return Step(migration, *sides)
+
+
 def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> MigrationState:
     """Return how much of `step` is in the `live` schema.
 
@@ -103,9 +152,9 @@ def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Migrat
     """
     done = left = 0
     afters = [step.after, *later]
-    open_things = [{_key(finding) for finding in find(after, live)} for after in afters]
+    open_things = [{finding.label for finding in find(after, live)} for after in afters]
     open_tables = [{finding.table for finding in find(after, live)} for after in afters]
-    known = [{_key(finding) for finding in find(after, _hollow(after))} for after in afters]
+    known = [{finding.label for finding in find(after, _hollow(after))} for after in afters]
     for finding in find(step.after, step.before):
         if finding.kind == "table" and finding.found is None:
             table = str(finding.table)
@@ -116,21 +165,21 @@ def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Migrat
             done += table in live.tables
             left += not as_it_should_be
         elif any(
-            _key(finding) in things and _key(finding) not in missing
+            finding.label in things and finding.label not in missing
             for things, missing in zip(known, open_things, strict=True)
         ):
             done += 1
         else:
             left += 1
-    still_there = {_key(finding) for finding in find(step.before, _hollow(step.before))} - {
-        _key(finding) for finding in find(step.before, live)
+    still_there = {finding.label for finding in find(step.before, _hollow(step.before))} - {
+        finding.label for finding in find(step.before, live)
     }
     for finding in find(step.before, step.after):
         if finding.found is None:  # the step takes it away
             gone = (
                 finding.table not in live.tables
                 if finding.kind == "table"
-                else _key(finding) not in still_there
+                else finding.label not in still_there
             )
             done += gone
             left += not gone
@@ -139,10 +188,6 @@ def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Migrat
     if not left:
         return MigrationState.APPLIED
     return MigrationState.PARTIAL if done else MigrationState.ABSENT
-
-
-def _key(finding: Finding) -> str:
-    return finding.difference([]).object
 
 
 def _hollow(catalog: Catalog) -> Catalog:

@@ -1,16 +1,19 @@
-"""Whether a database is what its applied migrations should have made."""
+"""Compare a database with what its applied migrations should have made."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
+from schema.connection.read_only import reads_only
 from schema.drift.compare import Difference
 from schema.drift.data_checks import broken
-from schema.drift.expected import expected_catalog
+from schema.drift.expected import compare_with_expected
 from schema.drift.repair import differences
 from schema.history.runs import History, Outcome
 from schema.introspection.read import read_catalog
+from schema.models import MigrationKey
 
 
 @dataclass
@@ -26,9 +29,14 @@ class Verification:
     """Their files were changed after they were applied."""
     unknown: list[str] = field(default_factory=list)
     """They are recorded as applied, but have no file here."""
-
+    newer: list[str] = field(default_factory=list)
+    """Those of them that a newer release of an app added."""
+    taken_as_found: list[str] = field(default_factory=list)
+    """They were applied before their changes were recorded, so what they made is not known."""
     unfinished: list[str] = field(default_factory=list)
     """A run of them is going on, or was killed."""
+    not_built: str = ""
+    """Why the records were compared in place of a scratch build."""
 
     @property
     def all_differences(self) -> list[Difference]:
@@ -37,12 +45,19 @@ class Verification:
 
 
 def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verification:
-    """Compare the database with its applied migrations; with `data`, look at every row too.
+    """Compare the database with its applied migrations; with `data`, read every row too.
+
+    Nothing is changed and no code of a migration is run.
 
     Raises:
-        CatalogError: it could not be found out.
+        CatalogError: the comparison is not possible.
         django.db.Error: likewise.
     """
+    with reads_only():
+        return _verify(connection, data=data)
+
+
+def _verify(connection: BaseDatabaseWrapper, *, data: bool) -> Verification:
     loader = MigrationLoader(connection)
     applied = set(loader.applied_migrations)
     here = {
@@ -50,21 +65,26 @@ def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verificati
         for key, migration in sorted(loader.graph.nodes.items())
         if migration is not None
     }
+    unknown = sorted(applied - set(loader.disk_migrations) - _replaced(loader))
+    newer = [key for key in unknown if _is_newer(key, loader)]
     result = Verification(
         applied=len(applied),
         unapplied=[_name(key) for key in here if key not in applied],
-        unknown=[
-            _name(key) for key in sorted(applied - set(loader.disk_migrations) - _replaced(loader))
-        ],
+        unknown=[_name(key) for key in unknown],
+        newer=[_name(key) for key in newer],
     )
     if not applied:
-        read_catalog(connection)  # to say so where there is no schema to look into
+        read_catalog(connection)  # raises where there is no schema to read
         return result
-    # The live schema is read after the scratch one was built: what a migrate that runs at
-    # this moment has recorded, it has made.
-    expected = expected_catalog(connection, applied)
-    result.tables = len(expected.tables)
-    result.differences = differences(expected, read_catalog(connection))
+    expected, found = compare_with_expected(connection)
+    catalog = expected.catalog(found)
+    result.tables = len(catalog.tables)
+    result.differences = differences(catalog, found)
+    result.taken_as_found = [_name(key) for key in expected.taken_as_found]
+    result.not_built = str(expected.not_built or "")
+    if not expected.recorded_all(newer):
+        # The difference may be what a newer migration made: its repair would undo that.
+        result.differences = [replace(one, repair=[]) for one in result.differences]
     migrations = [migration for key, migration in here.items() if key in applied]
     history = History(connection)
     result.edited = [_name((one.app_label, one.name)) for one in history.edited(migrations)]
@@ -72,14 +92,20 @@ def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verificati
         _name((run.app, run.name)) for run in history.past() if run.outcome == Outcome.RUNNING
     ]
     if data:
-        result.data = broken(connection, expected, applied)
+        result.data = broken(connection, catalog, applied)
     return result
 
 
-def _name(key: tuple[str, str]) -> str:
-    return f"{key[0]}.{key[1]}"
+def _name(key: MigrationKey) -> str:
+    return ".".join(key)
 
 
-def _replaced(loader: MigrationLoader) -> set[tuple[str, str]]:
+def _is_newer(key: MigrationKey, loader: MigrationLoader) -> bool:
+    """Whether the migration comes after all those of its app that have a file here."""
+    names: Collection[str] = [name for app, name in loader.disk_migrations if app == key[0]]
+    return bool(names) and key[1] > max(names)
+
+
+def _replaced(loader: MigrationLoader) -> set[MigrationKey]:
     """Return the migrations that another one replaces; their files may be gone."""
     return {key for one in loader.replacements.values() for key in one.replaces}

@@ -14,15 +14,13 @@ from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import waited_for_a_lock
 from schema.drift.migration_state import MigrationState, StateDetector
+from schema.drift.trusted import is_trusted
 from schema.introspection.catalog import CatalogError
 from schema.models import MigrationRun
 
 Direction = MigrationRun.Direction
 Work = Callable[[], ProjectState]
 Plan = list[tuple[Migration, bool]]
-
-# The history is kept from here on, so it goes before everything else.
-FIRST = ("schema", "0001_initial")
 
 
 def run_once(
@@ -69,9 +67,9 @@ class RecordingExecutor(MigrationExecutor):
         targets: Sequence[tuple[str, str | None]] | set[tuple[str, str]],
         clean_start: bool = False,
     ) -> Plan:
-        """Return Django's plan with the history's own migration in front."""
+        """Return Django's plan with the history's own migrations in front."""
         plan = super().migration_plan(targets, clean_start=clean_start)
-        return sorted(plan, key=lambda step: step[1] or (step[0].app_label, step[0].name) != FIRST)
+        return sorted(plan, key=lambda step: step[1] or step[0].app_label != "schema")
 
     def apply_migration(
         self,
@@ -128,7 +126,7 @@ class RecordingExecutor(MigrationExecutor):
         """See whether `migration` failed because it was there already; then complete it."""
         detector = self._contradiction(migration, error)
         migration_state = self._state_of(migration, detector)
-        if migration_state not in {MigrationState.PARTIAL, MigrationState.APPLIED}:
+        if migration_state not in completable(migration, MigrationState.APPLIED):
             raise error
         self.found(migration, Direction.FORWARDS, migration_state)
         if migration_state is MigrationState.PARTIAL:
@@ -145,7 +143,7 @@ class RecordingExecutor(MigrationExecutor):
         """
         detector = self._contradiction(migration, error)
         migration_state = detector.state(migration)
-        if migration_state not in {MigrationState.PARTIAL, MigrationState.ABSENT}:
+        if migration_state not in completable(migration, MigrationState.ABSENT):
             raise error
         self.found(migration, Direction.BACKWARDS, migration_state)
         if migration_state is MigrationState.ABSENT:
@@ -182,6 +180,8 @@ class RecordingExecutor(MigrationExecutor):
         """
         migration_state = detector.state(migration)
         if migration_state is MigrationState.APPLIED and not migration.atomic:
+            if not is_trusted(migration):
+                return MigrationState.PARTIAL
             operations = detector.operations(migration)
             if MigrationState.DATA_ONLY in operations.states(operations.plan).values():
                 return MigrationState.PARTIAL
@@ -237,6 +237,14 @@ class RecordingExecutor(MigrationExecutor):
         """Keep several records from being told apart by whoever is killed between two of them."""
         several = bool(migration.replaces)
         return transaction.atomic(using=self.connection.alias) if several else nullcontext()
+
+
+def completable(migration: Migration, done: MigrationState) -> set[MigrationState]:
+    """Return the states from which a failed run goes on: done, or in part where it is trusted.
+
+    The code of another migration may have run already, and must not run twice.
+    """
+    return {done, MigrationState.PARTIAL} if is_trusted(migration) else {done}
 
 
 def flush(editor: BaseDatabaseSchemaEditor) -> None:

@@ -2,6 +2,8 @@
 
 import time
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import Error, transaction
@@ -16,6 +18,9 @@ from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_polic
 from schema.connection.session import session_settings
 from schema.execution.executor import Work
 from schema.history.runs import History, Run
+from schema.introspection.catalog import Catalog
+from schema.introspection.changes import changes, server_of, to_json
+from schema.introspection.read import read_catalog
 from schema.models import MigrationRun
 from schema.report import ExitCode, Report, duration
 
@@ -54,6 +59,7 @@ class Runner:
         self._told_at = 0.0
         self._blockers: list[Blocker] = []
         """What the migration waited for when it gave up."""
+        self._catalog: Catalog | None = None
 
     def __call__(
         self,
@@ -73,6 +79,7 @@ class Runner:
         doing, done = FAKING if faked else ADOPTING if adopted else DOING[direction]
         self.report.status(f"  {doing} {migration} ...")
         begin = time.monotonic()
+        before = None if faked else self._read_schema()
         run = self.history.begin(migration, direction, faked=faked)
         terminal = not (self.report.as_json or self.report.quiet)
         token = listener.set(listener.get() or (None if terminal else self._report_progress))
@@ -93,7 +100,7 @@ class Runner:
         finally:
             listener.reset(token)
         seconds = time.monotonic() - begin
-        self.history.end(run, outcome)
+        self.history.end(run, outcome, changes=self._changes_since(before))
         self.report.write(
             "migrated",
             f"  {done} {migration} ({duration(seconds)})",
@@ -103,6 +110,23 @@ class Runner:
             faked=faked,
         )
         return state
+
+    def _read_schema(self) -> Catalog:
+        """Return the schema as the last migration left it."""
+        if self._catalog is None:
+            self._catalog = read_catalog(self.connection)
+        return self._catalog
+
+    def _changes_since(self, before: Catalog | None) -> dict[str, Any] | None:
+        """Return what has changed since `before` was read, for the history."""
+        if before is None:
+            return None
+        self._catalog = read_catalog(self.connection)
+        return to_json(changes(before, self._catalog), self._server)
+
+    @cached_property
+    def _server(self) -> str:
+        return server_of(self.connection)
 
     def _try(self, migration: Migration, work: Work) -> ProjectState:
         """Do `work` until no lock is in the way, or patience ends."""

@@ -12,10 +12,9 @@ from django.db.migrations.state import ProjectState
 from schema.connection import privileges
 from schema.connection.connect import database_file
 from schema.drift.compare import find
-from schema.drift.expected import expected_catalog
+from schema.drift.expected import compare_with_expected
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError
-from schema.introspection.read import read_catalog
 from schema.migrator.taken_names import taken_names
 from schema.report import Problem
 
@@ -120,10 +119,10 @@ def _drift(executor: RecordingExecutor, altered: set[str]) -> Iterator[Problem]:
     if not altered:
         return
     try:
-        expected = expected_catalog(executor.connection, list(executor.loader.applied_migrations))
+        expected, found = compare_with_expected(executor.connection)
     except CatalogError:
         return  # the plan may need fewer rights than the comparison
-    for finding in find(expected.only(altered), read_catalog(executor.connection)):
+    for finding in find(expected.catalog(found).only(altered), found):
         if finding.table in altered and (finding.kind == "column" or finding.found is None):
             one = finding.difference([])
             yield Problem(

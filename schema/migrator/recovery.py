@@ -8,7 +8,7 @@ from django.db.migrations.state import StateApps
 
 from schema.drift.migration_state import MigrationState, StateDetector
 from schema.execution.executor import Plan, RecordingExecutor
-from schema.history.runs import Direction, History, Outcome, Past
+from schema.history.runs import Direction, History, Outcome, PastRun
 from schema.models import MigrationKey
 
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}
@@ -33,8 +33,8 @@ SQLITE_NAMES = """
 
 
 def recover_runs(
-    history: History, past: Iterable[Past], applied: Iterable[MigrationKey]
-) -> list[Past]:
+    history: History, past: Iterable[PastRun], applied: Iterable[MigrationKey]
+) -> list[PastRun]:
     """Write how the runs ended whose processes died; return those.
 
     Called under the lock, where nobody else can be running. The record in
@@ -48,7 +48,7 @@ def recover_runs(
     return died
 
 
-def unfinished(executor: RecordingExecutor, past: Iterable[Past]) -> list[tuple[Migration, str]]:
+def unfinished(executor: RecordingExecutor, past: Iterable[PastRun]) -> list[tuple[Migration, str]]:
     """Return the non-atomic migrations whose last run did not come to its end, and its way.
 
     Atomic ones leave nothing half-done, and a run that reached its record was done.
@@ -131,6 +131,6 @@ def unrecorded_rollbacks(executor: RecordingExecutor) -> list[Migration]:
             other for other in executor.loader.graph.backwards_plan(key) if other in applied
         } - {key}
         known_gone = {(one.app_label, one.name) for one in gone}
-        if states[migration] is MigrationState.ABSENT and dependents <= known_gone:
+        if states.get(migration) is MigrationState.ABSENT and dependents <= known_gone:
             gone.append(migration)
     return gone

@@ -7,11 +7,14 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
+from django.db.migrations.state import ProjectState
 
-from schema.drift.expected import expected_steps
+from schema.connection.read_only import reads_only
+from schema.drift.migration_state import recorded_step
+from schema.drift.scratch import expected_steps
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted
-from schema.migrator.recovery import object_names
+from schema.introspection.read import read_catalog
 from schema.report import ExitCode, Report
 
 
@@ -86,31 +89,35 @@ def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
     Raises:
         CatalogError: the role may not build the scratch schema this is read from.
     """
-    before, after = _both_sides(executor, [migration for migration, _ in plan])
-    derived = {name for step, _ in plan for name in getattr(step, "derived_tables", ())}
-    names = object_names(executor.connection) - derived
-    found: list[Loss] = []
-    for table in before.tables.values():
-        if table.name not in names:
-            continue
-        kept = after.tables.get(table.name)
-        if kept is None:
-            found.append(Loss(table.name, None, _count(executor.connection, table.name)))
-            continue
-        found += [
-            Loss(table.name, column.name, _count(executor.connection, table.name, column))
-            for column in table.columns.values()
-            if column.name not in kept.columns
-            and column.generated is None  # made from the other columns
-            and f"{table.name}.{column.name}" in names
-        ]
-    return [loss for loss in found if loss.rows]
+    connection = executor.connection
+    derived = {name for migration, _ in plan for name in getattr(migration, "derived_tables", ())}
+    with reads_only():
+        found = read_catalog(connection)
+        made = _made_by(executor, [migration for migration, _ in plan])
+        lost: list[Loss] = []
+        for table in found.tables.values():
+            if table.name in derived:
+                continue
+            if (table.name, None) in made:
+                lost.append(Loss(table.name, None, _count(connection, table.name)))
+                continue
+            lost += [
+                Loss(table.name, column.name, _count(connection, table.name, column))
+                for column in table.columns.values()
+                if (table.name, column.name) in made
+                and column.generated is None  # computed from the other columns
+            ]
+    return [loss for loss in lost if loss.rows]
 
 
-def _both_sides(
+def _made_by(
     executor: RecordingExecutor, migrations: list[Migration]
-) -> tuple[Catalog, Catalog]:
-    """Return the schema that is expected now, and after the rollback of `migrations`."""
+) -> set[tuple[str, str | None]]:
+    """Return the tables, as (table, None), and columns that the migrations made.
+
+    A trusted migration is built. Of another one the record of its run tells; where there is
+    none, its models do.
+    """
     whole = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
     going = set(migrations)
     steps = expected_steps(
@@ -118,7 +125,32 @@ def _both_sides(
         [migration for migration, _ in whole if migration in going],
         list(executor.loader.applied_migrations),
     )
-    return steps[-1].after, steps[0].before
+    made: set[tuple[str, str | None]] = set()
+    if steps:
+        made |= _names(steps[-1].after) - _names(steps[0].before)
+    for migration in going - {step.migration for step in steps}:
+        recorded = recorded_step(executor.connection, migration)
+        if recorded is not None:
+            made |= _names(recorded.after) - _names(recorded.before)
+        else:
+            key = (migration.app_label, migration.name)
+            after = executor.loader.project_state(key)
+            made |= _model_names(after) - _model_names(executor.loader.project_state(key, False))
+    return made
+
+
+def _names(catalog: Catalog) -> set[tuple[str, str | None]]:
+    return {
+        (table.name, name) for table in catalog.tables.values() for name in [None, *table.columns]
+    }
+
+
+def _model_names(state: ProjectState) -> set[tuple[str, str | None]]:
+    return {
+        (model._meta.db_table, name)
+        for model in state.apps.get_models(include_auto_created=True)
+        for name in [None, *(field.column for field in model._meta.local_concrete_fields)]
+    }
 
 
 def _count(connection: BaseDatabaseWrapper, table: str, column: Column | None = None) -> int:

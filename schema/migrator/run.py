@@ -14,10 +14,12 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
+from schema.connection.read_only import reads_only
 from schema.connection.retry import RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import session_settings
+from schema.drift.baseline import take_as_found
 from schema.drift.migration_state import MigrationState
-from schema.execution.executor import FIRST, Plan, RecordingExecutor
+from schema.execution.executor import Plan, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
@@ -160,7 +162,9 @@ class Migrator:
         from schema.migrator.rollback import agree_to_losses
 
         own_names = self.adoption is not None or self.options["fake_initial"]
-        if problems := find_problems(executor, plan, own_names=own_names):
+        with reads_only():
+            problems = find_problems(executor, plan, own_names=own_names)
+        if problems:
             lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
             self.report.write("problems", problems=[vars(problem) for problem in problems])
             count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"
@@ -202,10 +206,11 @@ class Migrator:
         return targets, self._plan_for(executor, targets) if any(again) else plan
 
     def _plan_for(self, executor: RecordingExecutor, targets: list[Target]) -> Plan:
-        """Plan; forwards, the history's own migration comes along."""
+        """Plan; forwards, the history's own migrations come along."""
         plan = executor.migration_plan(targets)
-        if plan and not plan[0][1] and FIRST not in executor.loader.applied_migrations:
-            targets.insert(0, FIRST)
+        own = executor.loader.graph.leaf_nodes("schema")
+        if plan and not plan[0][1] and not executor.loader.applied_migrations.keys() >= {*own}:
+            targets[:0] = own
             plan = executor.migration_plan(targets)
         return plan
 
@@ -255,6 +260,7 @@ class Migrator:
                 fake=self.options["fake"],
                 fake_initial=self.options["fake_initial"],
             )
+            take_as_found(self.connection, self.history, after.apps)
         else:
             executor.check_replacements()
         _render_again(after)

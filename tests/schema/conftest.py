@@ -11,8 +11,8 @@ from pytest_django import DjangoDbBlocker
 
 from schema.batches.progress import Progress, listener
 from schema.drift.compare import Difference
-from schema.drift.expected import expected_catalog
 from schema.drift.repair import differences, script
+from schema.drift.scratch import built_catalog
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from tests.conftest import Database, new_database
@@ -28,7 +28,7 @@ def template(
     with django_db_blocker.unblock(), new_database(folder) as database:
         call_command("migrate", database=database.alias, verbosity=0)
         applied = MigrationRecorder(database.connection).applied_migrations()
-        catalog = expected_catalog(database.connection, applied)
+        catalog = built_catalog(database.connection, applied)
         database.connection.close()
         yield database, catalog
 

@@ -25,7 +25,8 @@ USE_TZ = True
 INSTALLED_APPS = ["schema", "library", "django.contrib.contenttypes", "django.contrib.auth"]
 DATABASES = {"default": json.loads(os.environ["DATABASE"])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SCHEMA = {"ADOPTION": "library.specification.SPECIFICATION", "NEXT_STEPS": [("open", "the doors")]}
+SCHEMA = {"ADOPTION": "library.specification.SPECIFICATION", "NEXT_STEPS": [("open", "the doors")],
+          "TRUSTED_APPS": ["library"]}
 """
 MANAGE = """
 import os, sys

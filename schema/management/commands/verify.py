@@ -97,16 +97,7 @@ class Command(SafeOutputCommand):
             for statement in repair:
                 for line in _statement(statement).splitlines():
                     self.stdout.write(f"    {line}")
-        notes = {
-            "its file was edited after it was applied": result.edited,
-            "applied, but it has no file here": result.unknown,
-            "a migrate is at work on it, or was killed: run `python manage.py migrate`": (
-                result.unfinished
-            ),
-        }
-        for note, names in notes.items():
-            for name in names:
-                self.stdout.write(self.style.WARNING(f"{name}: {note}"))
+        self._write_notes(result)
         if result.unapplied:
             self.stdout.write(
                 f"Not applied yet ({len(result.unapplied)}): {', '.join(result.unapplied)}"
@@ -118,6 +109,28 @@ class Command(SafeOutputCommand):
         )
         if not result.all_differences:
             self.stdout.write(self.style.SUCCESS("No differences."))
+
+    def _write_notes(self, result: Verification) -> None:
+        notes = {
+            "its file was edited after it was applied": result.edited,
+            "applied, but it has no file here": result.unknown,
+            "applied before its changes were recorded: what it made is taken as found": (
+                result.taken_as_found
+            ),
+            "a migrate is at work on it, or was killed: run `python manage.py migrate`": (
+                result.unfinished
+            ),
+        }
+        for note, names in notes.items():
+            for name in names:
+                self.stdout.write(self.style.WARNING(f"{name}: {note}"))
+        if result.newer:
+            self.stdout.write(
+                "A newer release applied migrations that this one does not have. Verify with the"
+                " newer release to compare all of the schema."
+            )
+        if result.not_built:
+            self.stdout.write(f"Compared with the records of the runs alone. {result.not_built}")
 
 
 def excerpts(one: str, other: str) -> tuple[str, str]:

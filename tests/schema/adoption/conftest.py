@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from schema.adoption import plan as adoption_plan
 from schema.drift.compare import find
-from schema.drift.expected import Step, expected_catalog, expected_steps
+from schema.drift.scratch import Step, built_catalog, expected_steps
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
@@ -37,7 +37,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbB
     with django_db_blocker.unblock(), new_database(folder) as database:
         call_command("migrate", database=database.alias, verbosity=0)
         applied = MigrationRecorder(database.connection).applied_migrations()
-        return expected_catalog(database.connection, applied)
+        return built_catalog(database.connection, applied)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 
 from schema.drift.compare import Difference
 from schema.drift.data_checks import broken
-from schema.drift.expected import expected_catalog
+from schema.drift.scratch import built_catalog
 from tests.schema.conftest import Migrated
 
 ALICE = "00000000000040008000000000000001"
@@ -152,7 +152,7 @@ def test_every_foreign_key_is_followed(migrated: Migrated) -> None:
 def test_missing_column_is_no_crash(migrated: Migrated) -> None:
     applied = {("chat", "0003_thread_backfill")}
     connection = migrated.database.connection
-    expected = expected_catalog(connection, ())
+    expected = built_catalog(connection, ())
     name = "message_count"
     migrated.run([f"ALTER TABLE threads RENAME COLUMN {name} TO message_counts"])
     found = broken(connection, expected, applied)

@@ -5,8 +5,8 @@ from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from schema.drift.expected import expected_catalog, expected_steps
 from schema.drift.repair import differences
+from schema.drift.scratch import built_catalog, expected_steps
 from schema.introspection.read import read_catalog
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
@@ -25,11 +25,11 @@ def test_migrated_database_is_as_expected_after_each_step_back(empty_database: D
     for app, target in [("chat", "0001"), ("personas", "0001"), ("chat", "zero")]:
         call_command("migrate", app, target, database=empty_database.alias, verbosity=0)
         applied = MigrationRecorder(connection).applied_migrations()
-        expected = expected_catalog(connection, applied)
+        expected = built_catalog(connection, applied)
         assert differences(expected, read_catalog(connection)) == []
     call_command("migrate", database=empty_database.alias, verbosity=0)
     applied = MigrationRecorder(connection).applied_migrations()
-    expected = expected_catalog(connection, applied)
+    expected = built_catalog(connection, applied)
     assert differences(expected, read_catalog(connection)) == []
 
 
@@ -49,7 +49,7 @@ def test_expected_steps_lead_from_nothing_to_the_expected(migrated: Migrated) ->
 def test_scratch_leaves_nothing_behind(migrated: Migrated) -> None:
     connection = migrated.database.connection
     before = read_catalog(connection)
-    expected_catalog(connection, MigrationRecorder(connection).applied_migrations())
+    built_catalog(connection, MigrationRecorder(connection).applied_migrations())
     assert read_catalog(connection) == before
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -113,16 +112,11 @@ class Loose(Migration):
 
     atomic = False
 
-    @staticmethod
-    def step(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-        """Name everybody."""
-        schema_editor.execute("UPDATE users SET name = 'named'")
-
     operations = [
         migrations.RunSQL(
             "ALTER TABLE threads ADD COLUMN loose integer", "ALTER TABLE threads DROP COLUMN loose"
         ),
-        migrations.RunPython(step, migrations.RunPython.noop),
+        migrations.RunSQL("UPDATE users SET name = 'named'", migrations.RunSQL.noop),
     ]
 
 

@@ -225,7 +225,7 @@ def test_files_finish_what_a_release_left(
     state: State, empty_database: Database, fresh: Catalog, tmp_path: Path
 ) -> None:
     state(empty_database)
-    files = export(empty_database.connection, tmp_path / "sql", rollback=False)
+    files = export(empty_database.connection, tmp_path / "sql", rollback=False).files
     names = [path.name[5:] for path in files]
     assert f"chat_{SQUASHED}.sql" in names
     assert f"chat_{FIRST}.sql" not in names
