@@ -1,9 +1,10 @@
-"""Every statement that a migration executes, both ways, found by running it."""
+"""Every statement that a migration executes, in both directions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import migrations
@@ -14,8 +15,12 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
-from schema.drift.expected import scratch
-from schema.execution.executor import FIRST
+from schema.drift.scratch import scratch
+from schema.drift.trusted import buildable, is_trusted
+from schema.execution.collected_sql import NotSQLError, collect, collecting, recording_editor
+from schema.history.status import in_order
+from schema.introspection.changes import ChangeSet, changes
+from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
 
 # What the framework's own migrations do in Python, there and back, as SQL. Permissions of
@@ -29,19 +34,21 @@ PYTHON_AS_SQL: dict[MigrationKey, tuple[str, str]] = {
 }
 
 
-class NotSQLError(Exception):
-    """A migration does in Python what cannot be written down as SQL."""
-
-
-@dataclass(frozen=True)
+@dataclass
 class Recording:
     """One migration and its statements."""
 
     migration: Migration
     parents: tuple[MigrationKey, ...]
     children: tuple[MigrationKey, ...]
-    forwards: list[str]
-    backwards: list[str]
+    forwards: list[str] = field(default_factory=list)
+    backwards: list[str] = field(default_factory=list)
+    changes: ChangeSet | None = None
+    """What it makes and removes, where it was run."""
+    not_forwards: str = ""
+    """Why its way there cannot be written as SQL."""
+    not_backwards: str = ""
+    """Why its way back cannot."""
 
 
 def record(
@@ -49,44 +56,76 @@ def record(
 ) -> tuple[list[str], list[Recording]]:
     """Return what makes `django_migrations`, and every migration in the order of application.
 
-    They are run in a scratch place; nothing that is live is changed. Where one of several that
-    were squashed is recorded, those stand in place of what replaces them.
+    Trusted migrations are run in a scratch place. Of the others the statements are collected
+    without running them; where that is not possible, the recording says why. Where one of several
+    that were squashed is recorded, those stand in place of what replaces them.
 
     Raises:
-        NotSQLError: a migration runs Python that is not known here.
         CatalogError: the role may not create a scratch schema.
-        IrreversibleError: the way back is wanted and a migration has none.
+        IrreversibleError: the way back is wanted and a trusted migration has none.
     """
     graph = MigrationLoader(connection).graph
-    order: dict[MigrationKey, None] = {FIRST: None}
-    for leaf in graph.leaf_nodes():
-        order |= dict.fromkeys(graph.forwards_plan(leaf))
-    planned = [in_sql(graph.nodes[key]) for key in order]
+    trusted = buildable(graph)
+    order = in_order(graph)
+    plan = [in_sql(graph.nodes[key]) for key in order]
+    states = [ProjectState()]
+    for migration in plan:
+        states.append(migration.mutate_state(states[-1]))
+    recordings = [
+        Recording(migration, keys(graph.node_map[key].parents), keys(graph.node_map[key].children))
+        for key, migration in zip(order, plan, strict=True)
+    ]
+    built = [one for one, key in zip(recordings, order, strict=True) if key in trusted]
+    first = _run(connection, built, dict(zip(plan, states, strict=False)), backwards=backwards)
+    with collecting(connection) as idle:
+        for recording, key, state in zip(recordings, order, states, strict=False):
+            if key not in trusted:
+                _collect(idle, recording, state, backwards=backwards)
+    return first, recordings
+
+
+def _run(
+    connection: BaseDatabaseWrapper,
+    recordings: Sequence[Recording],
+    states: dict[Migration, ProjectState],
+    *,
+    backwards: bool,
+) -> list[str]:
+    """Run trusted migrations in a scratch place, from the states before them."""
     with scratch(connection) as empty:
-        with editor_of(empty)(empty, atomic=False) as editor:
+        editor_class = recording_editor(empty)
+        with editor_class(empty, atomic=False) as editor:
             editor.create_model(MigrationRecorder.Migration)
         first: list[str] = editor.recorded
-        states = [ProjectState()]
-        ways: list[list[str]] = []
-        for migration in planned:
-            with editor_of(empty)(empty, atomic=migration.atomic) as editor:
-                states.append(migration.apply(states[-1].clone(), editor))
-            ways.append(editor.recorded)
-        ways_back: list[list[str]] = [[] for _ in planned]
-        for place in reversed(range(len(planned)) if backwards else range(0)):
-            with editor_of(empty)(empty, atomic=planned[place].atomic) as editor:
-                planned[place].unapply(states[place].clone(), editor)
-            ways_back[place] = editor.recorded
-    return first, [
-        Recording(
-            migration,
-            keys(graph.node_map[key].parents),
-            keys(graph.node_map[key].children),
-            there,
-            back,
-        )
-        for key, migration, there, back in zip(order, planned, ways, ways_back, strict=True)
-    ]
+        before = read_catalog(empty)
+        for one in recordings:
+            with editor_class(empty, atomic=one.migration.atomic) as editor:
+                one.migration.apply(states[one.migration].clone(), editor)
+            one.forwards = editor.recorded
+            after = read_catalog(empty)
+            one.changes = changes(before, after)
+            before = after
+        for one in reversed(recordings if backwards else []):
+            with editor_class(empty, atomic=one.migration.atomic) as editor:
+                one.migration.unapply(states[one.migration].clone(), editor)
+            one.backwards = editor.recorded
+    return first
+
+
+def _collect(
+    connection: BaseDatabaseWrapper, recording: Recording, state: ProjectState, *, backwards: bool
+) -> None:
+    """Collect the statements of a migration that is not trusted, or the reason for none."""
+    try:
+        recording.forwards = collect(connection, recording.migration, state)
+    except NotSQLError as error:
+        recording.not_forwards = recording.not_backwards = str(error)
+        return
+    if backwards:
+        try:
+            recording.backwards = collect(connection, recording.migration, state, backwards=True)
+        except NotSQLError as error:
+            recording.not_backwards = str(error)
 
 
 def keys(nodes: Sequence[Any]) -> tuple[MigrationKey, ...]:
@@ -94,35 +133,18 @@ def keys(nodes: Sequence[Any]) -> tuple[MigrationKey, ...]:
     return tuple(sorted(node.key for node in nodes))
 
 
-def editor_of(connection: BaseDatabaseWrapper) -> Any:
-    """Return the connection's schema editor, as a class that keeps what it executes."""
-
-    class RecordingEditor(connection.SchemaEditorClass):  # type: ignore[misc, name-defined]  # known at run time
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self.recorded: list[str] = []
-
-        def execute(self, sql: Any, params: Any = ()) -> None:
-            text = str(sql)
-            if params is not None:
-                text %= tuple(self.quote_value(value) for value in params)
-            self.recorded.append(text.strip().removesuffix(";"))
-            super().execute(sql, params)
-
-    return RecordingEditor
-
-
 def in_sql(migration: Migration) -> Migration:
-    """Return `migration` with SQL in the place of the Python that is known."""
+    """Return `migration` with SQL in the place of the Python of Django's that is known."""
     key = (migration.app_label, migration.name)
-    operations: list[Operation] = []
-    for operation in migration.operations:
-        if not isinstance(operation, migrations.RunPython):
-            operations.append(operation)
-            continue
-        if key not in PYTHON_AS_SQL:
-            raise NotSQLError(f"{migration} runs Python ({operation.describe()}).")
-        there, back = PYTHON_AS_SQL[key]
-        operations.append(migrations.RunSQL(there or [], back or []))
-    migration.__dict__["operations"] = operations  # its own; the class has the original
-    return migration
+    if key not in PYTHON_AS_SQL or not is_trusted(migration):
+        return migration
+    forwards, backwards = PYTHON_AS_SQL[key]
+    operations: list[Operation] = [
+        migrations.RunSQL(forwards or [], backwards or [])
+        if isinstance(operation, migrations.RunPython)
+        else operation
+        for operation in migration.operations
+    ]
+    kept = copy(migration)
+    kept.__dict__["operations"] = operations  # its own; the class keeps the original
+    return kept

@@ -11,7 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.ranges import literal
 from schema.execution.recorded_sql import Recording, record
-from schema.models import MigrationKey
+from schema.introspection.changes import server_of
+from schema.models import MigrationKey, MigrationRun
+from schema.sqlexport.not_sql import not_sql
+from schema.sqlexport.run_record import NOW, run_record
 
 LOCK_TIMEOUT = "5s"
 """A statement that waits for a lock holds up everybody behind it: not longer than this."""
@@ -82,34 +85,44 @@ PRAGMA foreign_keys = ON;
 ALONE = re.compile(r"\s*((CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|DO \$batches\$|VACUUM)")
 
 
-def export(connection: BaseDatabaseWrapper, folder: Path, *, rollback: bool) -> list[Path]:
-    """Write the files into `folder`, which is made if need be; return them.
+@dataclass(frozen=True)
+class Export:
+    """The files that were written, and the migrations that could not be, each with the reason."""
+
+    files: list[Path]
+    not_sql: dict[str, str]
+
+
+def export(connection: BaseDatabaseWrapper, folder: Path, *, rollback: bool) -> Export:
+    """Write the files into `folder`, which is made if need be.
 
     Raises:
         FileExistsError: there is something in the folder.
-        NotSQLError, CatalogError, IrreversibleError: see `record`.
+        CatalogError, IrreversibleError: see `record`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(folder)
     first, recordings = record(connection, backwards=rollback)
+    server = server_of(connection)
     if connection.vendor == "sqlite":
         recordings = in_a_row(recordings)
-    files: dict[str, str] = {}
-    for number, recording in enumerate(recordings, start=1):
-        files[file_name(number, recording)] = _forwards(
-            connection.vendor, number, recording, first if number == 1 else []
-        )
-    files["all.sql"] = "".join(files.values())
-    for number, recording in enumerate(recordings, start=1):
-        if rollback:
-            name = f"rollback/{file_name(number, recording)}"
-            files[name] = _backwards(connection.vendor, name, recording)
-    for name, text in files.items():
-        path = folder / name
+    texts: dict[str, str] = {}
+    for number, one in enumerate(recordings, start=1):
+        preparation = first if number == 1 else []
+        texts[file_name(number, one)] = _forwards(server, number, one, preparation)
+    texts["all.sql"] = "".join(texts.values())
+    for number, one in enumerate(recordings if rollback else [], start=1):
+        file = f"rollback/{file_name(number, one)}"
+        texts[file] = _backwards(server, file, one)
+    for file, text in texts.items():
+        path = folder / file
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.lstrip("\n"), encoding="utf-8")
-    return [folder / name for name in files]
+    return Export(
+        files=[folder / file for file in texts],
+        not_sql={str(one.migration): one.not_forwards for one in recordings if one.not_forwards},
+    )
 
 
 def in_a_row(recordings: list[Recording]) -> list[Recording]:
@@ -193,14 +206,19 @@ class SQLFile:
         return name((self.recording.migration.app_label, self.recording.migration.name))
 
 
-def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) -> str:
+def _forwards(server: str, number: int, recording: Recording, first: list[str]) -> str:
+    vendor = server.split()[0]
     key = (recording.migration.app_label, recording.migration.name)
-    now = "now()" if vendor == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    if recording.not_forwards:
+        return not_sql(vendor, recording.migration, recording.not_forwards, recorded(key))
     # One statement: a squashed migration is recorded together with those it replaces.
     record = "INSERT INTO django_migrations (app, name, applied)" + " UNION ALL".join(
-        f" SELECT {literal(one[0])}, {literal(one[1])}, {now} WHERE NOT {recorded(one)}"
+        f" SELECT {literal(one[0])}, {literal(one[1])}, {NOW[vendor]} WHERE NOT {recorded(one)}"
         for one in [*recording.migration.replaces, key]
     )
+    if number > 1:  # the first makes the table of runs, the second completes it
+        run = run_record(server, recording, MigrationRun.Direction.FORWARDS, recorded(key))
+        record = f"{run};\n{record}"
     preconditions = [
         *(
             (f"NOT {recorded(parent)}", f"goes after {name(parent)}")
@@ -230,19 +248,27 @@ def _forwards(vendor: str, number: int, recording: Recording, first: list[str]) 
     ).text(vendor)
 
 
-def _backwards(vendor: str, file: str, recording: Recording) -> str:
+def _backwards(server: str, file: str, recording: Recording) -> str:
+    vendor = server.split()[0]
     key = (recording.migration.app_label, recording.migration.name)
+    done = f"NOT {recorded(key)}"
+    if recording.not_backwards:
+        return not_sql(vendor, recording.migration, recording.not_backwards, done)
     records = " OR ".join(
         f"(app = {literal(one[0])} AND name = {literal(one[1])})"
         for one in [*recording.migration.replaces, key]
     )
+    record = f"DELETE FROM django_migrations WHERE {records}"  # noqa: S608 - quoted
+    if key[0] != "schema":  # which drops the table of runs
+        run = run_record(server, recording, MigrationRun.Direction.BACKWARDS, done)
+        record = f"{run};\n{record}"
     return SQLFile(
         name=file,
         title=f"{recording.migration}, the way back: {_summary(recording)}",
         recording=recording,
         statements=recording.backwards,
-        record=f"DELETE FROM django_migrations WHERE {records}",  # noqa: S608 - quoted
-        done=f"NOT {recorded(key)}",
+        record=record,
+        done=done,
         preconditions=[
             (recorded(child), f"goes after {name(child)}") for child in recording.children
         ],

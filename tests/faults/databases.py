@@ -32,7 +32,7 @@ from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from schema.drift.compare import find
-from schema.drift.expected import expected_catalog
+from schema.drift.scratch import built_catalog
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from tests.conftest import Database, new_database
@@ -266,7 +266,7 @@ def fresh_catalog(folder: Path) -> Catalog:
     with new_database(folder) as database:
         call_command("migrate", database=database.alias, verbosity=0)
         applied = MigrationRecorder(database.connection).applied_migrations()
-        return expected_catalog(database.connection, applied)
+        return built_catalog(database.connection, applied)
 
 
 def main() -> int:

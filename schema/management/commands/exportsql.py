@@ -11,7 +11,7 @@ from schema.adoption.messages import adoption_note
 from schema.connection.configuration import configuration
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
-from schema.execution.recorded_sql import NotSQLError
+from schema.connection.read_only import reads_only
 from schema.introspection.catalog import CatalogError
 from schema.report import Report, SafeOutputCommand
 from schema.sqlexport.export import export
@@ -39,13 +39,12 @@ class Command(SafeOutputCommand):
         connect(connection, Report(self.stdout, quiet=True))
         folder: Path = options["output"]
         try:
-            files = export(connection, folder, rollback=options["rollback"])
+            with reads_only():
+                done = export(connection, folder, rollback=options["rollback"])
         except FileExistsError as error:
             raise CommandError(f"{folder} is not an empty folder. Name another.") from error
         except OSError as error:
             raise CommandError(f"Cannot write into {folder}: {error.strerror}.") from error
-        except NotSQLError as error:
-            raise CommandError(f"{error} Run `python manage.py migrate` instead.") from error
         except (CatalogError, IrreversibleError) as error:
             raise CommandError(str(error)) from error
         except Error as error:
@@ -55,9 +54,19 @@ class Command(SafeOutputCommand):
                 f" {configuration().connection_setting(connection)} name a database where the role"
                 " may create a schema; an empty one will do."
             ) from error
+<<<<<<< HEAD
         self.stdout.write(f"Wrote {len(files)} files to {folder}.")
         if note := adoption_note(connection):
             self.stderr.write(f"{note} The files do not adopt it: they are for an empty database.")
+=======
+        self.stdout.write(f"Wrote {len(done.files)} files to {folder}.")
+        for migration, reason in done.not_sql.items():
+            label, name = migration.split(".", 1)
+            self.stdout.write(
+                f"{migration} cannot be written as SQL: {reason}. Its file stops there until"
+                f" `python manage.py migrate {label} {name}` has applied it."
+            )
+>>>>>>> 55fdb27 (Export migrations of other apps without running them, and test a zoo of such apps)
         if options["verbosity"] > 1:
-            for file in files:
+            for file in done.files:
                 self.stdout.write(f"  {file.relative_to(folder)}")

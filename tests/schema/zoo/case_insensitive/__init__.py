@@ -1,0 +1,1 @@
+"""A type that an extension brings, in plain SQL."""

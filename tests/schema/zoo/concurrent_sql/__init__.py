@@ -1,0 +1,1 @@
+"""An index built outside a transaction by plain SQL."""

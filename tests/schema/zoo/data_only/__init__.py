@@ -1,0 +1,1 @@
+"""Data migrations that leave no trace in the schema."""

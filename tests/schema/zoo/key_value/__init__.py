@@ -1,0 +1,1 @@
+"""A field whose type an extension brings."""

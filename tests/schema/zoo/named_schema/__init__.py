@@ -1,0 +1,1 @@
+"""SQL that names the schema."""

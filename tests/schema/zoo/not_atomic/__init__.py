@@ -1,0 +1,1 @@
+"""A migration without a transaction: code between changes of the schema."""

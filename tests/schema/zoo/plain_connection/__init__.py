@@ -1,0 +1,1 @@
+"""RunPython that writes through django.db.connection."""

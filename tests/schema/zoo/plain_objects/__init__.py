@@ -1,0 +1,1 @@
+"""RunPython that writes through the app's real model, without using()."""

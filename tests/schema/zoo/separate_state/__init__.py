@@ -1,0 +1,1 @@
+"""SeparateDatabaseAndState: a table that takes another name."""

@@ -1,0 +1,1 @@
+"""Three migrations and the one that replaces them."""

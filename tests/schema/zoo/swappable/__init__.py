@@ -1,0 +1,1 @@
+"""A foreign key to whatever the project's user model is."""

@@ -1,0 +1,1 @@
+"""An extension, and an index with its operator class."""
