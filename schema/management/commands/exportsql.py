@@ -54,11 +54,6 @@ class Command(SafeOutputCommand):
                 f" {configuration().connection_setting(connection)} name a database where the role"
                 " may create a schema; an empty one will do."
             ) from error
-<<<<<<< HEAD
-        self.stdout.write(f"Wrote {len(files)} files to {folder}.")
-        if note := adoption_note(connection):
-            self.stderr.write(f"{note} The files do not adopt it: they are for an empty database.")
-=======
         self.stdout.write(f"Wrote {len(done.files)} files to {folder}.")
         for migration, reason in done.not_sql.items():
             label, name = migration.split(".", 1)
@@ -66,7 +61,8 @@ class Command(SafeOutputCommand):
                 f"{migration} cannot be written as SQL: {reason}. Its file stops there until"
                 f" `python manage.py migrate {label} {name}` has applied it."
             )
->>>>>>> 55fdb27 (Export migrations of other apps without running them, and test a zoo of such apps)
+        if note := adoption_note(connection):
+            self.stderr.write(f"{note} The files do not adopt it: they are for an empty database.")
         if options["verbosity"] > 1:
             for file in done.files:
                 self.stdout.write(f"  {file.relative_to(folder)}")
