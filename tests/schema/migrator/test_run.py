@@ -42,7 +42,7 @@ def test_migrate_ends_with_a_summary_of_this_projects_migrations(empty_database:
     assert sorted(names) == sorted(ours)
 
 
-APPS = {"schema", "users", "personas", "threads", "chat"}
+APPS = {"schema", "users", "personas", "threads", "chat", "api"}
 
 
 def test_migrate_shows_each_migration_with_its_duration(empty_database: Database) -> None:
