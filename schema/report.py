@@ -15,8 +15,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 NOT_WRITTEN = {errno.EBADF, errno.EIO, errno.ENOSPC}
-BROKEN_PIPE = 141
-"""By convention 128 and the number of the signal SIGPIPE."""
 ERASE_LINE = "\r\033[K"
 
 
@@ -39,6 +37,8 @@ class ExitCode(enum.IntEnum):
     """With --strict: the file of an applied migration was edited."""
     STOPPED = 130
     """Interrupted from the keyboard; by convention 128 and the number of the signal."""
+    READER_GONE = 141
+    """The reader of the output has gone; by convention 128 and the number of SIGPIPE."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def safe_output() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
-        raise SystemExit(BROKEN_PIPE) from None
+        raise SystemExit(ExitCode.READER_GONE) from None
     except OSError as error:
         if error.errno not in NOT_WRITTEN or error.filename is not None:
             raise

@@ -179,9 +179,9 @@ class Migrator:
         migration_state: MigrationState,
     ) -> None:
         text = {
-            MigrationState.APPLIED: "is there already, but was not recorded: recording it",
-            MigrationState.ABSENT: "is gone already, but its record is not: removing the record",
-            MigrationState.PARTIAL: "is there in part: completing it",
+            MigrationState.APPLIED: "exists already, but was not recorded: recording it",
+            MigrationState.ABSENT: "does not exist any more, but its record does: removing the record",
+            MigrationState.PARTIAL: "exists in part: completing it",
         }[migration_state]
         self.report.write(
             "found",

@@ -54,8 +54,8 @@ def test_a_migration_that_was_committed_but_not_recorded_is_recorded(
     MigrationExecutor(empty_database.connection).migrate([(app, name)])
     MigrationRecorder(empty_database.connection).record_unapplied(app, name)
     output = migrate(empty_database)
-    assert f"  {app}.{name} is there already, but was not recorded: recording it.\n" in output
-    assert output.count("is there") == 1
+    assert f"  {app}.{name} exists already, but was not recorded: recording it.\n" in output
+    assert output.count("exists already") == 1
     again = migrate(empty_database)
     assert again.startswith("Nothing to do")
 
@@ -74,7 +74,7 @@ def test_migrate_redoes_a_rollback_that_was_committed_but_not_recorded(database:
     MigrationRecorder(database.connection).record_applied("chat", "0004_thread_index")
     output = migrate(database)
     assert (
-        "  chat.0004_thread_index is gone already, but its record is not: removing the record."
+        "  chat.0004_thread_index does not exist any more, but its record does: removing the record."
         in output
     )
     assert "applied chat.0004_thread_index" in output
@@ -87,7 +87,7 @@ def test_rolling_back_ends_a_rollback_that_was_committed_but_not_recorded(
     MigrationExecutor(database.connection).migrate([("chat", "0001_chat_history")])
     MigrationRecorder(database.connection).record_applied("chat", "0002_thread_link")
     output = migrate(database, "chat", "0001")
-    assert "  chat.0002_thread_link is gone already" in output
+    assert "  chat.0002_thread_link does not exist any more" in output
     assert ("chat", "0002_thread_link") not in applied(database)
     assert migrate(database, "chat", "0001").startswith("Nothing to do")
 
@@ -100,7 +100,7 @@ def test_a_migration_half_run_by_hand_is_completed(database: Database) -> None:
         cursor.execute("ALTER TABLE personas ADD COLUMN description text DEFAULT '' NOT NULL")
     output = migrate(database)
     if database.connection.vendor == "postgresql":  # SQLite rebuilds the table and succeeds
-        assert "  personas.0002_multi_persona is there in part: completing it.\n" in output
+        assert "  personas.0002_multi_persona exists in part: completing it.\n" in output
     found = read_catalog(database.connection)
     assert found.tables["personas"].columns == whole.tables["personas"].columns
     assert found.tables["personas"].triggers == whole.tables["personas"].triggers
@@ -138,7 +138,7 @@ def test_a_data_step_of_a_migration_cut_off_before_it_is_done(
         cursor.execute("INSERT INTO users (email, password_hash) VALUES ('a@example.com', 'x')")
         cursor.execute("ALTER TABLE threads ADD COLUMN loose integer")
     output = migrate(database)
-    assert "  threads.9999_loose is there in part: completing it.\n" in output
+    assert "  threads.9999_loose exists in part: completing it.\n" in output
     with database.connection.cursor() as cursor:
         cursor.execute("SELECT name FROM users")
         assert cursor.fetchall() == [("named",)]
