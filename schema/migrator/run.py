@@ -180,7 +180,7 @@ class Migrator:
     ) -> None:
         text = {
             MigrationState.APPLIED: "exists already, but was not recorded: recording it",
-            MigrationState.ABSENT: "does not exist any more, but its record does: removing the record",
+            MigrationState.ABSENT: "no longer exists, but is recorded: removing the record",
             MigrationState.PARTIAL: "exists in part: completing it",
         }[migration_state]
         self.report.write(
