@@ -77,10 +77,43 @@ class OpenAIContract(Contract):
         return self.error(status, text, allow)
 
 
+class ResourceContract(Contract):
+    """The resources': problem details (RFC 9457)."""
+
+    def error(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """Return a problem."""
+        response = self.problem(status, message, [])
+        for name, value in (headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    def problem(self, status: int, detail: str, errors: list[dict[str, str]]) -> HttpResponse:
+        """Return a problem with its faulty fields."""
+        body = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+            "errors": errors,
+        }
+        response = json_response(body, status)
+        response.headers["Content-Type"] = "application/problem+json"
+        return response
+
+    def undeclared(self, status: int, headers: Mapping[str, str]) -> HttpResponse:
+        """Return the problem; 405 names the methods there are."""
+        allow = {name: value for name, value in headers.items() if name == "Allow"}
+        text = HTTPStatus(status).description or HTTPStatus(status).phrase
+        return self.error(status, text, allow)
+
+
+RESOURCES = ResourceContract(("/api/v2", "/api/openapi.json", "/api/docs"), largest_body=1_000_000)
 OPENAI = OpenAIContract(("/v1", "/api/v1"), largest_body=2_500_000)
 BROWSER = BrowserContract(("/api", "/health"), largest_body=100 * 1024)
 # The first that covers a path is the one that counts.
-CONTRACTS: list[Contract] = [OPENAI, BROWSER]
+CONTRACTS: list[Contract] = [OPENAI, RESOURCES, BROWSER]
 
 
 def contract_of(path: str) -> Contract | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.http import quote_etag
 
-from api.contracts import Contract, contract_of
+from api.contracts import RESOURCES, Contract, contract_of
 from schema.functions import uuid7
 
 ANY = "*"
@@ -43,6 +45,8 @@ class ApiMiddleware:
             response = contract.undeclared(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
         else:
             response = self.answer(request, contract)
+        if contract is RESOURCES and request.method == "GET":
+            response = conditional(request, response)
         allow_origin(request, response)
         for name, value in getattr(request, "limit_headers", {}).items():
             response.headers.setdefault(name, value)
@@ -69,6 +73,16 @@ class ApiMiddleware:
         if status >= HTTPStatus.BAD_REQUEST and not is_json:
             return contract.undeclared(status, dict(response.items()))
         return response
+
+
+def conditional(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Add the hash of an answer; return 304 if the program has that answer already."""
+    if response.status_code != HTTPStatus.OK or not isinstance(response, HttpResponse):
+        return response
+    etag = quote_etag(hashlib.sha256(response.content).hexdigest()[:32])
+    response.headers["ETag"] = etag
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return get_conditional_response(request, etag, response=response) or response
 
 
 def is_too_large(request: HttpRequest, contract: Contract) -> bool:

@@ -35,10 +35,7 @@ REFUSALS: dict[type[Exception], tuple[str, int]] = {
         "A reply is being written in this thread. Stop it, or wait until it is done.",
         409,
     ),
-    BudgetSpentError: (
-        "You have used up the tokens that this site allows a person in a day. Try again tomorrow.",
-        429,
-    ),
+    BudgetSpentError: ("Your tokens of today are used up. Try again tomorrow.", 429),
     TooManyInFlightError: (
         f"{MAX_IN_FLIGHT} replies are being written in other threads. Stop one, or wait until"
         " one is done.",

@@ -1,0 +1,1 @@
+"""Resources for programs written for this site, under /api/v2."""

@@ -1,0 +1,192 @@
+"""What the resources look like."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import AfterValidator, ConfigDict, Field
+
+from api.fields import Text
+from chat.forms import MAX_CHARACTERS
+from personas.forms import MAX_DESCRIPTION_LENGTH as MAX_PERSONA_DESCRIPTION
+from threads.forms import MAX_DESCRIPTION_LENGTH
+from users.forms import MAX_NAME_LENGTH
+
+Role = Literal["user", "assistant", "twin"]
+Status = Literal["streaming", "complete", "stopped", "failed", "interrupted"]
+
+
+def not_blank(text: str) -> str:
+    """Return `text` without blanks around it."""
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text.strip()
+
+
+Name = Annotated[Text, AfterValidator(not_blank)]
+Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+
+
+class Body(Schema):
+    """What a request sends; an unknown field is an error, so that a typing mistake is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Persona(Schema):
+    """A twin."""
+
+    id: uuid.UUID
+    name: str
+    description: str
+    color: str
+    is_active: bool
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class PersonaBody(Body):
+    """A new persona."""
+
+    name: Name = Field(min_length=1, max_length=MAX_NAME_LENGTH)
+    description: Text = Field("", max_length=MAX_PERSONA_DESCRIPTION)
+    color: Color = "#4f46e5"
+
+
+class PersonaChange(Body):
+    """What is to be changed of a persona; what is absent stays."""
+
+    name: Name | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH)
+    description: Text | None = Field(None, max_length=MAX_PERSONA_DESCRIPTION)
+    color: Color | None = None
+    is_active: Literal[True] | None = None
+
+
+class Thread(Schema):
+    """A conversation."""
+
+    id: uuid.UUID
+    title: str
+    description: str
+    persona_id: uuid.UUID | None
+    model: str
+    message_count: int
+    last_message_at: datetime.datetime | None
+    pinned_at: datetime.datetime | None
+    archived_at: datetime.datetime | None
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class ThreadBody(Body):
+    """A new thread."""
+
+    title: Name = Field(min_length=1, max_length=255)
+    description: Text = Field("", max_length=MAX_DESCRIPTION_LENGTH)
+    persona_id: uuid.UUID | None = None
+
+
+class ThreadChange(Body):
+    """What is to be changed of a thread; what is absent stays."""
+
+    title: Name | None = Field(None, min_length=1, max_length=255)
+    description: Text | None = Field(None, max_length=MAX_DESCRIPTION_LENGTH)
+    is_pinned: bool | None = None
+    is_archived: bool | None = None
+
+
+class Message(Schema):
+    """What was written."""
+
+    id: uuid.UUID
+    thread_id: uuid.UUID
+    role: Role
+    content: str
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class MessageBody(Body):
+    """A message to be sent."""
+
+    text: Text = Field(min_length=1, max_length=MAX_CHARACTERS)
+    voice: Literal["assistant", "twin"] = "assistant"
+
+
+class Reply(Schema):
+    """An attempt to answer. Its events are at /replies/{id}/events."""
+
+    id: uuid.UUID
+    thread_id: uuid.UUID
+    question_id: uuid.UUID | None
+    answer_id: uuid.UUID | None
+    voice: Literal["assistant", "twin"]
+    model: str
+    status: Status
+    failure: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+
+class Sent(Schema):
+    """A message and the reply that was started, if a model is connected."""
+
+    message: Message
+    reply: Reply | None
+
+
+class Hit(Schema):
+    """A message that was found."""
+
+    id: uuid.UUID
+    thread_id: uuid.UUID
+    thread_title: str
+    role: Role
+    content: str
+    created_at: datetime.datetime
+
+
+class Figures(Schema):
+    """What some replies cost together."""
+
+    name: str
+    replies: int
+    prompt_tokens: int
+    completion_tokens: int
+    duration_ms: float
+    first_text_ms: float | None
+
+
+class Usage(Schema):
+    """What the replies of the last 30 days cost."""
+
+    days: list[Figures]
+    personas: list[Figures]
+    models: list[Figures]
+    keys: list[Figures]
+
+
+class ThreadPage(Schema):
+    """Some threads; `next_cursor` asks for more, null on the last page."""
+
+    items: list[Thread]
+    next_cursor: str | None
+
+
+class MessagePage(Schema):
+    """Some messages, newest first."""
+
+    items: list[Message]
+    next_cursor: str | None
+
+
+class HitPage(Schema):
+    """Some hits, newest first."""
+
+    items: list[Hit]
+    next_cursor: str | None
