@@ -7,6 +7,8 @@ import pytest
 
 from personas.colors import contrast
 
+pytestmark = pytest.mark.no_database
+
 TOKENS = Path(__file__).parent.parent / "config/static/css/tokens.css"
 PAIR = re.compile(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);")
 COLORS = {name: (light, dark) for name, light, dark in PAIR.findall(TOKENS.read_text())}

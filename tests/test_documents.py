@@ -19,6 +19,8 @@ from django.utils.text import slugify
 from schema.report import ExitCode
 from users import rate_limits
 
+pytestmark = pytest.mark.no_database
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]

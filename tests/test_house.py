@@ -12,6 +12,8 @@ from django.db.migrations.loader import MigrationLoader
 from schema.operations import RERUNNABLE
 from tests.conftest import Database
 
+pytestmark = pytest.mark.no_database
+
 ROOT = Path(__file__).parent.parent
 APPS = ["users", "personas", "threads", "chat", "api"]
 PACKAGES = ["config", "schema", "legacy", *APPS]

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from chat.rendering import markdown
 from chat.rendering.blocks import finished
 
+pytestmark = pytest.mark.no_database
+
 
 @pytest.mark.parametrize(
     ("text", "rest"),

@@ -8,6 +8,8 @@ import pytest
 from chat.rendering import markdown
 from tests.chat.rendering.attacks import ATTACKS
 
+pytestmark = pytest.mark.no_database
+
 
 class Found(HTMLParser):
     """The tags and attributes of a piece of HTML."""

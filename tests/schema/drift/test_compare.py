@@ -16,6 +16,8 @@ from schema.introspection.catalog import (
     Trigger,
 )
 
+pytestmark = pytest.mark.no_database
+
 ID = Column("id", "uuid", nullable=False)
 OWNER = Column("owner", "uuid", nullable=True, default="NULL")
 KEY = Constraint("pens_pkey", "primary key", "PRIMARY KEY (id)", ("id",))
