@@ -2,9 +2,11 @@
 
 import pytest
 
+from schema.drift import data_checks
 from schema.drift.compare import Difference
-from schema.drift.data_checks import broken
+from schema.drift.data_checks import DataCheck, broken
 from schema.drift.scratch import built_catalog
+from schema.introspection.catalog import Catalog
 from tests.schema.conftest import Migrated
 
 ALICE = "00000000000040008000000000000001"
@@ -159,3 +161,25 @@ def test_missing_column_is_no_crash(migrated: Migrated) -> None:
     assert [one.object for one in found] == ["rows of threads.message_count"]
     assert found[0].found.startswith("could not be checked: ")
     assert found[0].repair == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (1, "not so for 1 row, for example 1"),
+        (2, "not so for 2 rows, for example 1, 2"),
+        (5, "not so for 5 rows, for example 1, 2, 3"),
+    ],
+)
+def test_difference_counts_the_rows_and_names_the_first(
+    migrated: Migrated, monkeypatch: pytest.MonkeyPatch, rows: int, words: str
+) -> None:
+    numbers = " UNION ALL ".join(f"SELECT {number}" for number in range(1, rows + 1))
+    check = DataCheck("numbers", ("chat", "0001"), "none", numbers, ("DELETE",), "threads")
+    monkeypatch.setattr(data_checks, "registered", lambda: [check])
+    connection = migrated.database.connection
+    empty = Catalog(connection.vendor)
+    assert broken(connection, empty, set()) == []  # not applied yet
+    assert broken(connection, empty, {("chat", "0001")}) == [
+        Difference("numbers", "none", words, ["DELETE"], "threads")
+    ]
