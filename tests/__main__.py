@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
+NO_TESTS = 5  # pytest's exit status
 # Debian packages whose programs the tests run, and these programs.
 PROGRAMS = {"chromium": "chromium", "pgbouncer": "/usr/sbin/pgbouncer"}
 
@@ -130,7 +131,9 @@ def run(check: Check, command: list[str]) -> tuple[bool, str]:
         text=True,
         check=False,
     )
-    return done.returncode == 0, done.stdout
+    # Arguments may select tests of which an engine has none.
+    passed = (0, NO_TESTS) if sys.argv[1:] and "pytest" in command else (0,)
+    return done.returncode in passed, done.stdout
 
 
 def install_programs() -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
@@ -21,16 +20,14 @@ from tests.schema.batches.unthreaded import fill
 
 @pytest.fixture(scope="session")
 def template(
-    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-) -> Iterator[tuple[Database, Catalog]]:
-    """Make one migrated database to copy, and what its migrations make."""
-    folder = tmp_path_factory.mktemp("template")
-    with django_db_blocker.unblock(), new_database(folder) as database:
-        call_command("migrate", database=database.alias, verbosity=0)
-        applied = MigrationRecorder(database.connection).applied_migrations()
-        catalog = built_catalog(database.connection, applied)
-        database.connection.close()
-        yield database, catalog
+    migrated_template: Database, django_db_blocker: DjangoDbBlocker
+) -> tuple[Database, Catalog]:
+    """Return a migrated database to copy, and the catalog that its migrations make."""
+    with django_db_blocker.unblock():
+        applied = MigrationRecorder(migrated_template.connection).applied_migrations()
+        catalog = built_catalog(migrated_template.connection, applied)
+        migrated_template.connection.close()
+    return migrated_template, catalog
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ import pytest
 from django.core.management import call_command
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
-from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from schema.adoption import plan as adoption_plan
 from schema.drift.compare import find
-from schema.drift.scratch import Step, built_catalog, expected_steps
+from schema.drift.scratch import Step, expected_steps
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
@@ -31,13 +30,9 @@ OLD_INDEXES = {
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Catalog:
+def fresh(template: tuple[Database, Catalog]) -> Catalog:
     """Return what `migrate` makes of an empty database."""
-    folder = tmp_path_factory.mktemp("fresh")
-    with django_db_blocker.unblock(), new_database(folder) as database:
-        call_command("migrate", database=database.alias, verbosity=0)
-        applied = MigrationRecorder(database.connection).applied_migrations()
-        return built_catalog(database.connection, applied)
+    return template[1]
 
 
 @pytest.fixture(scope="session")
