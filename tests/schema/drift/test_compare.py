@@ -241,3 +241,10 @@ def test_constraints_without_a_name_are_paired_by_definition() -> None:
     table = replace(PENS, constraints=[nameless])
     (finding,) = find(catalog(table), catalog(PENS, constraints=[]))
     assert finding.label == "check pens.(size)"
+
+
+def test_index_that_is_expected_itself_is_not_another_one_renamed() -> None:
+    twice = {"first": replace(INDEX, name="first"), "second": replace(INDEX, name="second")}
+    one = {"second": twice["second"]}
+    findings = find(catalog(PENS, indexes=twice), catalog(PENS, indexes=one))
+    assert [(finding.label, finding.found) for finding in findings] == [("index pens.first", None)]
