@@ -1,5 +1,5 @@
-"""The databases that were migrated by hand: what is known of them, and what becomes of it.
+"""The specification of the earlier product's databases: data and SQL, no logic.
 
-`schema.adoption` does the work and knows nothing of this; docs and README hold the same
-decisions as a table.
+`schema.adoption` applies it. docs/adopting.md lists the same decisions as a table, and
+docs/writing-a-specification.md explains the parts.
 """

@@ -1,11 +1,11 @@
-"""What becomes of rows of messages and threads. Rules of a step are followed from top to bottom."""
+"""The rules for messages and threads. Those of a step are applied from top to bottom."""
 
 from legacy.sql import NO_SUCH_USER, NO_TIME, SUCH_USER, times
 from legacy.steps import CHAT, LINK, THREADS
 from schema.adoption.spec import Quarantine, Repair
 
-# Of a user's threads called General the one with most messages is kept, so that the fewest
-# messages move; then the oldest.
+# Of a user's threads called General the one with the most messages is kept, so that few
+# messages move; of several the oldest.
 GENERALS = """
     SELECT t.id, first_value(t.id) OVER (
         PARTITION BY t.user_id
@@ -42,7 +42,7 @@ MESSAGE_TIMES = [
     ),
 ]
 MESSAGES = [
-    # Before anything else touches a row: what is NULL then, a trigger would make the present.
+    # First: a trigger replaces NULL by the current time as soon as a row changes.
     *MESSAGE_TIMES,
     Repair(
         step=CHAT,
@@ -86,7 +86,7 @@ MESSAGES = [
 CONVERSATIONS = [
     Quarantine(
         step=THREADS,
-        kind="threads of nobody, or of a user who does not exist, went into quarantine",
+        kind="threads without a user, or of a user who does not exist, went into quarantine",
         table="threads",
         where=f"one.user_id IS NULL OR {NO_SUCH_USER}",
         reason="the thread has no user, or one who does not exist",
@@ -153,7 +153,7 @@ CONVERSATIONS = [
         step=THREADS,
         kind="messages moved from a second General thread into the first",
         table="chat_messages",
-        # As text: a link that has another type by hand is mended only with its own step.
+        # As text: a link that has another type by hand gets its type only with its own step.
         where="one.thread_id::text IN"
         f" (SELECT g.id::text FROM ({GENERALS}) AS g WHERE g.id <> g.kept)",
         assign=f"thread_id = (SELECT g.kept FROM ({GENERALS}) AS g"

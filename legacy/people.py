@@ -1,4 +1,4 @@
-"""What becomes of rows of users and personas. Rules of a step are followed from top to bottom."""
+"""The rules for users and personas. Those of a step are applied from top to bottom."""
 
 from legacy.sql import NO_SUCH_USER, NO_TIME, times
 from legacy.steps import MULTI_PERSONA, PERSONAS, USERS
@@ -108,7 +108,7 @@ PERSONA_COLUMNS = [
     ),
     Repair(
         step=MULTI_PERSONA,
-        kind="personas whose colour was none got the default, #4f46e5",
+        kind="personas whose colour was not a hex colour got the default, #4f46e5",
         table="personas",
         where="one.color IS NULL OR one.color::text !~ '^#[0-9A-Fa-f]{6}$'",
         assign="color = '#4f46e5'",
@@ -124,7 +124,7 @@ PERSONA_COLUMNS = [
     ),
     Repair(
         step=MULTI_PERSONA,
-        kind="personas put off, for their user had an older active one",
+        kind="personas made inactive because their user had an older active one",
         table="personas",
         where=f"one.is_active AND one.id IN (SELECT a.id FROM ({BY_AGE}) AS a WHERE a.place > 1)",
         assign="is_active = false",

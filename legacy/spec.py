@@ -7,8 +7,8 @@ from legacy.steps import BACKFILL, CHAT, INDEX, LINK, MULTI_PERSONA, PERSONAS, T
 from legacy.timestamps import ACCOUNT_TIMES, MESSAGE_TIMES, PERSONA_TIMES, THREAD_TIMES
 from schema.adoption.spec import Conflict, Spec, TrackingTable, TrialInsert, TrialUpdate
 
-# Stuck after schema_v2.sql nothing has a thread, and the thread's index only costs.
-# Not whether there is any: what people write while this runs has a thread already.
+# In a database stuck after schema_v2.sql no message has a thread, and the index only costs time.
+# A few have one: what people write while the adoption runs.
 THREADED = """
     SELECT 100 * count(*) > (SELECT count(*) FROM chat_messages)
     FROM chat_messages WHERE thread_id IS NOT NULL

@@ -201,7 +201,7 @@ def _conversions(snapshot: Snapshot) -> Iterator[str]:
     for one in snapshot.steps:
         if one.state is not MigrationState.PARTIAL:
             continue
-        own = {(table, getattr(thing, "name", "")) for table, thing in objects_of(one.step)}
+        own = {(table, getattr(part, "name", "")) for table, part in objects_of(one.step)}
         for name, table in one.step.after.tables.items():
             if name not in snapshot.found.tables:
                 continue

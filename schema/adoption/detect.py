@@ -98,7 +98,7 @@ def _columns(connection: BaseDatabaseWrapper) -> dict[str, set[str]]:
 def _has_markers(
     loader: MigrationLoader, pending: list[MigrationKey], existing: Mapping[str, set[str]]
 ) -> bool:
-    """Tell whether a table or a column of a pending step exists."""
+    """Return whether a table or a column of a pending step exists."""
     return any(
         table in existing and (column is None or column in existing[table])
         for key in pending
@@ -112,7 +112,7 @@ def _is_continued(
     pending: list[MigrationKey],
     existing: Mapping[str, set[str]],
 ) -> bool:
-    """Tell whether an earlier run adopted a step, or was interrupted at one, and left others."""
+    """Return whether an earlier run adopted a step, or was interrupted at one, and left others."""
     if MigrationRun._meta.db_table not in existing:
         return False
     runs = MigrationRun.objects.using(connection.alias).filter(
@@ -159,7 +159,7 @@ def _doubts(
 def _has_record(
     connection: BaseDatabaseWrapper, spec: Spec, existing: Mapping[str, set[str]]
 ) -> bool:
-    """Tell whether the old tool recorded one of its files."""
+    """Return whether the old tool recorded one of its files."""
     history = spec.tracking
     if history.file not in existing.get(history.table, ()):
         return False

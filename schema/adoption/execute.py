@@ -212,7 +212,7 @@ class StepRepairs:
             self.adoption.kept += columns.kept(found)
 
     def _is_rebuilt(self, key: MigrationKey) -> bool:
-        """Tell whether a column gets another type or a table a key, which rows may prevent."""
+        """Return whether a column gets another type or a table a key, which rows may prevent."""
         found, matched = self.adoption.catalog(), self.adoption.match(key)
         after = matched.step.after
         return any(repairs.primary_keys(matched.findings, after, found)) or any(
@@ -250,7 +250,7 @@ class StepRepairs:
             done[rule] = counts.total()
 
     def _is_needed(self, key: MigrationKey, rule: Rule, found: Catalog) -> bool:
-        """Tell whether the rule has to be, and can be, applied before its columns' types change."""
+        """Return whether the rule must, and can, be applied before its columns get their types."""
         table = self.adoption.steps[key].after.tables.get(rule.table)
         wrong = wrong_types(table, found.tables[rule.table]) if table else []
         differing = [actual for one, actual in wrong if one.name in rule.fixes]

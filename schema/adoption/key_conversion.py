@@ -106,9 +106,9 @@ def _add_expected_links(
 def _instead_of_uuid(expected: Catalog, found: Catalog, table: str, column: str) -> Column | None:
     """Return the column, if it ought to hold UUIDs and holds whole numbers or text."""
     wanted = expected.tables[table].columns.get(column)
-    there = found.tables[table].columns.get(column)
-    if wanted and there and wanted.type == "uuid" and (there.type in TYPES or is_text(there)):
-        return there
+    actual = found.tables[table].columns.get(column)
+    if wanted and actual and wanted.type == "uuid" and (actual.type in TYPES or is_text(actual)):
+        return actual
     return None
 
 
@@ -129,7 +129,7 @@ def conversion(
     for table, columns in tables.items():
         views |= {view.name: view for view in views_over(connection, table, list(columns))}
     links = list(_links(found, numbers.keys))
-    lifted = [
+    dropped = [
         (table, trigger)
         for table, columns in tables.items()
         for trigger in _mentioning(found, table, list(columns))
@@ -142,7 +142,7 @@ def conversion(
             for statement in _old_keys(old_keys_table(found, table), table, key, salt)
         ),
         *(f"DROP VIEW {name}" for name in reversed(views)),
-        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table)}" for table, one in lifted),
+        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table)}" for table, one in dropped),
         *(
             f"ALTER TABLE {quoted(table)} DROP CONSTRAINT {quoted(link.name)}"
             for table, link in links
@@ -157,7 +157,7 @@ def conversion(
             + ("" if link.valid else " NOT VALID")
             for table, link in links
         ),
-        *(statement for table, one in lifted for statement in recreate(table, one)),
+        *(statement for table, one in dropped for statement in recreate(table, one)),
         *(statement for view in views.values() for statement in view.create),
     )
 

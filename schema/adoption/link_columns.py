@@ -1,6 +1,6 @@
 """Find columns that look like links to converted keys but have no foreign key.
 
-Nothing tells for certain what they refer to, so they are not changed: the report names each one,
+It is not certain what they refer to, so they are not changed: the report names each one,
 how many of its values are keys, and the SQL that converts it.
 """
 
@@ -121,7 +121,7 @@ def _json_links(connection: BaseDatabaseWrapper, table: str, column: str) -> Ite
 
 
 def _matches(connection: BaseDatabaseWrapper, link: Link, target: str, key: str) -> tuple[int, int]:
-    """Return how many of the values are keys of `target`, and how many values there are."""
+    """Return how many of the values are keys of `target`, and how many values it has."""
     rows = _fetch(
         connection,
         f"SELECT count(k.key), count(v.value) FROM ({link.values}) AS v LEFT JOIN"
@@ -132,7 +132,7 @@ def _matches(connection: BaseDatabaseWrapper, link: Link, target: str, key: str)
 
 
 def _is_named_after(name: str, table: str) -> bool:
-    """Tell whether a link's name holds the table's, in the singular: about_user_id, users."""
+    """Return whether a link's name holds the table's, in the singular: about_user_id, users."""
     return table.removesuffix("s").replace("_", "") in name.rpartition(".")[2].lower().replace(
         "_", ""
     )

@@ -1,4 +1,4 @@
-"""What of a migration's work is in a database already."""
+"""Find out how much of a migration's work a database has already."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schema.introspection.catalog import Catalog, Column, SchemaObject, Table
 
 @dataclass(frozen=True)
 class MatchedStep:
-    """A step, and what keeps it from being complete."""
+    """A step, with what differs from it."""
 
     step: Step
     state: MigrationState
@@ -25,9 +25,9 @@ class MatchedStep:
         return self.step.migration.app_label, self.step.migration.name
 
     def lacking(self) -> list[str]:
-        """Return in words what is to be made or mended, most important first."""
-        told = sorted(self.findings, key=lambda one: one.kind in {"function", "trigger"})
-        return [finding.difference([]).object for finding in told]
+        """Return in words what is to be created or repaired, most important first."""
+        ordered = sorted(self.findings, key=lambda one: one.kind in {"function", "trigger"})
+        return [finding.difference([]).object for finding in ordered]
 
 
 def match_step(step: Step, found: Catalog) -> MatchedStep:
@@ -43,33 +43,33 @@ def match_step(step: Step, found: Catalog) -> MatchedStep:
     if not findings:
         return MatchedStep(step, MigrationState.APPLIED)
     findings.sort(key=lambda one: (ORDER.index(one.kind), one.found is not None))
-    if not any(object_exists(table, thing, found) for table, thing in _markers(step, own)):
+    if not any(object_exists(table, wanted, found) for table, wanted in _markers(step, own)):
         return MatchedStep(step, MigrationState.ABSENT, findings)
     return MatchedStep(step, MigrationState.PARTIAL, findings)
 
 
 def objects_of(step: Step) -> Iterator[tuple[str | None, SchemaObject]]:
-    """Yield everything the step adds or changes, with the table it hangs on."""
+    """Yield every object that the step adds or changes, with its table."""
     for signature, function in step.after.functions.items():
         if step.before.functions.get(signature) != function:
             yield None, function
     for name, table in step.after.tables.items():
         if name not in step.before.tables:
             yield name, table
-        for thing in _hanging_on(table):
-            if _of(step.before, name, thing) != thing:
-                yield name, thing
+        for wanted in _parts_of(table):
+            if _of(step.before, name, wanted) != wanted:
+                yield name, wanted
 
 
-def object_exists(table: str | None, thing: SchemaObject, found: Catalog) -> bool:
-    """Whether a thing of this name is there, right or not."""
-    return _of(found, table, thing) is not None
+def object_exists(table: str | None, wanted: SchemaObject, found: Catalog) -> bool:
+    """Return whether an object of this name exists, whatever its definition."""
+    return _of(found, table, wanted) is not None
 
 
 def _markers(
     step: Step, own: list[tuple[str | None, SchemaObject]]
 ) -> list[tuple[str | None, SchemaObject]]:
-    """Return what shows that a step was begun: its tables; else its columns; else anything."""
+    """Return what shows that a step was begun: its tables; else its columns; else any object."""
     tables = [pair for pair in own if isinstance(pair[1], Table)]
     columns = [
         pair for pair in own if isinstance(pair[1], Column) and pair[0] in step.before.tables
@@ -77,30 +77,30 @@ def _markers(
     return tables or columns or own
 
 
-def _hanging_on(table: Table) -> Iterator[SchemaObject]:
+def _parts_of(table: Table) -> Iterator[SchemaObject]:
     yield from table.columns.values()
     yield from table.constraints
     yield from table.indexes.values()
     yield from table.triggers.values()
 
 
-def _of(catalog: Catalog, table: str | None, thing: SchemaObject) -> SchemaObject | None:
-    """Return what is in the place of `thing` in `catalog`."""
+def _of(catalog: Catalog, table: str | None, wanted: SchemaObject) -> SchemaObject | None:
+    """Return what `catalog` has in the place of `wanted`."""
     if table is None:
-        return catalog.functions.get(getattr(thing, "signature", ""))
-    there = catalog.tables.get(table)
-    if there is None or isinstance(thing, Table):
-        return there
-    name = getattr(thing, "name", "")
-    match type(thing).__name__:
+        return catalog.functions.get(getattr(wanted, "signature", ""))
+    actual = catalog.tables.get(table)
+    if actual is None or isinstance(wanted, Table):
+        return actual
+    name = getattr(wanted, "name", "")
+    match type(wanted).__name__:
         case "Column":
-            return there.columns.get(name)
+            return actual.columns.get(name)
         case "Constraint":
-            return there.constraint(name)
+            return actual.constraint(name)
         case "Index":
-            return there.indexes.get(name)
+            return actual.indexes.get(name)
         case _:
-            return there.triggers.get(name)
+            return actual.triggers.get(name)
 
 
 def column_before(matched: MatchedStep, table: str, column: str) -> Column | None:

@@ -1,4 +1,4 @@
-"""What `migrate` reports before and after an adoption, as prose and as JSON."""
+"""What `migrate` reports before and after an adoption, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def require_no_problems(adoption: Adoption, report: Report) -> None:
 
 
 def report_result(adoption: Adoption, report: Report) -> None:
-    """Report how many rows each rule changed, and what was kept of what was there before."""
+    """Report how many rows each rule changed, and what of the owner's was kept."""
     counts = adoption.row_repairs.counts
     lines = [f"  {kind}: {count:,}" for kind, count in counts.items() if count]
     lines = ["Adopted, with these repairs:", *lines] if lines else ["Adopted; no row was changed."]
@@ -74,18 +74,18 @@ def _assess(adoption: Adoption) -> Assessment:
 
 
 def _report(assessment: Assessment, report: Report) -> None:
-    report.write("adoption", "\n".join(_prose(assessment)), **_as_json(assessment))
+    report.write("adoption", "\n".join(_text(assessment)), **_as_json(assessment))
 
 
 def _refusal(problems: Sequence[Problem]) -> str:
     lines = ["The database was made by other means and cannot be adopted as it is."]
     for number, one in enumerate(problems, 1):
         lines += [f"{number}. {one.text}", f"   {one.remedy}"]
-    lines.append("Nothing was changed. Settle that, then run migrate again.")
+    lines.append("Nothing was changed. Fix these problems, then run migrate again.")
     return "\n".join(lines)
 
 
-def _prose(assessment: Assessment) -> Iterator[str]:
+def _text(assessment: Assessment) -> Iterator[str]:
     yield "This database was migrated by hand. What was found:"
     for name, count in assessment.rows.items():
         yield f"  {name}: {count:,} row{'s' if count != 1 else ''}"

@@ -201,7 +201,7 @@ def misdirected_links(steps: Sequence[MatchedStep], found: Catalog) -> Iterator[
 def lacking_tables(
     connection: BaseDatabaseWrapper, steps: Sequence[MatchedStep], found: Catalog
 ) -> Iterator[Problem]:
-    """Yield the missing tables that rows which are there belong to."""
+    """Yield the missing tables that existing rows belong to."""
     for one in steps:
         for name, table in one.step.after.tables.items():
             if name in one.step.before.tables or name not in found.tables:
@@ -215,8 +215,8 @@ def lacking_tables(
                     and _has_rows(connection, name)
                 ):
                     yield Problem(
-                        f"{name} has rows, and the table {target} that they belong to is not"
-                        " there.",
+                        f"{name} has rows, and the table {target} that they belong to does"
+                        " not exist.",
                         f"Restore {target}, or connect to the whole database.",
                     )
 
@@ -224,19 +224,19 @@ def lacking_tables(
 def lacking_columns(
     connection: BaseDatabaseWrapper, steps: Sequence[MatchedStep], found: Catalog
 ) -> Iterator[Problem]:
-    """Yield the missing columns for which nothing could be put into the rows there are."""
+    """Yield the missing columns for which existing rows would have no value."""
     for one in steps:
         if one.state is not MigrationState.PARTIAL:
             continue
         for name, table in one.step.after.tables.items():
-            there = found.tables.get(name)
+            actual = found.tables.get(name)
             before = one.step.before.tables.get(name)
-            if there is None:
+            if actual is None:
                 continue
             lacking = [
                 column.name
                 for column in table.columns.values()
-                if column.name not in there.columns
+                if column.name not in actual.columns
                 and not (before and column.name in before.columns)
                 and column.default is None
                 and not column.nullable
@@ -251,13 +251,13 @@ def lacking_columns(
 
 
 def unfillable_columns(steps: Sequence[MatchedStep], found: Catalog) -> Iterator[Problem]:
-    """Yield the columns of others without which no row can be written, unless a trigger helps."""
+    """Yield the owner's columns without which no row can be written."""
     expected = steps[-1].step.after.tables
     for name, table in expected.items():
-        there = found.tables.get(name)
-        if there is None or any(" BEFORE INSERT" in x.sql for x in there.triggers.values()):
+        actual = found.tables.get(name)
+        if actual is None or any(" BEFORE INSERT" in x.sql for x in actual.triggers.values()):
             continue
-        for column in there.columns.values():
+        for column in actual.columns.values():
             if (
                 column.name not in table.columns
                 and not column.nullable
@@ -265,7 +265,7 @@ def unfillable_columns(steps: Sequence[MatchedStep], found: Catalog) -> Iterator
                 and not (column.identity or column.generated)
             ):
                 yield Problem(
-                    f"{name}.{column.name}, which is not this project's, has to be there in every"
+                    f"{name}.{column.name}, which is not this project's, must have a value in every"
                     " row and has no default, so nothing could be written.",
                     f"ALTER TABLE {quoted(name)} ALTER COLUMN {quoted(column.name)} SET DEFAULT …;"
                     f" or DROP NOT NULL;",

@@ -133,7 +133,7 @@ class Adoption:
         return list(trial_problems(self.snapshot()))
 
     def applies_to(self, migration: Migration) -> bool:
-        """Tell whether the work of `migration` exists, in whole or in part, and is repaired.
+        """Return whether the work of `migration` exists, in whole or in part, and is repaired.
 
         A migration that is not atomic can run over its own work, so it does.
         """

@@ -1,7 +1,7 @@
-"""The SQL that brings a table people use to what a migration would have made.
+"""The SQL that brings a table people use to what a migration creates.
 
 Each function returns units: one statement runs by itself, several in one transaction. Every
-unit may be the last before a crash; what is left is worked out anew from the live schema.
+unit may be the last before a crash; the next run derives what is left from the live schema.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def columns(findings: Sequence[Finding]) -> Iterator[Unit]:
         match finding.expected, finding.found:
             case Column() as column, None:
                 yield _added(str(finding.table), column)
-            case Column() as column, Column() as there:
-                if column.type == there.type and column.default != there.default:
+            case Column() as column, Column() as actual:
+                if column.type == actual.type and column.default != actual.default:
                     yield (f"{_alter(finding.table, column)} {_default(column)}",)
 
 
 def _added(table: str, column: Column) -> Unit:
     """Return what adds a column without rewriting the table.
 
-    A default that is worked out (a time) would be made up for the rows that are there; they
-    get none, and what is known of them is filled in afterwards.
+    A default that is computed (the current time) would be wrong for the rows that exist; they get
+    none, and what is known of them is filled in afterwards.
     """
     add = f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(column.name)}"
     if column.default is None or "(" not in column.default or column.identity:
@@ -56,19 +56,19 @@ def by_kind(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> I
         yield tuple(difference.repair)
 
 
-def not_null(table: Table, there: Table) -> Iterator[Unit]:
-    """Yield what forbids NULL, reading the table once without a lock that writers would feel.
+def not_null(table: Table, actual: Table) -> Iterator[Unit]:
+    """Yield what forbids NULL, reading the table once without a lock that blocks writers.
 
-    A valid check spares SET NOT NULL the reading
+    With a valid check SET NOT NULL need not read the table
     (https://www.postgresql.org/docs/current/sql-altertable.html).
     """
     add, validate, forbid, drop = [], [], [], []
     for column in table.columns.values():
-        known = there.columns.get(column.name)
+        known = actual.columns.get(column.name)
         if known is None or column.nullable:
             continue
         name = f"{column.name}_is_not_null"
-        check = there.constraint(name)
+        check = actual.constraint(name)
         if known.nullable:
             if check is None:
                 condition = f"CHECK ({quoted(column.name)} IS NOT NULL) NOT VALID"
@@ -86,13 +86,13 @@ def not_null(table: Table, there: Table) -> Iterator[Unit]:
 def checks_and_foreign_keys(findings: Sequence[Finding], *, validate: bool) -> Iterator[Unit]:
     """Yield what adds, renames or replaces checks and foreign keys, or what validates them."""
     for finding in findings:
-        constraint, there = finding.expected, finding.found
+        constraint, actual = finding.expected, finding.found
         if not isinstance(constraint, Constraint) or constraint.kind not in {
             "check",
             "foreign key",
         }:
             continue
-        old = there if isinstance(there, Constraint) else None
+        old = actual if isinstance(actual, Constraint) else None
         alter = f"ALTER TABLE {quoted(str(finding.table))}"
         name = quoted(constraint.name)
         same_rows = old is not None and _reads(old) == _reads(constraint)
@@ -107,13 +107,13 @@ def checks_and_foreign_keys(findings: Sequence[Finding], *, validate: bool) -> I
 
 
 def surplus_foreign_keys(expected: Catalog, found: Catalog) -> Iterator[Unit]:
-    """Yield what drops every other foreign key that links the same: it may act otherwise."""
+    """Yield what drops other foreign keys on a column: they may do something else on delete."""
     for name, table in expected.tables.items():
-        there = found.tables.get(name)
-        for one in table.constraints if there else ():
-            if there is None or one.kind != "foreign key" or not there.constraint(one.name):
+        actual = found.tables.get(name)
+        for one in table.constraints if actual else ():
+            if actual is None or one.kind != "foreign key" or not actual.constraint(one.name):
                 continue
-            for other in there.constraints:
+            for other in actual.constraints:
                 if (other.kind, other.columns, other.target) == (
                     one.kind,
                     one.columns,
@@ -123,16 +123,16 @@ def surplus_foreign_keys(expected: Catalog, found: Catalog) -> Iterator[Unit]:
 
 
 def foreign_keys_unread(findings: Sequence[Finding]) -> Iterator[Unit]:
-    """Yield what makes ours of the foreign keys that are there, and reads no row."""
+    """Yield what turns existing foreign keys into ours without reading a row."""
     for finding in findings:
         match finding.expected, finding.found:
-            case Constraint(kind="foreign key") as wanted, Constraint() as there:
+            case Constraint(kind="foreign key") as wanted, Constraint() as actual:
                 alter = f"ALTER TABLE {quoted(str(finding.table))}"
-                if there.enforced and _reads(there) == _reads(wanted):
-                    yield from _kept(alter, wanted, there)
+                if actual.enforced and _reads(actual) == _reads(wanted):
+                    yield from _kept(alter, wanted, actual)
                     continue
                 yield (
-                    f"{alter} DROP CONSTRAINT {quoted(there.name)}",
+                    f"{alter} DROP CONSTRAINT {quoted(actual.name)}",
                     f"{alter} ADD CONSTRAINT {quoted(wanted.name)} {wanted.definition} NOT VALID",
                 )
 
@@ -142,7 +142,7 @@ def _reads(constraint: Constraint) -> str:
 
 
 def _kept(alter: str, constraint: Constraint, old: Constraint) -> Iterator[Unit]:
-    """Yield what makes an old constraint ours without reading a row."""
+    """Yield what turns an old constraint into ours without reading a row."""
     unit: list[str] = []
     if old.name != constraint.name:
         unit.append(f"{alter} RENAME CONSTRAINT {quoted(old.name)} TO {quoted(constraint.name)}")
@@ -154,7 +154,7 @@ def _kept(alter: str, constraint: Constraint, old: Constraint) -> Iterator[Unit]
 
 
 def primary_keys(findings: Sequence[Finding], expected: Catalog, found: Catalog) -> Iterator[Unit]:
-    """Yield what makes the primary keys that tables have lost: new tables refer to them."""
+    """Yield what creates the primary keys that tables have lost: new tables refer to them."""
     for finding in findings:
         match finding.expected, finding.found:
             case Constraint(kind="primary key") as key, None:
@@ -167,13 +167,13 @@ def primary_keys(findings: Sequence[Finding], expected: Catalog, found: Catalog)
 def keys_and_indexes(
     findings: Sequence[Finding], expected: Catalog, found: Catalog
 ) -> Iterator[Unit]:
-    """Yield what makes keys, unique constraints and indexes while people write."""
+    """Yield what creates keys, unique constraints and indexes while people write."""
     for finding in findings:
         match finding.expected, finding.found:
             case Index() as index, None:
                 yield _built(index)
-            case Index() as index, Index() as there if not same(index, there):
-                yield (f"DROP INDEX CONCURRENTLY {quoted(there.name)}",)
+            case Index() as index, Index() as actual if not same(index, actual):
+                yield (f"DROP INDEX CONCURRENTLY {quoted(actual.name)}",)
                 yield _built(index)
             case Index(), Index():
                 yield from _alone(finding, expected, found)

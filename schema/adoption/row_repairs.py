@@ -195,13 +195,13 @@ def sql_of(sql: str, rule: Rule) -> str:
 
 
 def applies(rule: Rule, found: Catalog) -> bool:
-    """Tell whether every column that `rule` requires exists, and none that it excludes."""
+    """Return whether every column that `rule` requires exists, and none that it excludes."""
     own = all(has(found, f"{rule.table}.{column}") for column in rule.fixes)
     return own and has_all(found, rule)
 
 
 def has_all(found: Catalog, one: Rule | TrialUpdate | TrialInsert) -> bool:
-    """Tell whether the table exists, with what `one` requires and without what it excludes."""
+    """Return whether the table exists, with what `one` requires and without what it excludes."""
     return (
         one.table in found.tables
         and all(has(found, column) for column in one.requires)
@@ -218,12 +218,12 @@ def plausible(rows: int, limit: int | None = None) -> int:
 
 
 def before_its_type(rule: Rule, actual: Column) -> bool:
-    """Tell whether a rule about the column can be applied while it has its present type."""
+    """Return whether a rule about the column can be applied while it has its present type."""
     return "::text" in rule.where and is_text(actual)
 
 
 def has(found: Catalog, column: str) -> bool:
-    """Tell whether the column, written table.column, exists."""
+    """Return whether the column, written table.column, exists."""
     table, _, name = column.partition(".")
     return table in found.tables and name in found.tables[table].columns
 

@@ -22,7 +22,7 @@ from schema.report import Problem
 
 MARKER = "schema_trial"
 PATIENCE = 5.0
-"""Seconds for which a trial waits for live traffic; after that it is left out."""
+"""Seconds for which a trial waits for live traffic; after that it is skipped."""
 
 # Undefined objects, types that are still to change, and constraints that later steps satisfy:
 # https://www.postgresql.org/docs/current/errcodes-appendix.html

@@ -1,7 +1,7 @@
-"""Changing the type of a column that people gave another one by hand.
+"""Change the type of a column that has another one than expected.
 
-PostgreSQL refuses while a view or a trigger reads the column, so those are lifted off and put
-back exactly, in the same transaction.
+PostgreSQL refuses while a view or a trigger reads the column, so those are dropped and created
+again, exactly as they were, in the same transaction.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ DEPENDENTS = """
 
 @dataclass(frozen=True)
 class View:
-    """A view that stands in the way, and what makes it again."""
+    """A view over the column, and the statements that create it again."""
 
     name: str
     create: tuple[str, ...]
     problem: str = ""
-    """Why it cannot be lifted off and put back."""
+    """Why it cannot be dropped and created again."""
 
 
 def views_over(connection: BaseDatabaseWrapper, table: str, columns: Sequence[str]) -> list[View]:
@@ -127,14 +127,14 @@ def dependents(
         ]
 
 
-def wrong_types(table: Table, there: Table) -> list[tuple[Column, Column]]:
+def wrong_types(table: Table, actual: Table) -> list[tuple[Column, Column]]:
     """Return the columns whose type is not the expected one, as expected and as found."""
     return [
-        (column, there.columns[name])
+        (column, actual.columns[name])
         for name, column in table.columns.items()
-        if name in there.columns
+        if name in actual.columns
         and (column.type, column.collation)
-        != (there.columns[name].type, there.columns[name].collation)
+        != (actual.columns[name].type, actual.columns[name].collation)
     ]
 
 
@@ -143,15 +143,15 @@ def is_text(column: Column) -> bool:
     return TEXTUAL.fullmatch(column.type) is not None
 
 
-def converted(column: Column, there: Column, zone: str) -> str:
-    """Return the expression that turns what is there into the expected type."""
+def converted(column: Column, actual: Column, zone: str) -> str:
+    """Return the expression that converts the column to the expected type."""
     name = quoted(column.name)
-    if (column.type, there.type) == (WITH_ZONE, WITHOUT_ZONE):
+    if (column.type, actual.type) == (WITH_ZONE, WITHOUT_ZONE):
         return f"{name} AT TIME ZONE '{zone}'"
     if not is_text(column):
         return f"{name}::text::{column.type}"
     # Without a cast of its own: that would cut off what is too long, where this is refused.
-    match there.type:
+    match actual.type:
         case "bytea":
             return f"convert_from({name}, 'UTF8')"
         case "json" | "jsonb":
@@ -160,16 +160,16 @@ def converted(column: Column, there: Column, zone: str) -> str:
 
 
 def change_types(
-    connection: BaseDatabaseWrapper, table: Table, there: Table, zone: str
+    connection: BaseDatabaseWrapper, table: Table, actual: Table, zone: str
 ) -> tuple[str, ...]:
     """Return one transaction's statements that give every column of a table its type."""
-    wrong = wrong_types(table, there)
+    wrong = wrong_types(table, actual)
     if not wrong:
         return ()
     names = [column.name for column, _ in wrong]
     views = views_over(connection, table.name, names)
     mentions = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b").search
-    lifted = [one for one in there.triggers.values() if mentions(one.definition)]
+    dropped = [one for one in actual.triggers.values() if mentions(one.definition)]
     changes: list[str] = []
     for column, other in wrong:
         change = f"ALTER COLUMN {quoted(column.name)}"
@@ -186,16 +186,16 @@ def change_types(
     alter = f"ALTER TABLE {quoted(table.name)} "
     return (
         *(f"DROP VIEW {view.name}" for view in reversed(views)),
-        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table.name)}" for one in lifted),
+        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table.name)}" for one in dropped),
         alter + ", ".join(changes),
         *([alter + ", ".join(defaults)] if defaults else []),
-        *(statement for one in lifted for statement in recreate(table.name, one)),
+        *(statement for one in dropped for statement in recreate(table.name, one)),
         *(statement for view in views for statement in view.create),
     )
 
 
 def recreate(table: str, trigger: Trigger) -> list[str]:
-    """Return what makes a trigger again that was lifted off, in the state it was in."""
+    """Return what creates a dropped trigger again, in the state it was in."""
     states = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
     if trigger.enabled not in states:
         return [trigger.sql]
@@ -219,9 +219,9 @@ def conversion_error(
         zone: The time zone of times without one.
         spared: Holds for the rows, called `one`, that a repair changes beforehand.
     """
-    column, there = pair
+    column, actual = pair
     values = f"FROM {quoted(table)} AS one WHERE NOT COALESCE({spared}, false)"
-    text = converted(column, there, zone)
+    text = converted(column, actual, zone)
     limit = VARYING.match(column.type)
     long = f"length({text}) > {limit[1]}" if limit else "false"
     try:

@@ -49,17 +49,17 @@ class Step:
         return [RowIds(connection, self.table)]
 
     def leaves_dead_rows(self, connection: BaseDatabaseWrapper) -> bool:
-        """Tell whether the table is worth a VACUUM afterwards: all of it may have changed."""
+        """Return whether the table is worth a VACUUM afterwards: all of it may have changed."""
         return connection.vendor == "postgresql" and self.key is None
 
     def is_done(self, connection: BaseDatabaseWrapper, record: BatchProgress) -> bool:
-        """Tell whether there is nothing to do."""
+        """Return whether there is nothing to do."""
         if self.pending is None:
             return record.finished_at is not None
         return not self.is_pending(connection)
 
     def is_pending(self, connection: BaseDatabaseWrapper) -> bool:
-        """Tell whether a row is left that needs the step. Reads the whole table if not."""
+        """Return whether a row is left that needs the step. Reads the whole table if not."""
         if self.pending is None:
             return False
         name = connection.ops.quote_name(self.table)

@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 Rows = dict[str, dict[str, dict[str, Any]]]
 
 OURS = ("users", "personas", "chat_messages", "threads")
-# What the decision table says may change in a row that stays.
+# What may change in a row that stays, by the table in docs/adopting.md.
 MAY_CHANGE = {
     "personas": {"is_active", "color"},
     "chat_messages": {"thread_id", "persona_id"},

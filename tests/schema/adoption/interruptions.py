@@ -36,7 +36,7 @@ with connection.execute_wrapper(count):
 
 
 def migrate_until_backend_is_terminated(database: Database, number: int) -> bool:
-    """Run migrate; the server ends its connection before a statement. Tell whether it did."""
+    """Run migrate; the server ends its connection before a statement. Return whether it did."""
     left, ended = number, False
 
     def count(
@@ -62,7 +62,7 @@ def migrate_until_backend_is_terminated(database: Database, number: int) -> bool
 
 
 def migrate_until_killed(database: Database, number: int) -> bool:
-    """Run migrate in a process that is killed before a statement. Tell whether it was."""
+    """Run migrate in a process that is killed before a statement. Return whether it was."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(number)],
         cwd=ROOT,

@@ -1,6 +1,6 @@
 """Rows of an old database, and the dirt in them: lists of single statements.
 
-The keys say who is who: users end in a1 (alice), b0 (bob) and c0 (carol).
+The keys are easy to tell apart: those of users begin with aaaaaaaa.
 """
 
 

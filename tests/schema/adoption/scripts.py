@@ -1,4 +1,4 @@
-"""The hand-run scripts, written anew from the facts: lists of single statements.
+"""The scripts that were run by hand, as lists of single statements.
 
 Psql ran a script statement by statement, so any number of the first ones may be all there is.
 """

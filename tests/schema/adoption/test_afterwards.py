@@ -86,7 +86,7 @@ def test_records_have_the_times_of_the_old_tool(make: Make) -> None:
         ),
     ],
 )
-def test_odd_records_of_the_old_tool_are_in_nobodys_way(
+def test_odd_records_of_the_old_tool_do_not_prevent_adoption(
     make: Make, change: str, at: str | None
 ) -> None:
     database = make([*STUCK, change])

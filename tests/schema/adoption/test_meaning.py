@@ -36,10 +36,10 @@ def migrate(database: Database) -> str:
 def test_old_keys_are_kept_beside_the_new_ones_and_lead_back(make: Make) -> None:
     database = make([*as_numbers(STATES["v4"]), *ROWS])
     emails = fetch(database.connection, "SELECT id, email FROM users ORDER BY id")
-    said = migrate(database)
+    message = migrate(database)
     for table in ("users", "personas", "chat_messages"):
         line = f"Kept: the old keys of {table}, in schema_old_keys_{table} (old_key, new_key)\n"
-        assert line in said
+        assert line in message
     assert (
         fetch(
             database.connection,
@@ -61,7 +61,7 @@ def test_links_without_a_foreign_key_are_reported_with_the_sql_that_converts_the
     make: Make,
 ) -> None:
     database = make([*as_numbers(STATES["v4"]), *ROWS, *LINKS])
-    said = migrate(database)
+    message = migrate(database)
     notes = [
         f"{place} looks like a link to {target} without a foreign key: {matches} values are keys."
         for place, target, matches in [
@@ -73,9 +73,9 @@ def test_links_without_a_foreign_key_are_reported_with_the_sql_that_converts_the
             ("notes.plain (JSON key user_id)", "users", "1 of 1"),
         ]
     ]
-    lines = said.splitlines()
+    lines = message.splitlines()
     for note in notes:
-        assert [line for line in lines if line.startswith(note)], (note, said)
+        assert [line for line in lines if line.startswith(note)], (note, message)
     assert fetch(database.connection, "SELECT about_user_id FROM notes ORDER BY id") == [
         (1,),
         (77,),
@@ -126,7 +126,7 @@ def test_columns_of_the_owners_make_nobody_an_administrator(
         run(database, [f"UPDATE users SET is_staff = true WHERE id = '{p.BOB}'"])
     query = "SELECT to_jsonb(u) ->> '{0}is_staff', to_jsonb(u) ->> '{0}is_superuser' FROM users u"
     theirs = [row[0] for row in fetch(database.connection, query.format(""))]
-    said = migrate(database)
+    message = migrate(database)
     assert_like_fresh(database, fresh)
     assert set(
         fetch(database.connection, "SELECT is_staff, is_superuser, is_active FROM users")
@@ -135,7 +135,7 @@ def test_columns_of_the_owners_make_nobody_an_administrator(
     assert sorted(map(str, kept)) == sorted(map(str, theirs))
     assert (
         "Kept: the owner's column users.is_staff, as users.owner_is_staff: it has no effect here\n"
-    ) in said
+    ) in message
     fetch(
         database.connection,
         "INSERT INTO users (email, password_hash) VALUES ('eve@example.com', 'x') RETURNING 1",
@@ -176,7 +176,7 @@ def test_timestamps_that_python_cannot_hold_are_replaced_and_kept(make: Make, ki
         f" WHERE user_id = '{p.ALICE}'",
     ]
     database = make([*HELPED_TO_V4, *(types if kind == "timestamp" else []), *times])
-    said = migrate(database)
+    message = migrate(database)
     for table in ("users", "personas", "chat_messages", "threads"):
         rows = all_rows(database.connection)[table].values()
         for row in rows:
@@ -197,4 +197,6 @@ def test_timestamps_that_python_cannot_hold_are_replaced_and_kept(make: Make, ki
     assert originals["personas", key("d", 1), "created_at"] == "-infinity"
     for number in range(1, 5):
         assert ("chat_messages", key("e", number), "created_at") in originals
-    assert "users whose created_at Python cannot hold got another; the original is kept: 2" in said
+    assert (
+        "users whose created_at Python cannot hold got another; the original is kept: 2" in message
+    )

@@ -1,4 +1,4 @@
-"""The old backend goes on working while a database is taken over, and afterwards."""
+"""The old backend keeps working while a database is adopted, and afterwards."""
 
 from collections.abc import Callable
 from contextlib import closing

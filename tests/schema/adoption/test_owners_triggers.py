@@ -106,14 +106,14 @@ def test_what_skips_undoes_or_refuses_changes_is_found_before_the_first(
 ) -> None:
     statements, words = OBSTRUCTED[name]
     database = make([*HELPED_TO_V4, *statements])
-    said = assert_refuses_and_changes_nothing(database)
-    assert words in said
+    message = assert_refuses_and_changes_nothing(database)
+    assert words in message
     if "A trial" in words and "rule" not in name:
-        assert "Triggers of the owner's on it: owners_own." in said
-        assert 'DISABLE TRIGGER "owners_own"; run migrate, then enable it again.' in said
+        assert "Triggers of the owner's on it: owners_own." in message
+        assert 'DISABLE TRIGGER "owners_own"; run migrate, then enable it again.' in message
 
 
-def test_disabled_triggers_and_rules_are_in_nobodys_way(make: Make, fresh: Catalog) -> None:
+def test_disabled_triggers_and_rules_do_not_prevent_adoption(make: Make, fresh: Catalog) -> None:
     database = make(
         [
             *HELPED_TO_V4,

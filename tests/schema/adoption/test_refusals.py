@@ -1,4 +1,4 @@
-"""What an adoption does not decide by itself: it stops before changing anything."""
+"""What an adoption refuses before its first change."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
             f" VALUES ('{p.ALICE}', 'user', 'left alone')",
             *s.recorded(s.V2_FILE),
         ],
-        ["the table users that they belong to is not there"],
+        ["the table users that they belong to does not exist"],
     ),
     "a name that something else has": (
         [
@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
         [
             "users has rows and lacks what they cannot be without: password_hash",
             "threads has rows and lacks what they cannot be without: user_id",
-            "chat_messages.tenant, which is not this project's, has to be there in every row",
+            "chat_messages.tenant, which is not this project's, must have a value in every row",
         ],
     ),
     "keys that are no keys": (
@@ -152,14 +152,14 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
             "CREATE POLICY mine ON chat_messages USING (role = 'user')",
             "ALTER TABLE chat_messages ADD COLUMN loud text"
             " GENERATED ALWAYS AS (upper(role)) STORED",
-            "CREATE PUBLICATION said FOR TABLE chat_messages WHERE (role = 'user')",
+            "CREATE PUBLICATION spoken FOR TABLE chat_messages WHERE (role = 'user')",
             "CREATE RULE never AS ON DELETE TO chat_messages WHERE OLD.role = 'user'"
             " DO INSTEAD NOTHING",
         ],
         [
             "policy mine on table chat_messages reads a column of chat_messages whose type",
             "default value for column loud of table chat_messages reads",
-            "publication of table chat_messages in publication said reads",
+            "publication of table chat_messages in publication spoken reads",
             "rule never on table chat_messages reads",
         ],
     ),
@@ -189,9 +189,9 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
 def test_adoption_refuses_with_the_rows_and_the_choice(make: Make, name: str) -> None:
     statements, words = REFUSED[name]
     database = make(statements)
-    said = assert_refuses_and_changes_nothing(database)
+    message = assert_refuses_and_changes_nothing(database)
     for text in words:
-        assert text in said
+        assert text in message
 
 
 def test_role_that_does_not_own_the_tables_is_told_who_does(make: Make) -> None:
@@ -202,25 +202,25 @@ def test_role_that_does_not_own_the_tables_is_told_who_does(make: Make) -> None:
             cursor.execute(f'GRANT CREATE ON DATABASE "{name}" TO renter')
             cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO renter")
         with acting_as(database, "renter"):
-            said = assert_refuses_and_changes_nothing(database)
+            message = assert_refuses_and_changes_nothing(database)
         for table in ("users", "personas", "chat_messages"):
             assert (
                 f'The role "renter" may not alter the table "{table}", which "postgres" owns.'
-                in said
+                in message
             )
-            assert f'ALTER TABLE "{table}" OWNER TO "renter";' in said
+            assert f'ALTER TABLE "{table}" OWNER TO "renter";' in message
     finally:
         run(database, ["DROP OWNED BY renter", "DROP ROLE renter"])
 
 
-def test_tables_behind_another_schema_are_not_passed_over(make: Make) -> None:
+def test_tables_in_a_later_schema_are_refused(make: Make) -> None:
     database = make([*STUCK, "CREATE SCHEMA postgres"])
     database.connection.close()
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("DROP TABLE django_migrations")
-    said = assert_refuses_and_changes_nothing(database)
-    assert "chat_messages, personas, users are in the schema public" in said
-    assert "in postgres, which comes before it in the search path" in said
+    message = assert_refuses_and_changes_nothing(database)
+    assert "chat_messages, personas, users are in the schema public" in message
+    assert "in postgres, which comes before it in the search path" in message
 
 
 def test_tables_that_the_role_may_not_read_are_named(make: Make) -> None:
@@ -268,7 +268,7 @@ def acting_as(database: Database, role: str) -> Iterator[None]:
         database.connection.settings_dict["USER"] = "postgres"
 
 
-def test_standby_is_told_of_before_anything_is_compared(make: Make) -> None:
+def test_read_only_session_is_refused_by_the_plan_too(make: Make) -> None:
     database = make([*STUCK])
     run(database, ["SET default_transaction_read_only = on"])
     with pytest.raises(CommandError, match="The server takes no changes"):

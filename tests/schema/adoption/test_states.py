@@ -1,4 +1,4 @@
-"""Every known state of an old database, taken over by `migrate`."""
+"""Every known state of an old database, adopted by `migrate`."""
 
 import io
 

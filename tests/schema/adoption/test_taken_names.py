@@ -46,16 +46,16 @@ OTHERS = {
 def test_name_that_something_else_has_is_refused_by_an_adoption(make: Make, statement: str) -> None:
     words, remedy = OTHERS[statement]
     database = make([*STUCK, statement])
-    said = assert_refuses_and_changes_nothing(database)
-    assert words in said
-    assert remedy in said
+    message = assert_refuses_and_changes_nothing(database)
+    assert words in message
+    assert remedy in message
     run(database, [remedy])
     call_command("migrate", database=database.alias, verbosity=0)
 
 
 @pytest.mark.postgresql
 @pytest.mark.every_server
-def test_array_of_a_type_and_a_type_of_another_schema_are_in_nobodys_way(make: Make) -> None:
+def test_array_of_a_type_and_a_type_of_another_schema_do_not_prevent_adoption(make: Make) -> None:
     database = make(
         [
             *STUCK,
@@ -122,9 +122,9 @@ def test_database_that_may_be_another_programs_is_refused(
     make: Make, statements: list[str]
 ) -> None:
     database = make(statements)
-    said = assert_refuses_and_changes_nothing(database)
-    assert "The database may belong to another program" in said
-    assert "run migrate with --adopt." in said
+    message = assert_refuses_and_changes_nothing(database)
+    assert "The database may belong to another program" in message
+    assert "run migrate with --adopt." in message
 
 
 @pytest.mark.postgresql

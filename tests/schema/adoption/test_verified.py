@@ -1,4 +1,4 @@
-"""`verify` on databases that were taken over: no false alarm, and drift is still found."""
+"""`verify` on adopted databases: no false alarm, and drift is still found."""
 
 import pytest
 from django.core.management import call_command

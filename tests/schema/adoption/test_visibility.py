@@ -164,7 +164,7 @@ def test_table_that_its_owner_may_not_read_is_refused(tenant: Database, table: s
 
 
 @pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres, MDY"])
-def test_styles_of_dates_and_intervals_are_no_obstacle(make: Make, style: str) -> None:
+def test_styles_of_dates_and_intervals_do_not_prevent_adoption(make: Make, style: str) -> None:
     database = make([*STUCK, *p.NULL_TIMES])
     name = database.connection.settings_dict["NAME"]
     run(
@@ -206,9 +206,7 @@ def test_partition_in_the_place_of_a_table_is_refused(make: Make) -> None:
 @pytest.mark.parametrize(
     ("scope", "source"), [("ROLE postgres", "user"), ('DATABASE "{name}"', "database")]
 )
-def test_server_made_read_only_is_named_before_the_lock(
-    make: Make, scope: str, source: str
-) -> None:
+def test_read_only_server_is_reported_before_the_lock(make: Make, scope: str, source: str) -> None:
     database = make(STUCK)
     scope = scope.format(name=database.connection.settings_dict["NAME"])
     run(database, [f"ALTER {scope} SET default_transaction_read_only = on"])
@@ -227,7 +225,7 @@ def test_server_made_read_only_is_named_before_the_lock(
     ) in str(refusal.value)
 
 
-def test_standby_is_named_before_the_lock(make: Make) -> None:
+def test_standby_is_reported_before_the_lock(make: Make) -> None:
     """The server is started anew in recovery, as a standby is."""
     url = postgres.start(os.environ["TEST_ENGINE"])
     with psycopg.connect(url, autocommit=True) as connection:
@@ -274,10 +272,10 @@ STRAY = [
 
 def test_more_rows_in_quarantine_than_plausible_are_refused_with_examples(make: Make) -> None:
     database = make([*STUCK, *STRAY])
-    said = assert_refuses_and_changes_nothing(database)
-    assert "30 of 1,032 rows of chat_messages would go into quarantine" in said
-    assert "the message's user does not exist (30: " in said
-    assert "--quarantine-limit 30." in said
+    message = assert_refuses_and_changes_nothing(database)
+    assert "30 of 1,032 rows of chat_messages would go into quarantine" in message
+    assert "the message's user does not exist (30: " in message
+    assert "--quarantine-limit 30." in message
     before = all_rows(database.connection)
     call_command("migrate", database=database.alias, verbosity=0, quarantine_limit=30)
     assert_all_accounted_for(before, database.connection)
@@ -286,8 +284,8 @@ def test_more_rows_in_quarantine_than_plausible_are_refused_with_examples(make: 
 
 def test_every_message_of_users_in_another_place_is_refused(make: Make) -> None:
     database = make([*STUCK, STRAY[0], MANY, "DELETE FROM users"])
-    said = assert_refuses_and_changes_nothing(database)
-    assert "1,002 of 1,002 rows of chat_messages would go into quarantine" in said
+    message = assert_refuses_and_changes_nothing(database)
+    assert "1,002 of 1,002 rows of chat_messages would go into quarantine" in message
 
 
 def test_threads_that_the_old_script_made_are_no_reason_to_refuse(make: Make) -> None:
