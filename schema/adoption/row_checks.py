@@ -148,7 +148,9 @@ def _referring_rows(
     snapshot: Snapshot, rule: Quarantine, link: tuple[str, str, str]
 ) -> Iterator[Problem]:
     name, others, column = link
-    yield from privileges.unreadable(snapshot.connection, [others])
+    if problems := privileges.unreadable(snapshot.connection, [others]):
+        yield from problems
+        return
     key = quoted(key_of(snapshot.found, rule.table))
     rows = snapshot.fetch(
         f"SELECT {quoted(column)}::text, count(*) FROM {others} WHERE {quoted(column)} IN"
