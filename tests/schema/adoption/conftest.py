@@ -74,10 +74,11 @@ def steps_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
         connection: BaseDatabaseWrapper,
         plan: Sequence[Migration],
         applied: Collection[MigrationKey],
+        **options: bool,
     ) -> list[Step]:
         key = tuple(str(migration) for migration in plan)
         if key not in KNOWN:
-            KNOWN[key] = expected_steps(connection, plan, applied)
+            KNOWN[key] = expected_steps(connection, plan, applied, **options)
         return KNOWN[key]
 
     monkeypatch.setattr(adoption_plan, "expected_steps", once)
