@@ -107,7 +107,7 @@ def is_logged_in(session_key: str) -> bool:
 
 
 async def refuse(receive: Any, send: Any) -> None:
-    """Answer 413, and read for a moment what the client is still sending."""
+    """Answer 413, and discard for some seconds what the client is still sending."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(MESSAGE)).encode()),

@@ -125,7 +125,7 @@ EMAIL_USE_TLS = mail.starttls
 EMAIL_TIMEOUT = 20  # seconds
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Twinthread <noreply@localhost>"
 
-# What the app `schema` is told about this project; docs/schema.md describes the keys.
+# The settings of the app `schema`; docs/schema.md describes the keys.
 SCHEMA = {
     "ADOPTION": "legacy.spec.SPEC",
     "CONNECTION_SETTINGS": {"default": "DATABASE_URL"},

@@ -104,11 +104,11 @@ def test_putting_back_needs_the_permission_to_add(
     quarantined = QuarantinedRow.objects.create(table_name="personas", row=row, reason="no user")
     permissions = ["view_quarantinedrow", "change_quarantinedrow"]
     client = staff(*permissions, *(["add_persona"] if has_permission else []))
-    told = put_back(client, quarantined)
+    messages = put_back(client, quarantined)
     if has_permission:
-        assert told == ["1 put back."]
+        assert messages == ["1 put back."]
     else:
-        assert told == [f"Row {quarantined.pk}: you may not add rows to personas."]
+        assert messages == [f"Row {quarantined.pk}: you may not add rows to personas."]
     assert Persona.objects.count() == int(has_permission)
     assert QuarantinedRow.objects.count() == int(not has_permission)
 

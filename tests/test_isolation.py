@@ -143,7 +143,7 @@ def snapshot() -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("route", WITH_ROWS, ids=lambda route: route.path)
-def test_somebody_elses_row_is_not_found(route: Route) -> None:
+def test_row_of_another_user_is_not_found(route: Route) -> None:
     alice, bob = make_user("alice"), make_user("bob")
     rows = row_named(route, rows_of(alice))
     assert all(rows[name] for name in route.keys), "a route this test cannot fill in"
@@ -172,7 +172,7 @@ def ask(client: Client, path: str, headers: dict[str, str]) -> dict[str, int]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path or "home")
-def test_somebody_elses_keys_open_nothing_on_ones_own_pages(route: Route) -> None:
+def test_keys_of_another_user_open_nothing(route: Route) -> None:
     theirs = rows_of(make_user("alice"), MARK)
     before = snapshot()
     bob = make_user("bob")
@@ -196,7 +196,7 @@ def test_somebody_elses_keys_open_nothing_on_ones_own_pages(route: Route) -> Non
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("route", ADMINS, ids=lambda route: route.path)
-def test_admin_is_closed_to_whoever_is_not_staff(route: Route) -> None:
+def test_admin_is_closed_to_users_who_are_not_staff(route: Route) -> None:
     rows = rows_of(make_user("alice"), MARK)
     values = {"object_id": rows["message"], "app_label": "chat", "url": "nowhere/"}
     path = route.filled(values | {"content_type_id": "1", "id": rows["message"]})
@@ -219,7 +219,7 @@ def nowhere(rows: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path or "home")
-def test_strangers_are_sent_to_the_log_in(route: Route) -> None:
+def test_anonymous_users_are_redirected_to_the_log_in(route: Route) -> None:
     if route.path in OPEN:
         assert not getattr(route.view, "login_required", True)
         return
@@ -232,7 +232,7 @@ def test_strangers_are_sent_to_the_log_in(route: Route) -> None:
     assert snapshot() == before
 
 
-def test_the_walker_knows_an_open_view_from_a_closed_one() -> None:
+def test_public_and_private_views_are_distinguished() -> None:
     def closed() -> None: ...
 
     assert getattr(closed, "login_required", True)

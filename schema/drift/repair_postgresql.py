@@ -70,6 +70,9 @@ class _Repairer:
             case Table() as table, Table():
                 state = "UNLOGGED" if table.options == "UNLOGGED" else "LOGGED"
                 return [f"ALTER TABLE {quoted(table.name)} SET {state}"]
+        return self._part_of_table(finding)
+
+    def _part_of_table(self, finding: Finding) -> list[str]:
         table = self.expected.tables[str(finding.table)]
         there = self.found.tables[table.name]
         match finding.expected, finding.found:

@@ -126,8 +126,8 @@ def read(connection: BaseDatabaseWrapper, names_from: Sequence[str] = ()) -> Cat
         visible = ", ".join(map(quoted, [schema, *names_from]))
         cursor.execute("SELECT set_config('search_path', %s, true)", [visible])
         catalog = Catalog("postgresql", _tables(cursor))
-        for table, *rest in _rows(cursor, CONSTRAINTS):
-            catalog.tables[table].constraints.append(_constraint(*rest))
+        for table, *row in _rows(cursor, CONSTRAINTS):
+            catalog.tables[table].constraints.append(_constraint(row))
         for table, name, unique, valid, definition in _rows(cursor, INDEXES):
             on = definition.split(" ON ", 1)[1]
             catalog.tables[table].indexes[name] = Index(name, on, unique, valid)
@@ -166,15 +166,9 @@ def _tables(cursor: Any) -> dict[str, Table]:
     return tables
 
 
-def _constraint(
-    name: str,
-    kind: str,
-    definition: str,
-    valid: bool,
-    columns: list[str],
-    target: str | None,
-    enforced: bool,
-) -> Constraint:
+def _constraint(row: list[Any]) -> Constraint:
+    """Return the constraint of a row of CONSTRAINTS, without its table."""
+    name, kind, definition, valid, columns, target, enforced = row
     return Constraint(
         name=name,
         kind=KINDS[kind],

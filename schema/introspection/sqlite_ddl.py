@@ -185,14 +185,19 @@ def _column(parts: list[Token]) -> tuple[Column, list[Constraint]]:
                 facts["collation"] = words[1]
             case "generated" | "as":
                 facts["generated"] = normal(clause[words.index("as") + 1 :])
-            case "references":
-                constraints.append(_foreign_key(given, (name,), clause))
-            case "check":
-                constraints.append(Constraint(given, "check", normal(clause), (name,)))
-            case "unique" | "primary":
-                constraints.append(_key(given, clause, (name,)))
+            case "references" | "check" | "unique" | "primary":
+                constraints.append(_column_constraint(given, name, clause))
         given = ""
     return Column(name, normal(head), nullable, **facts), constraints
+
+
+def _column_constraint(name: str, column: str, clause: list[Token]) -> Constraint:
+    match clause[0].value:
+        case "references":
+            return _foreign_key(name, (column,), clause)
+        case "check":
+            return Constraint(name, "check", normal(clause), (column,))
+    return _key(name, clause, (column,))
 
 
 def _bare(parts: list[Token]) -> str:

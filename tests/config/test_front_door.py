@@ -41,8 +41,8 @@ def send(site: Site, data: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", site.port), timeout=60) as connection:
         connection.sendall(data)
         received = b""
-        while piece := connection.recv(65536):
-            received += piece
+        while chunk := connection.recv(65536):
+            received += chunk
     return received
 
 
