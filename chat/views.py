@@ -24,6 +24,7 @@ from chat.generation import model_catalog, provider
 from chat.generation.engine import engine
 from chat.generation.stream import follow
 from chat.models import ChatMessage, Reply
+from chat.querysets import ReplyQuerySet
 from chat.replies import MAX_IN_FLIGHT, BudgetSpentError, InFlightError, TooManyInFlightError
 from schema.functions import uuid7
 from threads.models import Thread
@@ -145,22 +146,19 @@ def message(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
 def delete(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Delete a message."""
     found = _message(request, message)
-    thread = _in(found)
     try:
         conversation.delete_message(message=found)
     except InFlightError:
-        return _refuse(request, thread, *REFUSALS[InFlightError])
-    return HttpResponse() if request.htmx else redirect("chat:conversation", thread.pk)
+        return _refuse(request, _in(found), *REFUSALS[InFlightError])
+    return HttpResponse() if request.htmx else redirect("chat:conversation", found.thread_id)
 
 
 @never_cache
 @require_GET
 def text(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Return a message's plain text, to be copied."""
-    found = _message(request, message)
-    response = HttpResponse(found.content, content_type="text/plain; charset=utf-8")
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    content = _message(request, message).content
+    return HttpResponse(content, content_type="text/plain; charset=utf-8")
 
 
 @never_cache
@@ -176,17 +174,17 @@ def versions(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
 @require_POST
 def stop(request: PersonRequest, reply: uuid.UUID) -> HttpResponse:
     """Stop a reply."""
-    found = get_object_or_404(Reply.objects.for_user(request.user), pk=reply)
+    found = get_object_or_404(_replies(request), pk=reply)
     conversation.stop(reply=found)
-    return (
-        HttpResponse(status=204) if request.htmx else redirect("chat:conversation", found.thread_id)
-    )
+    if request.htmx:
+        return HttpResponse(status=204)
+    return redirect("chat:conversation", found.thread_id)
 
 
 @require_GET
 async def stream(request: PersonRequest, reply: uuid.UUID) -> HttpResponseBase:
     """Stream a reply, starting where the browser has stopped reading."""
-    if not await engine.in_database(_owns, request, reply):
+    if not await engine.in_database(lambda: _replies(request).filter(pk=reply).exists()):
         raise Http404
     at = request.headers.get("Last-Event-ID") or request.GET.get("from") or ""
     position = int(at) if re.fullmatch("[0-9]{1,9}", at) else 0
@@ -197,19 +195,13 @@ async def stream(request: PersonRequest, reply: uuid.UUID) -> HttpResponseBase:
     return response
 
 
-def _owns(request: PersonRequest, reply: uuid.UUID) -> bool:
-    return Reply.objects.for_user(request.user).filter(pk=reply).exists()
-
-
 def _render_end(request: PersonRequest, reply: Reply) -> str:
     """Return the HTML that replaces the stream."""
     context: dict[str, object] = {"thread": reply.thread, "attempt": reply}
-    if reply.answer:
-        context["entry"] = pages.entry(reply.answer, reply.thread)
-        if context["entry"] is None:
-            return ""
-        return render_to_string("chat/_entry.html", context, request=request)
-    return render_to_string("chat/_attempt.html", context, request=request)
+    if reply.answer is None:
+        return render_to_string("chat/_attempt.html", context, request=request)
+    context["entry"] = entry = pages.entry(reply.answer, reply.thread)
+    return render_to_string("chat/_entry.html", context, request=request) if entry else ""
 
 
 def _part(
@@ -285,6 +277,10 @@ def _thread(request: PersonRequest, key: uuid.UUID) -> Thread:
 def _message(request: PersonRequest, key: uuid.UUID) -> ChatMessage:
     messages = ChatMessage.objects.for_user(request.user).filter(thread__deleted_at=None)
     return get_object_or_404(messages.select_related("thread__persona", "thread__user"), pk=key)
+
+
+def _replies(request: PersonRequest) -> ReplyQuerySet[Reply]:
+    return Reply.objects.for_user(request.user)
 
 
 def _in(message: ChatMessage) -> Thread:

@@ -166,7 +166,7 @@ STEP = st.one_of(
 
 
 def step(user: User, what: str, where: int, number: int) -> None:
-    """Do one thing to the thread at `where`, if there is one."""
+    """Do one random change to the thread at `where`, if there is one."""
     threads = list(Thread.objects.order_by("id"))
     if len(threads) < 3:
         threads.append(make_thread(user, str(number)))

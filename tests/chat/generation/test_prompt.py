@@ -1,4 +1,4 @@
-"""What the model is told."""
+"""The messages that are sent to the model."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ def make_reply(thread: Thread, question: ChatMessage, **fields: Any) -> Reply:
     return Reply.objects.create(thread=thread, question=question, **fields)
 
 
-def test_history_is_told_in_order_and_the_replaced_answer_is_not() -> None:
+def test_history_is_sent_in_order_and_the_replaced_answer_is_not() -> None:
     thread = make_thread(make_user())
     make_message(thread, "One")
     make_message(thread, "Two", role="assistant")
     make_message(thread, "Three", role="twin")
     question = make_message(thread, "Four")
     answer = make_message(thread, "Five", role="assistant")
-    told = prompt.for_reply(make_reply(thread, question, answer=answer))
-    assert [(message["role"], message.get("content")) for message in told[1:]] == [
+    sent = prompt.for_reply(make_reply(thread, question, answer=answer))
+    assert [(message["role"], message.get("content")) for message in sent[1:]] == [
         ("user", "One"),
         ("assistant", "Two\n\nThree"),
         ("user", "Four"),
@@ -39,19 +39,19 @@ def test_history_is_trimmed_to_what_the_model_reads(settings: Any) -> None:
         role = "assistant" if number % 2 else "user"
         make_message(thread, f"{number} " + "word " * 20, role=role)
     question = make_message(thread, "The question")
-    told = prompt.for_reply(make_reply(thread, question))
-    assert told[-1].get("content") == "The question"
-    texts = [str(message.get("content")) for message in told]
+    sent = prompt.for_reply(make_reply(thread, question))
+    assert sent[-1].get("content") == "The question"
+    texts = [str(message.get("content")) for message in sent]
     assert sum(prompt.estimate_tokens(text) for text in texts) <= 750
-    assert 10 < len(told) < 30
-    assert [message["role"] for message in told[1:3]] == ["user", "assistant"]
+    assert 10 < len(sent) < 30
+    assert [message["role"] for message in sent[1:3]] == ["user", "assistant"]
     assert texts[1].startswith(str(200 - len(texts[1:-1])))
     half = prompt.for_reply(make_reply_again(thread, question), share=0.5)
-    assert len(half) < len(told)
+    assert len(half) < len(sent)
 
 
 @pytest.mark.parametrize(
-    ("roles", "told"),
+    ("roles", "sent"),
     [
         (["user", "user"], ["user"]),
         (["assistant", "user"], ["user"]),
@@ -61,13 +61,13 @@ def test_history_is_trimmed_to_what_the_model_reads(settings: Any) -> None:
         ),
     ],
 )
-def test_roles_alternate_and_begin_with_the_user(roles: list[str], told: list[str]) -> None:
+def test_roles_alternate_and_begin_with_the_user(roles: list[str], sent: list[str]) -> None:
     thread = make_thread(make_user())
     for number, role in enumerate(roles[:-1]):
         make_message(thread, f"Text {number}", role=role)
     question = make_message(thread, "The question")
     system, *rest = prompt.for_reply(make_reply(thread, question))
-    assert [message["role"] for message in rest] == told
+    assert [message["role"] for message in rest] == sent
     whole = "\n\n".join(str(message.get("content")) for message in rest)
     everything = f"{system.get('content')}\n\n{whole}"
     texts = [f"Text {number}" for number in range(len(roles) - 1)]
@@ -85,8 +85,8 @@ def test_question_goes_whole_even_if_it_is_too_long(settings: Any) -> None:
     thread = make_thread(make_user())
     make_message(thread, "Before")
     question = make_message(thread, "word " * 1000)
-    told = prompt.for_reply(make_reply(thread, question))
-    assert [message.get("content") for message in told[1:]] == [question.content]
+    sent = prompt.for_reply(make_reply(thread, question))
+    assert [message.get("content") for message in sent[1:]] == [question.content]
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_twin_speaks_whatever_the_metadata_looks_like(metadata: Any) -> None:
     alice = make_user()
     persona = make_persona(alice, "Captain", description="A sailor")
     persona.metadata = metadata
-    told = prompt.twin(persona, "Alice")
-    assert "You are Captain, the digital twin of Alice" in told
-    assert "About you: A sailor" in told
-    assert "None" not in told
+    sent = prompt.twin(persona, "Alice")
+    assert "You are Captain, the digital twin of Alice" in sent
+    assert "About you: A sailor" in sent
+    assert "None" not in sent
 
 
 def test_estimate_is_more_than_the_rule_of_thumb() -> None:

@@ -135,7 +135,7 @@ def exported(user: User, name: str = "json") -> bytes:
 
 
 def neutral(data: bytes) -> Any:
-    """Return an archive without what an import changes: ids, the moment, the account."""
+    """Return an archive without what an import changes: ids, the time, the account."""
     archive = json.loads(data)
     places: dict[str, str] = {}
     for kind in ("personas", "threads", "messages", "versions", "replies"):

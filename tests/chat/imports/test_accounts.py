@@ -76,7 +76,7 @@ def test_account_in_use_keeps_its_general_thread_and_its_active_persona() -> Non
     assert active == [("alice", False), ("Second", False), ("bob", True)]
 
 
-def test_own_archive_taken_in_again_leaves_a_new_account_as_it_is() -> None:
+def test_own_archive_imported_again_leaves_a_new_account_as_it_is() -> None:
     alice = joined("alice")
     before = neutral(exported(alice))
     assert not import_bytes(alice, exported(alice))

@@ -52,10 +52,10 @@ def refusal(user: User, data: bytes) -> str:
     before = everything()
     with pytest.raises(RefusedError) as shown:
         preview_bytes(user, data)
-    with pytest.raises(RefusedError) as told:
+    with pytest.raises(RefusedError) as imported:
         import_bytes(user, data)
-    assert (str(shown.value), everything()) == (str(told.value), before)
-    return str(told.value)
+    assert (str(shown.value), everything()) == (str(imported.value), before)
+    return str(imported.value)
 
 
 def nested(depth: int) -> Any:

@@ -33,7 +33,7 @@ def contents() -> list[str]:
     return list(ChatMessage.objects.order_by("created_at").values_list("content", flat=True))
 
 
-def test_chatgpt_brings_what_was_spoken_and_names_what_nobody_said() -> None:
+def test_chatgpt_brings_what_was_spoken_and_counts_the_rest() -> None:
     spoken = {
         "content_type": "multimodal_text",
         "parts": [
@@ -75,7 +75,7 @@ def test_times_are_read_in_every_usual_form(when: Any) -> None:
 
 
 @pytest.mark.parametrize("when", [-5, "soon", 1e25, 1e300, True, [], {}])
-def test_times_that_cannot_be_read_are_told(when: Any) -> None:
+def test_times_that_cannot_be_read_are_counted(when: Any) -> None:
     nodes = {"a": node("x", create_time=when), "b": node("y", parent="a", create_time=1700000009)}
     report = import_bytes(quick_user("alice"), talk(nodes, create_time=when))
     first, second = ChatMessage.objects.order_by("created_at")
@@ -83,7 +83,7 @@ def test_times_that_cannot_be_read_are_told(when: Any) -> None:
     assert report.skipped == {"timestamps that could not be read": 1}
 
 
-def test_time_of_a_conversation_that_tells_none_is_that_of_its_first_message() -> None:
+def test_time_of_a_conversation_without_one_is_that_of_its_first_message() -> None:
     import_bytes(quick_user("alice"), talk({"a": node("x", create_time=5)}, create_time=None))
     assert Thread.objects.get().created_at.timestamp() == 5
 
@@ -100,7 +100,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("nodes", ODD.values(), ids=ODD)
-def test_odd_values_are_left_out_or_refused_by_the_conversation_they_stand_in(nodes: Any) -> None:
+def test_odd_values_are_skipped_or_named_with_their_conversation(nodes: Any) -> None:
     alice = quick_user("alice")
     try:
         report = import_bytes(alice, talk(nodes))
@@ -111,20 +111,20 @@ def test_odd_values_are_left_out_or_refused_by_the_conversation_they_stand_in(no
     assert contents() in ([], ["y"])
 
 
-TOLD: list[dict[str, Any]] = [
+MESSAGES: list[dict[str, Any]] = [
     {"role": "user", "content": "Where?", "timestamp": 1700000000},
     {"role": "assistant", "content": [{"type": "text", "text": "Here."}, {"type": "image_url"}]},
     {"role": ["user"], "content": "odd", "files": 5},
 ]
 TREE = {
     str(place): row | {"parentId": str(place - 1) if place else None}
-    for place, row in enumerate(TOLD)
+    for place, row in enumerate(MESSAGES)
 }
 OPENWEBUI = {
-    "a list of messages": [{"id": "w", "chat": {"title": "Lakes", "messages": TOLD}}],
+    "a list of messages": [{"id": "w", "chat": {"title": "Lakes", "messages": MESSAGES}}],
     "a chat by itself": {"id": "w", "chat": {"title": "Lakes", "history": {"messages": TREE}}},
     "the inner part": [{"title": "Lakes", "models": ["m"], "history": {"messages": TREE}}],
-    "the inner part, a list": {"title": "Lakes", "messages": TOLD},
+    "the inner part, a list": {"title": "Lakes", "messages": MESSAGES},
 }
 
 

@@ -142,18 +142,18 @@ def test_nothing_that_can_be_uploaded_is_an_error_or_comes_in_by_half(
             del raw[place : place + data.draw(st.integers(1, 40))]
     before = everything()
     expected: Report | str
-    told: Report | str
+    imported: Report | str
     try:
         expected = preview_bytes(bob, bytes(raw))
     except RefusedError as refusal:
         expected = str(refusal)
     assert everything() == before
     try:
-        told = import_bytes(bob, bytes(raw))
+        imported = import_bytes(bob, bytes(raw))
     except RefusedError as refusal:
-        told = str(refusal)
+        imported = str(refusal)
         assert everything() == before
-    assert told == expected
+    assert imported == expected
     client.force_login(bob)
     pages = [thread.get_absolute_url() for thread in Thread.objects.filter(user=bob)[:1]]
     for page in ("/search/?q=a", "/threads/", "/personas/", *pages):
@@ -165,7 +165,7 @@ ODD_KEYS = ["", "\0", "\ud800", "a", "id", "é" * 300, "mapping", "chat", "messa
 
 
 def mangled(data: Any, value: Any) -> Any:
-    """Return `value` with one thing somewhere in it replaced."""
+    """Return `value` with one part replaced."""
     if isinstance(value, dict | list) and value and data.draw(st.integers(0, 5)):
         keys = list(value) if isinstance(value, dict) else range(len(value))
         key = data.draw(st.sampled_from(list(keys)))

@@ -23,13 +23,13 @@ texts = st.text(
 ) | st.sampled_from(
     ["", "🎉👩🏽‍💻", "שלום עולם", "مرحبا", "\ufeff\u2028\x1f", "=1+1", "x" * 1_000_000]
 )
-moments = st.datetimes(
+timestamps = st.datetimes(
     datetime.datetime(1990, 1, 1), datetime.datetime(2090, 1, 1), timezones=st.just(datetime.UTC)
 )
 states = st.fixed_dictionaries(
     {
-        "pinned_at": st.none() | moments,
-        "archived_at": st.none() | moments,
+        "pinned_at": st.none() | timestamps,
+        "archived_at": st.none() | timestamps,
         "model": st.sampled_from(["", "a-model"]),
         "title_is_automatic": st.booleans(),
     }
