@@ -90,7 +90,7 @@ def expected_schema(connection: BaseDatabaseWrapper) -> ExpectedSchema:
     try:
         base = flatten(built_catalog(connection, built))
     except CatalogError as error:
-        if not _forwards(records, applied).keys() >= applied & built:
+        if unknown_migrations(loader, applied & built, set(_forwards(records, applied))):
             raise
         base, built, not_built = {}, set(), error
     overlay = _overlay(records, applied, built)

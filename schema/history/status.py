@@ -91,6 +91,7 @@ def migration_status(connection: BaseDatabaseWrapper) -> Status:
     runs = {
         (run.app, run.name): run
         for run in MigrationRun.objects.using(connection.alias)
+        .defer("changes")  # its column comes later than the table
         .filter(
             direction=MigrationRun.Direction.FORWARDS,
             outcome__in=[MigrationRun.Outcome.SUCCEEDED, MigrationRun.Outcome.ADOPTED],

@@ -11,6 +11,7 @@ from django.db.migrations.state import ProjectState
 
 from schema.connection import privileges
 from schema.connection.connect import database_file
+from schema.connection.read_only import reads_only
 from schema.drift.compare import find
 from schema.drift.expected import compare_with_expected
 from schema.execution.executor import Plan, RecordingExecutor
@@ -30,6 +31,11 @@ def find_problems(
 
     With `own_names`, tables that exist already under a name that the plan needs are the plan's own.
     """
+    with reads_only():
+        return _find_problems(executor, plan, own_names=own_names)
+
+
+def _find_problems(executor: RecordingExecutor, plan: Plan, *, own_names: bool) -> list[Problem]:
     connection = executor.connection
     altered = altered_tables(executor, plan)
     forwards = any(not backwards for _, backwards in plan)

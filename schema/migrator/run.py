@@ -14,7 +14,6 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema.connection.read_only import reads_only
 from schema.connection.retry import RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import session_settings
 from schema.drift.baseline import take_as_found
@@ -162,9 +161,7 @@ class Migrator:
         from schema.migrator.rollback import agree_to_losses
 
         own_names = self.adoption is not None or self.options["fake_initial"]
-        with reads_only():
-            problems = find_problems(executor, plan, own_names=own_names)
-        if problems:
+        if problems := find_problems(executor, plan, own_names=own_names):
             lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
             self.report.write("problems", problems=[vars(problem) for problem in problems])
             count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"

@@ -47,7 +47,9 @@ class Command(SafeOutputCommand):
         runs: list[MigrationRun] = []
         try:
             if MigrationRun._meta.db_table in connection.introspection.table_names():
-                runs = list(MigrationRun.objects.using(options["database"]).order_by("id"))
+                runs = list(
+                    MigrationRun.objects.using(options["database"]).defer("changes").order_by("id")
+                )
         except Error as error:
             raise CommandError(f"The history cannot be read: {first_line(error)}") from error
         if options["as_json"]:

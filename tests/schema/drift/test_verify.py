@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from schema.introspection.changes import changes, server_of, to_json
+from schema.introspection.read import read_catalog
 from schema.models import MigrationRun
 from tests import postgres
 from tests.conftest import Database
@@ -147,7 +149,7 @@ def test_database_that_is_not_there_could_not_be_checked(vendor: str, as_json: b
 
 
 @pytest.mark.postgresql
-def test_role_that_may_not_create_a_schema_is_told_the_remedy(migrated: Migrated) -> None:
+def test_role_that_may_not_create_a_schema_compares_with_the_records(migrated: Migrated) -> None:
     name = migrated.database.alias
     migrated.run(
         [
@@ -156,16 +158,57 @@ def test_role_that_may_not_create_a_schema_is_told_the_remedy(migrated: Migrated
         ]
     )
     url = migrated.database.url.replace("//postgres@", f"//{name}_reader:secret@")
+    grant = f'GRANT CREATE ON DATABASE "{name}" TO "{name}_reader"'
     try:
         done = in_a_process(url)
-        assert done.returncode == 2
-        assert f'GRANT CREATE ON DATABASE "{name}" TO "{name}_reader";' in done.stderr
-        assert "secret" not in done.stdout + done.stderr
-        migrated.run([f'GRANT CREATE ON DATABASE "{name}" TO "{name}_reader"'])
-        done = in_a_process(url)
         assert (done.returncode, done.stderr) == (0, "")
+        assert "Compared with the records of the runs alone." in done.stdout
+        migrated.run(["DROP INDEX threads_persona_idx"])
+        done = in_a_process(url)
+        assert done.returncode == 2
+        assert f"{grant};" in done.stderr
+        assert "secret" not in done.stdout + done.stderr
+        migrated.run([grant])
+        done = in_a_process(url)
+        assert (done.returncode, done.stderr) == (1, "CommandError: 1 difference\n")
     finally:
         migrated.run([f"DROP OWNED BY {name}_reader", f"DROP ROLE {name}_reader"])
+
+
+def test_functions_of_a_newer_release_are_not_put_back(migrated: Migrated) -> None:
+    """The code at hand does not know what the newer migration made; its record does."""
+    made = {
+        "postgresql": "CREATE OR REPLACE FUNCTION chat_messages_count_delete() RETURNS trigger"
+        " LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "sqlite": "DROP TRIGGER chat_messages_count_delete",
+    }
+    connection = migrated.database.connection
+    before = read_catalog(connection)
+    migrated.run(
+        [
+            made[connection.vendor],
+            "INSERT INTO django_migrations (app, name, applied)"
+            " VALUES ('chat', '9999_newer', '2030-01-01')",
+        ]
+    )
+    status, out = verify(migrated.database, as_json=True)
+    facts = json.loads(out)
+    assert (status, facts["newer"]) == (1, ["chat.9999_newer"])
+    assert [one["repair"] for one in facts["differences"]] == [[]]
+    document = to_json(changes(before, read_catalog(connection)), server_of(connection))
+    MigrationRun.objects.using(migrated.database.alias).create(
+        app="chat",
+        name="9999_newer",
+        direction=MigrationRun.Direction.FORWARDS,
+        outcome=MigrationRun.Outcome.SUCCEEDED,
+        operator="",
+        host="",
+        checksum="",
+        changes=document,
+    )
+    status, out = verify(migrated.database)
+    assert (status, out.splitlines()[-1]) == (0, "No differences.")
+    assert "A newer release applied migrations that this one does not have." in out
 
 
 @pytest.mark.postgresql
