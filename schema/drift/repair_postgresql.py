@@ -94,8 +94,6 @@ class _Repairer:
                 return self._trigger(table.name, trigger, old, finding.renamed)
         raise TypeError(f"no repair for {finding}")
 
-    # Functions and tables
-
     def _function(self, function: Function, other: Function | None) -> list[str]:
         statements = [function.definition.strip()]
         if function.language == "sql":

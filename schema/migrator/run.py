@@ -60,8 +60,7 @@ class Migrator:
     def run(self) -> None:
         """Bring the database to what the options name, and report it.
 
-        Statements outside a migration are not tried again, so each may wait as long as patience
-        lasts.
+        Statements outside a migration are not retried: each may wait as long as patience lasts.
         """
         policy = RetryPolicy(self.options["table_lock_timeout"] / 1000, self.options["patience"])
         token = retry_policy.set(policy)
