@@ -1,4 +1,4 @@
-"""What the operator's commands remember about the database."""
+"""Records of the operator's commands."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -56,7 +56,7 @@ class MigrationRun(models.Model):
 
 
 class BatchProgress(models.Model):
-    """How far a batched data step has come, so that a killed run goes on from there."""
+    """How far a batched data step has come, so that an interrupted run resumes there."""
 
     app = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
@@ -81,7 +81,7 @@ class BatchProgress(models.Model):
 
 
 class QuarantinedRow(models.Model):
-    """A row that no constraint of ours could take in, kept whole."""
+    """A row that a constraint refused, kept complete."""
 
     table_name = models.TextField()
     row = models.JSONField(help_text="Every column, as the database wrote it to JSON.")

@@ -1,4 +1,4 @@
-"""Putting a row from the quarantine back where it came from."""
+"""Put a quarantined row back into its table."""
 
 import json
 from typing import Any
@@ -34,7 +34,7 @@ def put_back(quarantined: QuarantinedRow, *, using: str = DEFAULT_DB_ALIAS) -> N
     table, row = quarantined.table_name, quarantined.row
     model = table_model(table)
     if model is None:
-        raise RowDoesNotFitError(f"there is no table {table} any more")
+        raise RowDoesNotFitError(f"the table {table} no longer exists")
     with connection.cursor() as cursor:
         columns = {
             column.name for column in connection.introspection.get_table_description(cursor, table)

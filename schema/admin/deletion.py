@@ -1,4 +1,4 @@
-"""What goes with a row, counted by the foreign keys that cascade."""
+"""Count the rows that are deleted with a row, by the foreign keys that cascade."""
 
 from collections import deque
 from typing import Any

@@ -1,4 +1,4 @@
-"""Admin pages for tables with millions of rows: nothing here counts or collects them all."""
+"""Admin pages for tables with millions of rows, which never count or collect all of them."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class BatchProgressAdmin(ReadOnlyAdmin):
 
 @admin.register(QuarantinedRow)
 class QuarantinedRowAdmin(BigTableAdmin):
-    """Rows that no constraint could take in. They may be mended and put back."""
+    """Rows that a constraint refused. They may be corrected and put back."""
 
     list_display = ("table_name", "reason", "excerpt", "quarantined_at")
     list_filter = ("table_name",)

@@ -1,4 +1,4 @@
-"""A batched data step as plain SQL, for somebody who runs it by hand."""
+"""Write a batched data step as plain SQL."""
 
 import re
 
@@ -24,12 +24,12 @@ BEGIN
     IF {not_wanted} (SELECT FROM django_migrations WHERE app = {app} AND name = {name}) THEN
         RETURN;
     END IF;
-    LOOP  -- over the whole table, until no row is left to do
+    LOOP  -- over the whole table, until no row is pending
         table_end := pg_relation_size('{table}') / current_setting('block_size')::bigint;
         window_begin := 0;
         WHILE window_begin < table_end LOOP
             window_end := least(window_begin + {window}, table_end);
-            -- Rows take turns: what those of one round leave behind is room for the next.
+            -- Old versions of one round are free space for the rows of the next.
             FOR turn IN 0 .. {rounds} - 1 LOOP
                 batch_begin := window_begin;
                 WHILE batch_begin < window_end LOOP
@@ -44,7 +44,7 @@ BEGIN
                             * (batch_end - batch_begin);
                         batch_begin := batch_end;
                     EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-                        -- Somebody holds a row of it: ask for fewer at a time.
+                        -- Another session holds one of its rows: use a smaller batch.
                         batch_size := batch_size / 2;
                     END;
                     COMMIT;
@@ -86,7 +86,7 @@ BEGIN
 {statements}
             batch_begin := batch_end;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            -- Somebody holds a row of it: ask for fewer at a time.
+            -- Another session holds one of its rows: use a smaller batch.
             batch_size := greatest(batch_size / 2, 1);
         END;
         COMMIT;
@@ -103,7 +103,7 @@ $batches$
 def batches_as_sql(
     connection: BaseDatabaseWrapper, step: Step, opposite: Step, *, backwards: bool
 ) -> list[str]:
-    """Return statements that do `step` as `batches.run` does, and forget the opposite one.
+    """Return statements that run `step` as `batches.run` does, and delete the opposite progress.
 
     They begin at the start of the table every time; rows that are done cost little then.
     """
@@ -157,5 +157,5 @@ def batches_as_sql(
 
 
 def performed(statement: str) -> str:
-    """Return the statement as PL/pgSQL runs it for its locks, where it returns rows."""
+    """Return the statement in PL/pgSQL, where a query without a target is PERFORM."""
     return re.sub(r"^(\s*)SELECT\b", r"\1PERFORM", statement)

@@ -1,4 +1,4 @@
-"""How far a long data step has come, and who is told."""
+"""Measure and report the progress of a long data step."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ LOG_EVERY = 10  # seconds between two lines in a log
 
 @dataclass(frozen=True)
 class Progress:
-    """One moment of a data step."""
+    """The state of a data step at one time."""
 
     step: str
     share: float
@@ -27,11 +27,11 @@ class Progress:
     rows_a_second: float
     """Of this run."""
     seconds_left: float | None
-    """None while nothing can be said."""
+    """None while it cannot be estimated."""
     finished: bool = False
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return one line."""
         text = f"{self.step}: {self.share:4.0%}, {self.rows:,} rows, {self.rows_a_second:,.0f}/s"
         if self.finished or self.seconds_left is None:
             return text
@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass
 class Lines:
-    """Shows a bar on a terminal; in a log, a line now and then."""
+    """Shows a bar on a terminal, and writes a line to a log every LOG_EVERY seconds."""
 
     logged_at: float = field(default_factory=time.monotonic)
 
@@ -68,37 +68,37 @@ class Lines:
 
 Listener = Callable[[Progress], None]
 listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
-"""Who is told in place of the terminal or log; a command sets it for its run."""
+"""Called in place of the terminal or log; a command sets it for its run."""
 
 
 class Clock:
-    """Measures one run of a step, in one thread or more, and tells the listener."""
+    """Measures one run of a step, in one or more threads, and calls the listener."""
 
     def __init__(self, step: str, rows: int) -> None:
-        """Begin at `rows` that earlier runs have changed."""
+        """Start with the `rows` that earlier runs have changed."""
         self.step = step
         self.rows = self.rows_at_start = rows
         self.begin = time.monotonic()
         self.shares: dict[int, float] = {}
         self.shares_at_start: dict[int, float] = {}
-        self.tell = listener.get() or Lines()
+        self.report = listener.get() or Lines()
         self.lock = threading.Lock()
 
     def pass_begins(self) -> None:
-        """Note that the table is gone through from its start, or from where a run was cut off."""
+        """Start a pass, from the start of the table or where a run was interrupted."""
         self.shares, self.shares_at_start = {}, {}
 
     def moved(self, share: float, rows: int, part: int = 0) -> None:
-        """Note that `rows` more are changed and `part` has done `share` of the pass."""
+        """Add `rows` changed rows; `part` has finished `share` of the pass."""
         with self.lock:
             self.shares[part] = share
             self.shares_at_start.setdefault(part, share)
             self.rows += rows
-            self.tell(self._now(sum(self.shares.values())))
+            self.report(self._now(sum(self.shares.values())))
 
     def done(self) -> None:
-        """Note the end."""
-        self.tell(self._now(1.0, finished=True))
+        """Report the end."""
+        self.report(self._now(1.0, finished=True))
 
     def _now(self, share: float, *, finished: bool = False) -> Progress:
         seconds = max(time.monotonic() - self.begin, 1e-6)

@@ -1,4 +1,4 @@
-"""How a table is cut into ranges that are dealt with one after the other."""
+"""Divide a table into ranges that are processed one after the other."""
 
 import uuid
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from typing import Protocol
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 Position = int | str | None
-"""The end of the last range that was done; None before the first."""
+"""The end of the last finished range; None before the first."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """A part of a table: the condition on its rows, and where it ends."""
+    """A part of a table: the condition on its rows, and its end."""
 
     condition: str
     end: Position
     share: float
-    """How much of the table is done after it, from 0 to 1, by what was cut here."""
+    """The finished share of the table after this range, from 0 to 1."""
     size: int
-    """How much of it there was, in the measure of the `size` that was asked for."""
+    """The size of the range, in the unit of the requested `size`."""
     vacuum_after: bool = False
-    """Whether what its rows and those before it left behind is best reclaimed now."""
+    """Whether to vacuum the table after this range."""
 
 
 class Ranges(Protocol):
-    """Cuts one table, in the order that suits it."""
+    """Divides one table."""
 
     first_size: int
 
@@ -36,17 +36,18 @@ class Ranges(Protocol):
 WINDOW = 4096
 """Blocks that stay in memory from one round to the next: 32 MB."""
 ROUNDS = 9
-"""Odd, so that questions and answers, which take turns as well, are spread over all of them."""
+"""Odd, so that rows that alternate, such as questions and answers, spread over all rounds."""
 MOVING = 4
-"""A row that leaves its block costs about this many that stay: each index gets a new entry."""
+"""A row that leaves its block costs as much as about this many that stay: it needs new index
+entries."""
 VACUUM_WINDOWS = 6
-"""Windows that are vacuumed together, at least: 192 MB."""
+"""The minimum number of windows between two vacuums: 192 MB."""
 VACUUMS = 9
-"""Into how many a large table is cut, about: each vacuum reads every index once."""
+"""The approximate number of vacuums of a large table: each reads every index once."""
 
 
 class Blocks:
-    """Cuts a PostgreSQL table by its blocks of 8 kB, for changes after which a row needs none.
+    """Divides a PostgreSQL table by its blocks of 8 kB; a changed row is not pending any more.
 
     No index is needed: a TID range scan, which PostgreSQL has since 14. Each window of blocks
     is gone through in ROUNDS, which take turns at its rows. Those of the first round leave
@@ -105,7 +106,7 @@ class Blocks:
 
 
 def in_turn(row: str, turn: str) -> str:
-    """Return the condition that the row at `row`, a ctid, is one of the round `turn`.
+    """Return the condition that the row at `row`, a ctid, belongs to the round `turn`.
 
     By its number within its block (https://www.postgresql.org/docs/current/storage-page-layout.html),
     whose last byte `tidsend` puts last. The numbers begin with 1: so do the rounds, for none to
@@ -115,7 +116,7 @@ def in_turn(row: str, turn: str) -> str:
 
 
 class RowIds:
-    """Cuts an SQLite table by the numbers SQLite gives its rows."""
+    """Divides an SQLite table by its row numbers."""
 
     first_size = 500
 
@@ -139,7 +140,7 @@ class RowIds:
 
 
 class Keys:
-    """Cuts a table by its primary key, which stays the same however often a row changes.
+    """Divides a table by its primary key, which stays the same however often a row changes.
 
     With `pending` only the rows that it holds for are counted, so that the others cost nothing.
     """
@@ -179,5 +180,5 @@ class Keys:
 
 
 def literal(value: int | str) -> str:
-    """Return a key as SQL writes it."""
+    """Return a key as an SQL literal."""
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Runs a long data step in short transactions, and goes on where it was cut off."""
+"""Run a long data step in short transactions, and resume an interrupted one."""
 
 import logging
 import threading
@@ -23,14 +23,14 @@ from schema.models import BatchProgress
 logger = logging.getLogger(__name__)
 
 TARGET_SECONDS = 0.03
-"""What a batch should take: anybody who wants a row of it waits no longer."""
+"""The target duration of a batch: no session waits longer for one of its rows."""
 REST = 0.1
 """The pause after a batch, as a share of its time: for replicas, vacuum and other work."""
 REPORTED_ATTEMPT = 5
 """The first failed attempt at a batch to be reported: live traffic causes many short conflicts."""
 VACUUM_TIMEOUT = 10.0
-"""Seconds for which a VACUUM may wait: it keeps nobody from reading or writing meanwhile, and an
-autovacuum in its way yields after deadlock_timeout."""
+"""Seconds for which a VACUUM may wait. It blocks neither readers nor writers meanwhile, and an
+autovacuum that blocks it is cancelled after deadlock_timeout."""
 MISSES = 2
 """After how many whole passes that left a row as it was the step gives up."""
 
@@ -40,7 +40,7 @@ class NoProgressError(Exception):
 
 
 def run(connection: BaseDatabaseWrapper, step: Step) -> int:
-    """Do `step` and return the number of rows changed, by earlier runs too.
+    """Run `step` and return the number of changed rows, those of earlier runs included.
 
     Within a transaction it is one batch. Otherwise each batch and its position are committed
     together; where a run was cut off, the next one goes on.
@@ -58,7 +58,7 @@ def run(connection: BaseDatabaseWrapper, step: Step) -> int:
         records.filter(pk=record.pk).update(finished_at=Coalesce("finished_at", Now()))
         return record.rows_done
     if record.rows_done:
-        logger.info("%s goes on after %s rows", step, f"{record.rows_done:,}")
+        logger.info("%s resumes after %s rows", step, f"{record.rows_done:,}")
     clock = Clock(str(step), record.rows_done)
     position: Position | list[Position] = record.position
     row, missed = step.pending_row(connection), 0
@@ -93,7 +93,7 @@ def _no_progress(connection: BaseDatabaseWrapper, step: Step, row: Row) -> NoPro
 
 
 def vacuum(connection: BaseDatabaseWrapper, step: Step) -> str:
-    """Return what reclaims the rows' old versions, without ever locking anybody out.
+    """Return the statement that reclaims the old versions of rows without an exclusive lock.
 
     What comes after such a step reads the table, which takes several times as long where no
     page is known to be without old versions.
@@ -102,7 +102,7 @@ def vacuum(connection: BaseDatabaseWrapper, step: Step) -> str:
 
 
 def _vacuum(connection: BaseDatabaseWrapper, step: Step) -> None:
-    """Reclaim the old versions; go on without where somebody else is at it for long.
+    """Reclaim the old versions, unless another vacuum holds the table for long.
 
     The autovacuum that the batches woke up yields after a moment, and is not begun again soon.
     """
@@ -113,11 +113,11 @@ def _vacuum(connection: BaseDatabaseWrapper, step: Step) -> None:
     except DatabaseError as error:
         if not waited_for_a_lock(error):
             raise
-        logger.debug("%s goes on without a vacuum: %s", step, error)
+        logger.debug("%s continues without a vacuum: %s", step, error)
 
 
 def forget(connection: BaseDatabaseWrapper, step: Step) -> None:
-    """Forget how far `step` came: what it did is being undone."""
+    """Delete the progress of `step`, which is being undone."""
     records = BatchProgress.objects.using(connection.alias)
     records.filter(app=step.app, name=step.migration, step=step.name).delete()
 
@@ -134,7 +134,7 @@ class Part:
     clock: Clock
     policy: RetryPolicy
     stop: threading.Event
-    """Set once one of the parts cannot go on."""
+    """Set when one of the parts fails."""
 
 
 def _pass(
@@ -144,7 +144,7 @@ def _pass(
     position: Position | list[Position],
     clock: Clock,
 ) -> None:
-    """Go through the table once, from `position`: of several parts, each has its own."""
+    """Process the table once, from `position`, or each part from its own."""
     clock.pass_begins()
     cut, policy, stop = step.ranges(connection), _batch_policy(), threading.Event()
     known = position if isinstance(position, list) else [position]
@@ -170,7 +170,7 @@ def _pass(
 
 
 def _batch_policy() -> RetryPolicy:
-    """Return the run's policy with short pauses, which reports only conflicts that last."""
+    """Return the run's policy with shorter pauses and without reports of brief conflicts."""
     policy = retry_policy.get()
 
     def on_conflict(attempt: int, pause: float) -> None:
@@ -181,13 +181,13 @@ def _batch_policy() -> RetryPolicy:
 
 
 def _run_in_own_session(connection: BaseDatabaseWrapper, part: Part) -> bool:
-    """Go through `part` in a session and a thread of its own; return whether there was one."""
+    """Run `part` in a session and a thread of its own; return False if no session was available."""
     apart = connections[connection.alias] = connection.copy()
     try:
         apart.ensure_connection()
     except DatabaseError as error:
-        # The server may have no connection to spare.
-        logger.debug("%s goes on in one session: %s", part.step, error)
+        # The server or the role may have no connection left.
+        logger.debug("%s continues in one session: %s", part.step, error)
         return False
     try:
         watched.add(apart.connection.info.backend_pid)
@@ -202,7 +202,7 @@ def _run_in_own_session(connection: BaseDatabaseWrapper, part: Part) -> bool:
 
 
 def _run_part(connection: BaseDatabaseWrapper, part: Part) -> None:
-    """Go through `part` from its position, unless another one stops."""
+    """Run `part` from its position until its end, or until another part fails."""
     step, position, size = part.step, part.position, part.ranges.first_size
     retries = Retries(part.policy)
     while not part.stop.is_set() and (batch := part.ranges.after(position, size)) is not None:
@@ -226,11 +226,11 @@ def _run_part(connection: BaseDatabaseWrapper, part: Part) -> None:
 
 
 def _commit(connection: BaseDatabaseWrapper, part: Part, batch: Range) -> int:
-    """Do one batch and note that it is done; return the number of rows changed."""
+    """Run one batch and record its position; return the number of changed rows."""
     with transaction.atomic(using=connection.alias):
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                # A crash of the server may lose the last batches, but with their positions.
+                # A crash of the server may lose the last batches, together with their positions.
                 cursor.execute("SET LOCAL synchronous_commit = off")
                 cursor.execute(f"SET LOCAL lock_timeout = '{part.policy.lock_timeout_setting}'")
         with connection.cursor() as cursor:
@@ -245,7 +245,7 @@ def _commit(connection: BaseDatabaseWrapper, part: Part, batch: Range) -> int:
 
 
 def _moved(part: Part, end: Position) -> object:
-    """Return what the record's position becomes: of several parts, this one's alone is changed."""
+    """Return the new value of the record's position, where only this part's entry changes."""
     if not isinstance(part.ranges, Blocks):
         return end
     path, value = Value(f"{{{part.number}}}"), Value(end, output_field=JSONField())
@@ -253,7 +253,7 @@ def _moved(part: Part, end: Position) -> object:
 
 
 def _flush(connection: BaseDatabaseWrapper) -> None:
-    """Wait for the log to be on disk, with no lock held: else the next to commit waits for it."""
+    """Flush the log while no lock is held, so that the next commit need not wait for it."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_logical_emit_message(true, 'schema.batches.run', '')")

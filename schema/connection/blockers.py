@@ -16,9 +16,9 @@ from psycopg.conninfo import make_conninfo
 from schema.connection.connect import server_parameters
 
 POLL_INTERVAL = 0.02
-"""Seconds between two looks; a migration gives up waiting after 0.05 at the soonest."""
+"""Seconds between two polls; a migration waits for at least 0.05 s."""
 REPORT_AFTER, REPORT_INTERVAL = 2.0, 15.0
-"""Seconds of one long wait before it is told, and between tellings."""
+"""Seconds of one wait before it is reported, and between reports."""
 
 BLOCKERS = """
     WITH waiting AS (SELECT unnest(%(pids)s::int[]) AS pid),
@@ -100,10 +100,10 @@ class Watch:
     """
 
     def __init__(
-        self, connection: BaseDatabaseWrapper, tell: Callable[[list[Blocker], float], None]
+        self, connection: BaseDatabaseWrapper, on_wait: Callable[[list[Blocker], float], None]
     ) -> None:
         self.connection = connection
-        self.tell = tell
+        self.on_wait = on_wait
         self.seen: list[Blocker] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -114,7 +114,7 @@ class Watch:
             watched.add(self.connection.connection.info.backend_pid)
             parameters = server_parameters(self.connection)
             self._thread = threading.Thread(
-                target=self._look, args=(parameters,), name="blockers", daemon=True
+                target=self._poll, args=(parameters,), name="blockers", daemon=True
             )
             self._thread.start()
         return self
@@ -134,22 +134,22 @@ class Watch:
         """Forget the blockers of an earlier wait."""
         self.seen = []
 
-    def _look(self, parameters: dict[str, str]) -> None:
+    def _poll(self, parameters: dict[str, str]) -> None:
         """Poll until the migration has ended, which itself reports that the server is gone."""
-        waiting_since, told_at = 0.0, 0.0
+        waiting_since, reported_at = 0.0, 0.0
         try:
             with psycopg.connect(make_conninfo(**parameters), autocommit=True) as connection:
                 while not self._stop.wait(POLL_INTERVAL):
                     rows = connection.execute(BLOCKERS, {"pids": list(watched)}).fetchall()
                     now = time.monotonic()
                     if not rows:
-                        waiting_since = told_at = 0.0
+                        waiting_since = reported_at = 0.0
                         continue
                     self.seen = [Blocker(*row) for row in rows]
                     waiting_since = waiting_since or now
                     waited = now - waiting_since
-                    if waited > REPORT_AFTER and now - told_at > REPORT_INTERVAL:
-                        told_at = now
-                        self.tell(self.seen, waited)
+                    if waited > REPORT_AFTER and now - reported_at > REPORT_INTERVAL:
+                        reported_at = now
+                        self.on_wait(self.seen, waited)
         except psycopg.Error:
             return

@@ -1,4 +1,4 @@
-"""Reaching the database, and plain words where it cannot be reached."""
+"""Connect to the database, and explain why a connection fails."""
 
 import time
 from pathlib import Path
@@ -16,14 +16,14 @@ from schema.connection.errors import first_line, remedy
 from schema.report import Report
 
 PAUSE = 0.5
-"""Seconds between two attempts to reach a server that is not there yet."""
+"""Seconds between two attempts to reach a server that does not answer yet."""
 
 
 def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0) -> None:
     """Connect; for a server that does not answer yet, try again for `wait` seconds.
 
     Raises:
-        CommandError: it cannot be reached; the text says what failed, where, and what to do.
+        CommandError: The connection failed; the text names the cause, the place and the remedy.
     """
     begin = time.monotonic()
     while True:
@@ -54,22 +54,22 @@ def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0)
 def cannot_connect(
     connection: BaseDatabaseWrapper, error: Exception, *, left: str = "Nothing was changed. "
 ) -> CommandError:
-    """Return the error that says why the database cannot be reached, what is left, what to do."""
-    reason, way_out = (
+    """Return the error that explains why the database cannot be reached."""
+    reason, solution = (
         _sqlite_reason(connection)
         if connection.vendor == "sqlite"
         else _server_reason(connection, error)
     )
-    said = " ".join(str(error).split("FATAL:")[-1].split())
+    message = " ".join(str(error).split("FATAL:")[-1].split())
     if password := connection.settings_dict.get("PASSWORD"):
-        said = said.replace(str(password), "***")
+        message = message.replace(str(password), "***")
     return CommandError(
-        f"Cannot connect to {_place(connection)}: {reason}.\nIt says: {said}\n{left}{way_out}"
+        f"Cannot connect to {_place(connection)}: {reason}.\nIt says: {message}\n{left}{solution}"
     )
 
 
 def unreachable(alias: str = DEFAULT_DB_ALIAS) -> CommandError | None:
-    """Return the error that says why the database cannot be reached; None where it can."""
+    """Return the error that explains why the database cannot be reached, or None if it can."""
     connection = connections[alias]
     try:
         connection.ensure_connection()
@@ -79,7 +79,7 @@ def unreachable(alias: str = DEFAULT_DB_ALIAS) -> CommandError | None:
 
 
 def failed_between(connection: BaseDatabaseWrapper, error: Error) -> CommandError:
-    """Return the error for what the database refused while no migration ran."""
+    """Return the error for a failure between two migrations."""
     return CommandError(
         f"Cannot migrate {_place(connection)}: {first_line(error)}\n"
         f"It failed between migrations, so none is half-done. {remedy(error)}"
@@ -87,7 +87,7 @@ def failed_between(connection: BaseDatabaseWrapper, error: Error) -> CommandErro
 
 
 def _place(connection: BaseDatabaseWrapper) -> str:
-    """Name the database and where it is; never the password."""
+    """Return the name and the place of the database, without the password."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"the SQLite database {settings['NAME']}"
@@ -103,7 +103,7 @@ def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     folder = file.parent if file.parent != Path() else Path.cwd()
     setting = configuration().connection_setting(connection)
     if not folder.is_dir():
-        return f"there is no folder {folder}", f"Make it, or correct {setting}."
+        return f"there is no folder {folder}", f"Create it, or correct {setting}."
     if file.exists() and not file.is_file():
         return "it is not a file", f"Correct {setting}."
     return (
@@ -172,7 +172,7 @@ def _ping(connection: BaseDatabaseWrapper, **changes: str) -> Ping:
 
 
 def server_parameters(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    """Return what libpq is told to reach the server, without what is meant for Django."""
+    """Return libpq's connection parameters, without those that are meant for Django."""
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
     parameters = connection.get_connection_params().items()
     return {name: str(value) for name, value in parameters if name in known and value is not None}

@@ -1,4 +1,4 @@
-"""What a database error means for the operator, and what to do about it."""
+"""Explain database errors to the operator."""
 
 import sqlite3
 
@@ -11,41 +11,41 @@ DEADLOCK_DETECTED, SERIALIZATION_FAILURE = "40P01", "40001"
 LOCK_CONFLICTS = {LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED, SERIALIZATION_FAILURE}
 
 REMEDIES = {
-    "42501": "The role lacks a right: grant it, or migrate as the owner of the tables.",
-    "42P07": "Something of that name is there already, and this migration did not make it:"
+    "42501": "The role lacks a privilege: grant it, or migrate as the owner of the tables.",
+    "42P07": "An object of that name exists already, and this migration did not create it:"
     " `python manage.py verify` shows what differs.",
-    "42P01": "A table is missing that earlier migrations made: `python manage.py verify` shows"
+    "42P01": "A table is missing that earlier migrations created: `python manage.py verify` shows"
     " what differs.",
-    "42703": "A column is missing that earlier migrations made: `python manage.py verify` shows"
+    "42703": "A column is missing that earlier migrations created: `python manage.py verify` shows"
     " what differs.",
     "2BP01": "Something that this migration did not make depends on what it drops. If another"
     " release made it, run `python manage.py migrate` first; otherwise drop it.",
-    "53100": "The server's disk is full: make room, then run migrate again.",
+    "53100": "The server's disk is full: free space, then run migrate again.",
     "53200": "The server is out of memory: try again when it has less to do.",
     "53300": "The server has no connection left: stop some clients, then run migrate again.",
     "25006": "The server is read-only (a standby?): connect to the primary instead.",
-    "57P01": "The server was shut down, or somebody ended this session: see to that, then run"
+    "57P01": "The server was shut down, or somebody ended this session: find out why, then run"
     " migrate again (--wait SECONDS waits for a server that is starting).",
     "57P05": "The session was ended by idle_session_timeout: run migrate again.",
     "25P03": "The session was ended by idle_in_transaction_session_timeout: run migrate again.",
-    LOCK_NOT_AVAILABLE: "Live traffic kept its locks: try again at a quieter time, or raise"
+    LOCK_NOT_AVAILABLE: "Other sessions held their locks: try again at a quieter time, or raise"
     " --patience.",
     QUERY_CANCELED: "A time limit or an administrator cancelled the statement: run migrate again.",
-    DEADLOCK_DETECTED: "It deadlocked with live traffic: run migrate again.",
+    DEADLOCK_DETECTED: "It deadlocked with another session: run migrate again.",
 }
 SQLITE_REMEDIES = {
-    sqlite3.SQLITE_FULL: "The disk is full: make room, then run migrate again.",
+    sqlite3.SQLITE_FULL: "The disk is full: free space, then run migrate again.",
     sqlite3.SQLITE_BUSY: "Another program keeps writing to the file: stop it, then run migrate"
     " again.",
     sqlite3.SQLITE_READONLY: "The file or its folder may not be written: correct their"
     " permissions.",
     sqlite3.SQLITE_CORRUPT: "The file is damaged: restore a backup.",
-    sqlite3.SQLITE_IOERR: "The disk does not work as it should: look after it first.",
+    sqlite3.SQLITE_IOERR: "The disk reports errors: check it first.",
 }
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """Return PostgreSQL's code for `error`, whoever wrapped it."""
+    """Return PostgreSQL's code for `error`, also if it is wrapped."""
     cause: BaseException | None = error
     while cause is not None:
         if code := getattr(cause, "sqlstate", None):
@@ -55,7 +55,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def sqlite_code(error: BaseException) -> int | None:
-    """Return SQLite's primary code for `error`, whoever wrapped it."""
+    """Return SQLite's primary code for `error`, also if it is wrapped."""
     cause: BaseException | None = error
     while cause is not None:
         code = getattr(cause, "sqlite_errorcode", None)
@@ -67,27 +67,27 @@ def sqlite_code(error: BaseException) -> int | None:
 
 def lost_connection(error: BaseException) -> bool:
     """Whether `error` comes from psycopg and not from the server, which always has a code."""
-    said = isinstance(error, OperationalError) and isinstance(error.__cause__, psycopg.Error)
-    return said and sqlstate(error) is None
+    from_driver = isinstance(error, OperationalError) and isinstance(error.__cause__, psycopg.Error)
+    return from_driver and sqlstate(error) is None
 
 
 def waited_for_a_lock(error: BaseException) -> bool:
-    """Whether `error` says that others were in the way, so that it is worth another try."""
+    """Whether `error` is a conflict with another session, so that another attempt may succeed."""
     return sqlstate(error) in LOCK_CONFLICTS or sqlite_code(error) == sqlite3.SQLITE_BUSY
 
 
 def remedy(error: BaseException) -> str:
-    """Return what the operator can do about `error`."""
+    """Return the remedy for `error`."""
     known = REMEDIES.get(sqlstate(error) or "") or SQLITE_REMEDIES.get(sqlite_code(error) or 0)
     if not known and lost_connection(error):
         known = (
-            "The connection was lost: see to the server and the way to it, then run migrate"
+            "The connection was lost: check the server and the network, then run migrate"
             " again (--wait SECONDS waits for a server that is starting)."
         )
-    return known or "Mend what the message says, then run migrate again."
+    return known or "Fix the cause reported above, then run migrate again."
 
 
 def first_line(error: BaseException) -> str:
-    """Return what the database said, on one line."""
+    """Return the first line of the database's message."""
     text = str(error).strip()
     return text.splitlines()[0] if isinstance(error, Error) and text else text

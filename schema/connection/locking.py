@@ -1,4 +1,4 @@
-"""One migrator at a time."""
+"""Hold a lock so that one process migrates at a time."""
 
 import fcntl
 import hashlib
@@ -17,9 +17,9 @@ from schema.connection.connect import cannot_connect, database_file
 from schema.report import ExitCode, Report
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between two looks at the lock; they double."""
+"""Seconds between two attempts to take the lock; they double."""
 REMIND_AFTER = 30.0
-"""Seconds between two lines that say we still wait."""
+"""Seconds between two reports of a wait."""
 
 HOLDER = """
     SELECT pid, application_name, backend_start
@@ -36,13 +36,13 @@ def migration_lock(
 ) -> Iterator[BaseDatabaseWrapper | None]:
     """Hold the migration lock; wait up to `patience` seconds for another process's.
 
-    The lock goes with its holder, however it dies: PostgreSQL drops it with the session
+    The lock ends with its holder, however that ends: PostgreSQL releases it with the session
     and the kernel with the process. Yields the connection that holds the lock, on
     PostgreSQL: autocommit, apart from the migrations' own, and idle meanwhile. A blocking
-    advisory lock is never asked for: CREATE INDEX CONCURRENTLY waits for whoever waits.
+    advisory lock would deadlock: CREATE INDEX CONCURRENTLY waits for sessions that wait.
 
     Raises:
-        CommandError: another process held the lock all the time.
+        CommandError: Another process held the lock all the time.
     """
     if connection.vendor == "postgresql":
         with _postgresql_lock(connection, report, patience) as holder:
@@ -84,13 +84,13 @@ def _postgresql_lock(
             _wait(take, describe, report, patience)
         yield holder
     finally:
-        holder.close()  # and with the session goes the lock
+        holder.close()  # releases the lock
 
 
 @contextmanager
 def _file_lock(connection: BaseDatabaseWrapper, report: Report, patience: float) -> Iterator[None]:
     database = database_file(connection)
-    # The file stays: were it removed, a waiter could hold the lock of a file nobody else sees.
+    # The file stays: if it were removed, a process could hold the lock of a deleted file.
     try:
         file = database.with_name(database.name + "-migrate-lock").open("a+")
     except OSError as error:
@@ -127,7 +127,7 @@ def _wait(
             raise CommandError(
                 f"Another migrate is still running ({describe() or 'holder unknown'}); waited"
                 f" {waited:.0f} s.\nNothing was changed by this one. Wait longer with"
-                " --lock-timeout, or see to the other process.",
+                " --lock-timeout, or end the other process.",
                 returncode=ExitCode.LOCKED,
             )
         if waited >= remind_at:

@@ -1,4 +1,4 @@
-"""Poolers between us and PostgreSQL, through which a session's locks lie."""
+"""Detect a connection pooler, through which session locks protect nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +12,19 @@ from schema.connection.identity import identity
 from schema.report import Report
 
 ROUNDS = 3
-"""How often two sessions are asked which backend serves them."""
+"""How often two sessions are compared by the backend that serves them."""
 
 
 @contextmanager
 def direct_connection(connection: BaseDatabaseWrapper, report: Report) -> Iterator[None]:
-    """Let `connection` reach the server itself meanwhile, where it goes through a pooler.
+    """Connect to the server itself for the duration of the block, if there is a pooler.
 
     Args:
         connection: Connected already.
-        report: Is told that the direct connection is used.
+        report: Gets an event if the direct connection is used.
 
     Raises:
-        CommandError: it goes through a transaction-pooling pooler and there is no other way.
+        CommandError: The pooler works by transaction, and no direct connection is configured.
     """
     if connection.vendor != "postgresql" or not shares_backends(connection):
         yield
@@ -60,7 +60,7 @@ def direct_connection(connection: BaseDatabaseWrapper, report: Report) -> Iterat
 
 
 def shares_backends(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a pooler lends the session's backend to others.
+    """Return whether a pooler lends the session's backend to other sessions.
 
     The backend itself and the one that the protocol's first messages named are the same
     only without a pooler. A pooler that keeps a backend for each session is harmless; one

@@ -1,4 +1,4 @@
-"""Sessions that migrate: they may take their time, and leave disk and processors to the site."""
+"""Settings of sessions that migrate."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,24 +11,23 @@ TIME_LIMITS = [
     "idle_session_timeout",
 ]
 FLUSH_AFTER = "2MB"
-"""How much the session writes before the server has it brought to disk; the most there can be.
+"""How much the session writes before the server flushes it to disk; the largest allowed value.
 
-By default the operating system gathers it, gigabytes of it where the table does not fit into the
-server's memory. The next checkpoint brings all of that to disk at once, and whoever commits then
-waits (https://www.postgresql.org/docs/current/runtime-config-resource.html).
+By default the operating system collects it, gigabytes of it if the table does not fit into the
+server's memory. The next checkpoint flushes all of it at once, and every commit waits meanwhile (https://www.postgresql.org/docs/current/runtime-config-resource.html).
 """
 WORKERS = 1
-"""How many processes may help the session read a table, vacuum it or build an index, at most.
+"""The maximum number of parallel workers of a scan, a vacuum or an index build.
 
-Two go through a table in a data step as well. On two processors a third makes it slower, and on
-more they are left to the site.
+A data step uses two sessions as well. On two processors a third process makes it slower; on more
+processors, the rest is for the site.
 """
 GIN_MEMORY = 64 * 1024
-"""How much a GIN index gathers of its words before it puts them in order, at most, in kB.
+"""The maximum memory for the build of a GIN index, in kB.
 
-It gathers them in a tree, which is walked for every word of every row: one that is larger than
-the processor's caches takes up to half as long again. Of 64 MB each of two processes has 32, the
-least with which PostgreSQL lets one help.
+The build collects words in a tree and searches it for every word of every row. A tree that exceeds
+the processor's caches takes up to half as long again. Of 64 MB each of two processes gets 32, the
+minimum for a parallel worker.
 """
 
 
@@ -36,7 +35,7 @@ least with which PostgreSQL lets one help.
 def session_settings(
     connection: BaseDatabaseWrapper, settings: Mapping[str, str]
 ) -> Iterator[None]:
-    """Give the session other settings, and restore the previous values at the end.
+    """Change settings of the session, and restore the previous values at the end.
 
     `RESET` would restore the role's defaults and so undo what an enclosing block has set. A
     session that is lost or whose transaction has failed is left alone: the settings end with it.
@@ -57,15 +56,15 @@ def session_settings(
 
 @contextmanager
 def migration_session(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Lift the session's time limits, and hold what it writes and its processes in, meanwhile.
+    """Remove the session's time limits, and limit its use of disk and processors.
 
-    Limits that the role or the database sets for the site's requests would cut an index build
-    off, again and again. What keeps a migration from being in people's way is its lock_timeout.
+    Limits that the role or the database sets for the site's requests would interrupt every index
+    build. lock_timeout is what keeps a migration from blocking the site.
     """
     if connection.vendor != "postgresql":
         yield
         return
-    # The limits first: they would cut off the questions about the rest as well.
+    # The limits first: they would interrupt the queries below as well.
     with session_settings(connection, dict.fromkeys(_limits(connection), "0")):
         # The server then refuses a query from which a policy would hide rows.
         settings = {
@@ -82,13 +81,13 @@ def migration_session(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @contextmanager
 def gin_build_memory(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Hold the memory in that a GIN index is built with meanwhile."""
+    """Limit the memory for the build of a GIN index."""
     with session_settings(connection, _at_most(connection, "maintenance_work_mem", GIN_MEMORY)):
         yield
 
 
 def lift_time_limits_here(connection: BaseDatabaseWrapper) -> None:
-    """Lift the limits for the transaction at hand: behind a pooler nothing else is ours."""
+    """Remove the limits for the current transaction, which is all that a pooler leaves."""
     if connection.vendor == "postgresql":
         _set(connection, dict.fromkeys(_limits(connection), "0"), local=True)
 

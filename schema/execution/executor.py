@@ -1,4 +1,4 @@
-"""Django's migration executor, without the moment between a change and its record."""
+"""Django's migration executor, which records each migration in the same transaction."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -26,14 +26,14 @@ Plan = list[tuple[Migration, bool]]
 def run_once(
     migration: Migration, direction: MigrationRun.Direction, work: Work, *, faked: bool = False
 ) -> ProjectState:
-    """Run `work` and nothing besides."""
+    """Run `work`."""
     return work()
 
 
 def ignore(
     migration: Migration, direction: MigrationRun.Direction, migration_state: MigrationState
 ) -> None:
-    """Take no notice."""
+    """Do nothing."""
 
 
 class RecordingExecutor(MigrationExecutor):

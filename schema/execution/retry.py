@@ -1,4 +1,4 @@
-"""Runs each migration: with its history, its line of progress, its clock and its patience."""
+"""Run each migration with its history, its report and its retries."""
 
 import time
 from dataclasses import replace
@@ -33,7 +33,7 @@ FAKING = ("faking", "faked")
 PROGRESS_EVERY = 1.0
 """Seconds between two events of a data step."""
 AUTOVACUUM_YIELDS_AFTER = 0.2
-"""Seconds beyond deadlock_timeout after which PostgreSQL has cancelled an autovacuum."""
+"""Seconds after deadlock_timeout by which PostgreSQL has cancelled an autovacuum."""
 
 VACUUMED = """
     SELECT oid::regclass::text FROM pg_locks JOIN pg_class ON oid = relation
@@ -56,7 +56,7 @@ class Runner:
         self.history = history
         self.report = report
         self.policy = policy
-        self._told_at = 0.0
+        self._reported_at = 0.0
         self._blockers: list[Blocker] = []
         """What the migration waited for when it gave up."""
         self._catalog: Catalog | None = None
@@ -70,10 +70,10 @@ class Runner:
         *,
         faked: bool = False,
     ) -> ProjectState:
-        """Do `work`, and see to it that what happened is written down and said.
+        """Run `work`, and record and report how it ended.
 
         Raises:
-            CommandError: the migration failed; the text says what is left and what to do.
+            CommandError: The migration failed; the text names what remains and the remedy.
         """
         adopted = outcome is MigrationRun.Outcome.ADOPTED
         doing, done = FAKING if faked else ADOPTING if adopted else DOING[direction]
@@ -129,10 +129,10 @@ class Runner:
         return server_of(self.connection)
 
     def _try(self, migration: Migration, work: Work) -> ProjectState:
-        """Do `work` until no lock is in the way, or patience ends."""
+        """Run `work` until it gets its locks, or patience ends."""
         attempts = 1
 
-        def tell(blockers: list[Blocker], waited: float) -> None:
+        def on_wait(blockers: list[Blocker], waited: float) -> None:
             self._report_conflict(migration, blockers, f"for {waited:.0f} s now", attempts)
 
         def attempt() -> ProjectState:
@@ -155,7 +155,7 @@ class Runner:
         settings = {"lock_timeout": policy.lock_timeout_setting, "synchronous_commit": "off"}
         token = retry_policy.set(policy)
         try:
-            with Watch(self.connection, tell) as watch:
+            with Watch(self.connection, on_wait) as watch:
                 try:
                     return retry(attempt, policy)
                 except GaveUpError:
@@ -166,8 +166,8 @@ class Runner:
 
     def _report_progress(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.finished or now - self._told_at >= PROGRESS_EVERY:
-            self._told_at = now
+        if progress.finished or now - self._reported_at >= PROGRESS_EVERY:
+            self._reported_at = now
             self.report.write("progress", **vars(progress))
 
     def _report_conflict(
@@ -185,8 +185,8 @@ class Runner:
     def _outwait_autovacuum(self, autovacuum: Blocker) -> None:
         """Wait for the tables that an autovacuum holds, until PostgreSQL cancels it.
 
-        That takes deadlock_timeout, too long to queue with the migration's own lock. The one
-        asked for here conflicts with the vacuum's and with nothing that reads or writes.
+        That takes deadlock_timeout, too long a wait for the migration's own lock. The lock that
+        is requested here conflicts with the vacuum's, but with no reader or writer.
         """
         try:
             with (
@@ -211,9 +211,9 @@ class Runner:
             return float(cursor.fetchone()[0])
 
     def _write_failure(self, run: Run, error: Exception) -> None:
-        """Write the outcome; where the server itself is gone the run stays RUNNING.
+        """Record the failure; if the server has gone, the run stays RUNNING.
 
-        The next migrate finds it, marks it interrupted and looks into it.
+        The next migrate finds it and marks it interrupted.
         """
         try:
             self.history.end(run, MigrationRun.Outcome.FAILED, f"{type(error).__name__}: {error}")
@@ -228,7 +228,7 @@ class Runner:
         left = (
             "Nothing of it remains"
             if whole
-            else "What it had finished remains, and the next run goes on from there"
+            else "What it had finished remains, and the next run resumes there"
         )
         waited = "".join(f"\nIt waited for {blocker}." for blocker in self._blockers)
         return CommandError(

@@ -1,4 +1,4 @@
-"""Everything that could stand in the way of a plan, looked at before the first change."""
+"""Check everything that could prevent a plan, before the first change."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from schema.report import Problem
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 SPARE = 16 * 2**20
-"""Bytes that should stay free on a disk whatever happens."""
+"""Bytes that should stay free on a disk in any case."""
 
 
 def find_problems(
@@ -54,7 +54,7 @@ def _find_problems(executor: RecordingExecutor, plan: Plan, *, own_names: bool) 
 
 
 def altered_tables(executor: RecordingExecutor, plan: Plan) -> set[str]:
-    """Return the tables there are whose models the plan changes."""
+    """Return the existing tables whose models the plan changes."""
     state: ProjectState = executor.applied_state()
     with executor.connection.cursor() as cursor:
         existing = set(executor.connection.introspection.table_names(cursor))
@@ -95,7 +95,7 @@ def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iter
 
 
 def _sqlite_rights(connection: BaseDatabaseWrapper) -> Iterator[Problem]:
-    """Look at the file; that its folder takes the journal was seen when it was opened."""
+    """Check the file; opening it has shown that its folder is writable."""
     file = database_file(connection)
     if file.exists() and not os.access(file, os.W_OK):
         yield Problem(f"The file {file} may not be written.", "Correct its permissions or owner.")
@@ -116,12 +116,12 @@ def _space(
         yield Problem(
             f"The disk of {folder} has {free // 2**20} MiB left;"
             f" up to {(size + SPARE) // 2**20} MiB may be needed.",
-            "Make room first.",
+            "Free space first.",
         )
 
 
 def _drift(executor: RecordingExecutor, altered: set[str]) -> Iterator[Problem]:
-    """Look for what earlier migrations made in these tables and is not there any more."""
+    """Find what earlier migrations created in these tables and what is missing now."""
     if not altered:
         return
     try:

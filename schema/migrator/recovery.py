@@ -1,4 +1,4 @@
-"""What earlier runs left undone, found at the start of a run."""
+"""Find interrupted runs at the start of a run, and resume them."""
 
 from collections.abc import Iterable
 
@@ -37,7 +37,7 @@ def recover_runs(
 ) -> list[PastRun]:
     """Write how the runs ended whose processes died; return those.
 
-    Called under the lock, where nobody else can be running. The record in
+    Call it under the lock, so that no other run is in progress. The record in
     `django_migrations` tells whether the transaction of an atomic migration was committed.
     """
     recorded = set(applied)

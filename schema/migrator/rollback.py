@@ -1,4 +1,4 @@
-"""What a rollback would lose, counted before anything is changed."""
+"""Count what a rollback would lose, before the first change."""
 
 import sys
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from schema.report import ExitCode, Report
 
 @dataclass(frozen=True)
 class Loss:
-    """A table or a column that would go, and how many rows hold data in it."""
+    """A table or a column that would be dropped, and how many rows have data in it."""
 
     table: str
     column: str | None
@@ -46,7 +46,7 @@ def agree_to_losses(
         text = "\n".join(["This rollback loses:", *(f"  {loss}" for loss in lost)])
     except CatalogError as error:
         lost = []
-        text = f"What this rollback loses cannot be told: {error}"
+        text = f"What this rollback loses cannot be determined: {error}"
     else:
         if not lost:
             return

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Migrator:
-    """Plans, runs and sums up; the caller holds the lock."""
+    """Plan, run and summarize; the caller holds the lock."""
 
     def __init__(
         self,
@@ -125,14 +125,14 @@ class Migrator:
         return AdoptingExecutor(self.connection, runner, self._report_state, self.adoption)
 
     def _look_back(self, executor: RecordingExecutor) -> None:
-        """See how earlier runs ended, and whether the files they ran are the same still."""
+        """Check how earlier runs ended, and whether their files have changed since."""
         past = self.history.past()
         applied = executor.loader.applied_migrations
         for run in recovery.recover_runs(self.history, past, applied):
             self.report.write(
                 "interrupted",
                 f"An earlier run of {run.app}.{run.name} ({run.direction}) was interrupted:"
-                " looking into it.",
+                " checking its state.",
                 style=self.command.style.WARNING,
                 migration=f"{run.app}.{run.name}",
                 direction=run.direction,
@@ -155,7 +155,7 @@ class Migrator:
             )
 
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
-        """Stop before the first change if something is in the way, or would be lost."""
+        """Stop before the first change if there is a problem, or if data would be lost."""
         from schema.migrator.preflight import find_problems
         from schema.migrator.rollback import agree_to_losses
 
@@ -211,7 +211,7 @@ class Migrator:
         return plan
 
     def _correct_records(self, executor: RecordingExecutor) -> bool:
-        """Take away the records of migrations that another tool rolled back unrecorded."""
+        """Delete the records of migrations that another tool rolled back."""
         missing = recovery.missing_names(self.connection, executor.applied_state().apps)
         if not missing:
             return False
@@ -223,7 +223,7 @@ class Migrator:
         if not gone:
             self.report.write(
                 "drift",
-                f"Applied migrations made {', '.join(missing)}, and it is not there any more:"
+                f"Applied migrations made {', '.join(missing)}, and it is missing:"
                 " `python manage.py verify` shows how to repair it.",
                 style=self.command.style.WARNING,
                 missing=missing,

@@ -1,4 +1,4 @@
-"""The summary that ends every `migrate`."""
+"""Write the summary at the end of every `migrate`."""
 
 from datetime import datetime
 

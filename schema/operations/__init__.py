@@ -1,7 +1,7 @@
-"""Migration operations that the framework lacks.
+"""Migration operations beside Django's own.
 
-Those named …Online, the batches and `RerunnableSQL` may be run again wherever they were cut
-off, so they are what a migration with `atomic = False` is made of.
+Those named …Online, `BatchedSQL` and `RerunnableSQL` may be run again after an interruption at any
+point, so a migration with `atomic = False` consists of them.
 """
 
 from schema.operations.batches import BatchedSQL

@@ -1,4 +1,4 @@
-"""A data step too long for one transaction."""
+"""A data step that is too long for one transaction."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class BatchedSQL(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Do the step; the way back begins anew after it."""
+        """Run the step, and reset the progress of its reverse."""
         self._run(schema_editor, *self._steps(app_label, schema_editor.connection))
 
     def database_backwards(
@@ -73,16 +73,16 @@ class BatchedSQL(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Undo the step; the way forward begins anew after it."""
+        """Run the reverse, and reset the progress of the step."""
         forward, backward = self._steps(app_label, schema_editor.connection)
         self._run(schema_editor, backward, forward, backwards=True)
 
     def describe(self) -> str:
-        """Say what `migrate --plan` prints."""
-        return f"Go through {self.table} in batches: {self.step}"
+        """Return the line of `migrate --plan`."""
+        return f"Process {self.table} in batches: {self.step}"
 
     def _steps(self, app_label: str, connection: BaseDatabaseWrapper) -> list[Step]:
-        """Return the way there and the way back."""
+        """Return the step and its reverse."""
         name = self.migration.rpartition(".")[2]
         return [
             Step(
@@ -108,7 +108,7 @@ class BatchedSQL(Operation):
         *,
         backwards: bool = False,
     ) -> None:
-        """Do `step` and forget how far the opposite one came."""
+        """Run `step` and delete the progress of the opposite one."""
         connection = schema_editor.connection
         script = batches_as_sql(connection, step, opposite, backwards=backwards)
         if schema_editor.collect_sql:

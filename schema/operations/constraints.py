@@ -1,7 +1,7 @@
-"""Foreign keys, checks and NOT NULL that are put on a table while people use it.
+"""Add foreign keys and checks while other sessions use the table.
 
-A constraint declared NOT VALID binds what is written from then on and reads nothing.
-Validating it then reads the table, but keeps nobody from reading or writing meanwhile.
+A constraint declared NOT VALID applies to rows that are written from then on, and reads none.
+Validating it reads the table, but blocks neither readers nor writers.
 https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
 """
 
@@ -12,22 +12,22 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-IS_THERE = """EXISTS (
+EXISTS = """EXISTS (
         SELECT FROM pg_constraint
         WHERE conrelid = to_regclass('{table}') AND format('"%s"', conname) = '{name}'
     )"""
-# Adding says nothing where the constraint is there, validating nothing where it is valid.
+# Adding does nothing if the constraint exists, validating does nothing if it is valid.
 ADD_MISSING = f"""
 DO $$
 BEGIN
-    IF NOT {IS_THERE} THEN
+    IF NOT {EXISTS} THEN
         {{add}} NOT VALID;
     END IF;
 END
 $$
 """
-# Of what was filled in a moment ago there are no statistics yet, and the target of each row
-# would be looked up by itself.
+# A column that has just been filled has no statistics, so the planner would look up the target of
+# each row separately.
 ANALYZE = "ANALYZE {target}, {table} ({column})"
 VALIDATE = "ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 DROP = "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
@@ -36,8 +36,8 @@ DROP = "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
 class AddFieldUnchecked(migrations.AddField):
     """Add a foreign key's column; on PostgreSQL leave its constraint to AddForeignKeyOnline.
 
-    Rows can then be filled in without a look-up of each one's target, and are all checked
-    by one join in the end. SQLite adds the whole.
+    Rows can then be filled without a look-up of each target, and one join checks all of them in
+    the end. SQLite adds column and constraint together.
     """
 
     def database_forwards(
@@ -61,7 +61,7 @@ class AddFieldUnchecked(migrations.AddField):
 
 
 class PostgreSQLOperation(Operation):
-    """An operation that changes no model, only what PostgreSQL holds."""
+    """An operation that changes the PostgreSQL schema but no model."""
 
     reversible = True
     model_name: str
@@ -70,15 +70,15 @@ class PostgreSQLOperation(Operation):
         """Leave the models as they are."""
 
     def references_model(self, name: str, app_label: str) -> bool:
-        """Tell whether this operation has to do with the model called `name`."""
+        """Return whether this operation concerns the model called `name`."""
         return name.lower() == self.model_name.lower()
 
 
 class AddForeignKeyOnline(PostgreSQLOperation):
-    """Add the constraint of a foreign key's column that is there without it.
+    """Add the constraint of an existing foreign key column.
 
-    With `validate=False` it binds only what is written from then on, so that rows which
-    point nowhere can be seen to before the same operation is used again to validate it.
+    With `validate=False` it applies only to rows that are written from then on. Rows without a
+    target can then be repaired before the same operation validates the constraint.
     """
 
     def __init__(self, model_name: str, name: str, *, validate: bool = True) -> None:
@@ -97,7 +97,7 @@ class AddForeignKeyOnline(PostgreSQLOperation):
         if schema_editor.connection.vendor != "postgresql":
             return
         parts = self._sql(app_label, schema_editor, to_state)
-        if schema_editor.collect_sql or not self._is_there(schema_editor, parts):
+        if schema_editor.collect_sql or not self._exists(schema_editor, parts):
             schema_editor.execute(ANALYZE.format(**parts), params=None)
             schema_editor.execute(ADD_MISSING.format(**parts), params=None)
         if self.validate:
@@ -110,20 +110,20 @@ class AddForeignKeyOnline(PostgreSQLOperation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Drop the constraint if it is there."""
+        """Drop the constraint if it exists."""
         if schema_editor.connection.vendor != "postgresql":
             return
         parts = self._sql(app_label, schema_editor, from_state)
         schema_editor.execute(DROP.format(**parts), params=None)
 
     def describe(self) -> str:
-        """Say what `migrate --plan` prints."""
+        """Return the line of `migrate --plan`."""
         how = "online" if self.validate else "for new rows"
         return f"Add the foreign key constraint of {self.model_name}.{self.name} {how}"
 
-    def _is_there(self, schema_editor: BaseDatabaseSchemaEditor, parts: dict[str, str]) -> bool:
+    def _exists(self, schema_editor: BaseDatabaseSchemaEditor, parts: dict[str, str]) -> bool:
         with schema_editor.connection.cursor() as cursor:
-            cursor.execute(f"SELECT {IS_THERE.format(**parts)}")
+            cursor.execute(f"SELECT {EXISTS.format(**parts)}")
             return bool(cursor.fetchone()[0])
 
     def _sql(self, app_label: str, schema_editor: Any, state: ProjectState) -> dict[str, str]:
@@ -142,7 +142,7 @@ class AddForeignKeyOnline(PostgreSQLOperation):
 
 
 class AddCheckOnline(migrations.AddConstraint):
-    """Add a check constraint without holding writers up while the rows are read."""
+    """Add a check constraint without blocking writers while the rows are read."""
 
     def __init__(self, model_name: str, constraint: models.CheckConstraint) -> None:
         super().__init__(model_name, constraint)
@@ -172,7 +172,7 @@ class AddCheckOnline(migrations.AddConstraint):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Drop the constraint if it is there."""
+        """Drop the constraint if it exists."""
         if schema_editor.connection.vendor != "postgresql":
             super().database_backwards(app_label, schema_editor, from_state, to_state)
             return

@@ -29,9 +29,9 @@ $$
 
 
 class AddIndexOnline(migrations.AddIndex):
-    """Add an index; on PostgreSQL concurrently, unless it is all one transaction.
+    """Add an index; on PostgreSQL concurrently, unless a transaction is open.
 
-    A valid index of this name is left alone and an invalid one is built again.
+    A valid index of this name is kept and an invalid one is built again.
     """
 
     def database_forwards(
@@ -87,7 +87,7 @@ class AddPostgreSQLIndexOnline(AddIndexOnline):
 
 
 class RemovePostgreSQLIndexOnline(AddPostgreSQLIndexOnline):
-    """Remove what AddPostgreSQLIndexOnline added, named once more in full."""
+    """Remove an index that AddPostgreSQLIndexOnline added; it is given in full again."""
 
     def database_forwards(
         self,
@@ -110,12 +110,12 @@ class RemovePostgreSQLIndexOnline(AddPostgreSQLIndexOnline):
         super().database_forwards(app_label, schema_editor, from_state, to_state)
 
     def describe(self) -> str:
-        """Say what `migrate --plan` prints."""
+        """Return the line of `migrate --plan`."""
         return f"Remove index {self.index.name} from model {self.model_name}"
 
 
 class RemoveIndexOnline(migrations.RemoveIndex):
-    """Remove an index; on PostgreSQL concurrently, unless it is all one transaction."""
+    """Remove an index; on PostgreSQL concurrently, unless a transaction is open."""
 
     def database_forwards(
         self,
@@ -222,7 +222,7 @@ def may_migrate(connection: BaseDatabaseWrapper, model: type[models.Model]) -> b
 
 
 def if_not_exists(create_index: str) -> str:
-    """Return the statement so that an index which is there already is no error."""
+    """Return the statement with IF NOT EXISTS."""
     head, concurrently, rest = create_index.partition("CONCURRENTLY ")
     if concurrently:
         return f"{head}CONCURRENTLY IF NOT EXISTS {rest}"

@@ -1,4 +1,4 @@
-"""How an operation tells the SQL export what to write in place of what it runs."""
+"""Let an operation give the SQL export other statements than those it executes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 def written_as(
     schema_editor: BaseDatabaseSchemaEditor, statements: Sequence[str]
 ) -> Iterator[None]:
-    """Let the export write `statements` for what is executed within.
+    """Let the export write `statements` in place of those executed in the block.
 
-    The export runs a migration in a scratch place and keeps what its schema editor executes
-    in `recorded`. There an index, say, is built plainly, but a DBA has to build it online.
+    The export runs a migration in a scratch schema and keeps what its schema editor executes in
+    `recorded`. There an index, for example, is built plainly, but by hand it is built online.
     """
     recorded: list[str] | None = getattr(schema_editor, "recorded", None)
     begin = len(recorded or [])
@@ -23,5 +23,5 @@ def written_as(
 
 
 def in_one_transaction(schema_editor: BaseDatabaseSchemaEditor) -> bool:
-    """Tell whether what is executed can neither commit nor be seen half-way."""
+    """Return whether a transaction is open, which hides every change until it commits."""
     return schema_editor.connection.in_atomic_block

@@ -1,4 +1,4 @@
-"""SQL written for each engine."""
+"""SQL statements for each engine."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ RERUNNABLE = re.compile(
 
 
 class SQLByVendor(migrations.RunSQL):
-    """Run the statements written for the database at hand.
+    """Run the statements for the current engine.
 
     `forward` and `backward` map a vendor ("postgresql", "sqlite") to a list of single
-    statements. A vendor that is not named runs nothing.
+    statements. A vendor that is not a key runs nothing.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class SQLByVendor(migrations.RunSQL):
         )
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """Return how to make this operation again."""
+        """Return the constructor's arguments."""
         return type(self).__qualname__, [], {"forward": self.forward, "backward": self.backward}
 
     def database_forwards(
@@ -59,7 +59,7 @@ class SQLByVendor(migrations.RunSQL):
         self._run(self.backward, schema_editor)
 
     def describe(self) -> str:
-        """Say what `migrate --plan` prints."""
+        """Return the line of `migrate --plan`."""
         return "SQL for " + " and ".join(self.forward)
 
     def _run(
@@ -70,10 +70,9 @@ class SQLByVendor(migrations.RunSQL):
 
 
 class RerunnableSQL(SQLByVendor):
-    """Statements that change nothing where they were run already.
+    """Statements that change nothing if they are run again.
 
-    Each says so itself (OR REPLACE, IF EXISTS, IF NOT EXISTS), or is ANALYZE; this is checked
-    when the migration is read.
+    Each has OR REPLACE, IF EXISTS or IF NOT EXISTS, or is ANALYZE; the constructor checks this.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The migrations as plain SQL files, for somebody who runs them by hand."""
+"""Write the migrations as plain SQL files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schema.sqlexport.not_sql import not_sql
 from schema.sqlexport.run_record import NOW, run_record
 
 LOCK_TIMEOUT = "5s"
-"""A statement that waits for a lock holds up everybody behind it: not longer than this."""
+"""A statement that waits for a lock blocks every later one on that table; not longer than this."""
 
 HEAD_POSTGRESQL = """
 -- {title}
@@ -80,8 +80,7 @@ COMMIT;
 PRAGMA foreign_keys = ON;
 """
 
-# What PostgreSQL refuses inside a function, so no condition can be put before it. Each says
-# itself what is done already, or may be done again.
+# PostgreSQL refuses these inside a function, so they have no condition. Each may be run again.
 ALONE = re.compile(r"\s*((CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|DO \$batches\$|VACUUM)")
 
 

@@ -27,9 +27,9 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Roll back on an error without a look at the constraints.
+        """Roll back on an error without checking the constraints.
 
-        In a transaction that has failed already, that look would fail too and hide the error.
+        In a transaction that has failed, the check would fail too and hide the error.
         """
         if kind is None:
             super().__exit__(kind, error, trace)
@@ -54,7 +54,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         return definition
 
     def _remake_table(self, model: type[models.Model], **changes: Any) -> None:
-        """Rebuild a table with every trigger of the database lifted off meanwhile.
+        """Rebuild a table with every trigger of the database dropped meanwhile.
 
         SQLite drops the triggers of the table that is replaced, and refuses the renaming
         while a trigger elsewhere names that table.

@@ -1,4 +1,4 @@
-"""Bring the database to where the code is, so that an operator can trust it."""
+"""Migrate the database, with a lock, a history, checks and a summary."""
 
 import os
 from argparse import ArgumentTypeError
@@ -24,19 +24,21 @@ from schema.connection.standby import wait_for_standby
 from schema.migrator.run import Migrator
 from schema.report import ExitCode, Report, SafeOutputCommand
 
-LEFT = "What is said above to be done is done, and so is what `history` lists as succeeded."
+LEFT = (
+    "The migrations reported above are applied, and so are those that `history` lists as succeeded."
+)
 
 
 class Command(SafeOutputCommand, migrate.Command):
-    """Django's command, with a lock, a history and a summary around it."""
+    """Django's command with further options."""
 
     help = (
-        "Brings the database to where the code is. One at a time: others wait. Killed "
-        "anywhere, run it again."
+        "Brings the database to the state of the code. One process migrates at a time; others "
+        "wait. If it was interrupted, run it again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ours to Django's arguments."""
+        """Add arguments to Django's."""
         super().add_arguments(parser)
         parser.add_argument(
             "--json", action="store_true", dest="as_json", help="Print one JSON object a line."
@@ -60,15 +62,15 @@ class Command(SafeOutputCommand, migrate.Command):
             type=one_or_more,
             default=50,
             metavar="MILLISECONDS",
-            help="Queue this long for a lock that live traffic holds, then step back and try "
-            "again: the longest stall the site sees (default: %(default)s).",
+            help="Wait this long for a lock that another session holds, then step back and try "
+            "again: the longest stall that the site sees (default: %(default)s).",
         )
         parser.add_argument(
             "--patience",
             type=zero_or_more,
             default=300,
             metavar="SECONDS",
-            help="Try again for this long to get such a lock, then give up (default: %(default)s).",
+            help="Retry for this long to get such a lock, then give up (default: %(default)s).",
         )
         parser.add_argument(
             "--strict",
@@ -78,7 +80,7 @@ class Command(SafeOutputCommand, migrate.Command):
         parser.add_argument(
             "--accept-data-loss",
             action="store_true",
-            help="Roll back without asking, whatever is lost.",
+            help="Roll back without a question, whatever is lost.",
         )
         parser.add_argument(
             "--adopt",
@@ -103,7 +105,7 @@ class Command(SafeOutputCommand, migrate.Command):
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Connect and take the lock before anything looks at the database."""
+        """Connect and take the lock before anything reads the database."""
         if os.environ.get("NO_COLOR") and not options.get("force_color"):
             options["no_color"] = True  # https://no-color.org
             self.style = no_style()
@@ -126,10 +128,10 @@ class Command(SafeOutputCommand, migrate.Command):
             self._write_failed(str(failure), ExitCode.FAILED)
             raise failure from error
         except KeyboardInterrupt as error:
-            text = f"Stopped from the keyboard.\n{LEFT} The next run goes on from there."
+            text = f"Stopped from the keyboard.\n{LEFT} The next run resumes."
             self._write_failed(text, ExitCode.STOPPED)
             raise CommandError(text, returncode=ExitCode.STOPPED) from error
-        except Exception as error:  # a fault: its traceback is for whoever mends it
+        except Exception as error:  # a fault of the program: keep its traceback
             self._write_failed(f"{type(error).__name__}: {error}", ExitCode.FAILED)
             raise
 

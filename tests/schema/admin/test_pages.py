@@ -99,7 +99,7 @@ def test_row_that_does_not_fit_stays_and_says_why(operator: Client) -> None:
     said = choose(operator, *rows)
     assert len(said) == 4
     assert [line for line in said if "has no column confidence" in line]
-    assert [line for line in said if "there is no table gone" in line]
+    assert [line for line in said if "the table gone no longer exists" in line]
     assert QuarantinedRow.objects.count() == 4
     assert (Persona.objects.count(), ChatMessage.objects.count()) == (1, 0)
 

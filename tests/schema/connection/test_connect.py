@@ -113,7 +113,7 @@ def test_role_without_rights_on_a_database_that_is_migrated(
         f' as user "{empty_database.alias}": permission denied for table django_migrations'
     )
     assert lines[1] == (
-        "It failed between migrations, so none is half-done. The role lacks a right: grant it,"
+        "It failed between migrations, so none is half-done. The role lacks a privilege: grant it,"
         " or migrate as the owner of the tables."
     )
 
@@ -243,7 +243,7 @@ def test_sqlite_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
     lines = plain(err)
     assert (status, out, len(lines)) == (1, "", 3)
     assert lines[0].endswith(f"there is no folder {tmp_path}/nowhere.")
-    assert lines[2] == "Nothing was changed. Make it, or correct DATABASE_URL."
+    assert lines[2] == "Nothing was changed. Create it, or correct DATABASE_URL."
 
 
 @pytest.mark.sqlite

@@ -128,6 +128,6 @@ def test_a_full_disk_is_named_though_nothing_can_be_looked_into(
     with pytest.raises(CommandError) as error:
         call_command("migrate", "personas", database=empty_database.alias, verbosity=0)
     assert str(error.value).splitlines()[-1] == (
-        "The server's disk is full: make room, then run migrate again."
+        "The server's disk is full: free space, then run migrate again."
     )
     assert not any(thread.name == "blockers" for thread in threading.enumerate())

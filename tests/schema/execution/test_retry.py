@@ -78,7 +78,7 @@ def test_migrate_gives_up_after_its_patience_with_nothing_half_done(at_personas:
     assert error.value.returncode == 4
     assert str(error.value).splitlines()[1:] == [
         "Nothing of it remains; the migrations before it are done.",
-        "Live traffic kept its locks: try again at a quieter time, or raise --patience.",
+        "Other sessions held their locks: try again at a quieter time, or raise --patience.",
     ]
     with connections[at_personas.alias].cursor() as cursor:
         table = at_personas.connection.introspection.get_table_description(cursor, "personas")

@@ -146,7 +146,7 @@ def test_stopped_from_the_keyboard_it_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("schema.execution.executor.flush", stop)
-    with pytest.raises(CommandError, match="The next run goes on from there") as error:
+    with pytest.raises(CommandError, match="The next run resumes") as error:
         migrate(empty_database)
     assert error.value.returncode == 130
     monkeypatch.undo()
