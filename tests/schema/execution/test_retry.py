@@ -76,7 +76,9 @@ def test_migrate_gives_up_after_its_patience_with_nothing_half_done(at_personas:
         crowd.let_go.set()
         crowd.join()
     assert error.value.returncode == 4
-    assert str(error.value).splitlines()[1:] == [
+    _, waited, *rest = str(error.value).splitlines()
+    assert waited.startswith("It waited for backend ")
+    assert rest == [
         "Nothing of it remains; the migrations before it are done.",
         "Other sessions held their locks: try again at a quieter time, or raise --patience.",
     ]

@@ -150,7 +150,8 @@ def test_a_run_that_died_is_noticed_and_settled(database: Database) -> None:
     runs.filter(pk=last.pk).update(outcome=MigrationRun.Outcome.RUNNING)
     output = migrate(database)
     assert output.startswith(
-        f"An earlier run of {last.app}.{last.name} (forwards) was interrupted: checking its state.\n"
+        f"An earlier run of {last.app}.{last.name} (forwards) was interrupted:"
+        " checking its state.\n"
     )
     last.refresh_from_db()
     assert last.outcome == MigrationRun.Outcome.SUCCEEDED  # its record says it was committed
