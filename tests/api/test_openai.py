@@ -2,8 +2,7 @@
 
 import http.client
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -17,6 +16,7 @@ from chat.models import ChatMessage, MessageVersion, Reply
 from tests.chat.provider_server import ProviderServer
 from tests.factories import make_persona, make_user
 from tests.site import Site
+from tests.waiting import PATIENCE, wait_for
 from threads.models import Thread
 from users.models import User
 
@@ -55,18 +55,11 @@ def spoken() -> list[tuple[str, str]]:
     return list(ChatMessage.objects.order_by("created_at").values_list("role", "content"))
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
 def call(
     site: Site, verb: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, Any, dict[str, str]]:
     """Return status, JSON and headers of a call without any client's help."""
-    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
     try:
         line.request(verb, path, body, {name.replace("_", "-"): v for name, v in headers.items()})
         response = line.getresponse()
@@ -137,7 +130,7 @@ def test_raw_stream_is_ascii_and_ends_with_done(site: Site, provider: ProviderSe
     provider.texts["lines"] = "a\u2028b\u0085c 😀"
     _, token = create_key(user=make_user(), name="raw")
     body = {"model": "assistant", "messages": [{"role": "user", "content": "text=lines"}]}
-    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
     sent = json.dumps(body | {"stream": True})
     line.request("POST", "/api/v1/chat/completions/", sent, {"Authorization": f"Bearer {token}"})
     response = line.getresponse()
