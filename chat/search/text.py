@@ -1,7 +1,7 @@
 """Split a text into words as the search index does.
 
 The index itself is built by the database: the same rules are written in SQL for PostgreSQL in
-chat.0012_search_folding and for SQLite in chat.0013_search_folding_sqlite. The examples in
+chat.0014_search_folding_speed and for SQLite in chat.0013_search_folding_sqlite. The examples in
 tests/chat/search/cases.py, and a test with arbitrary texts, check that all three agree.
 """
 

@@ -13,7 +13,11 @@ from chat.search import text
 from tests.factories import make_message, make_thread, make_user
 from users.models import User
 
-MIGRATIONS = ("0012_search_folding", "0013_search_folding_sqlite")
+MIGRATIONS = (
+    "0012_search_folding",
+    "0013_search_folding_sqlite",
+    "0014_search_folding_speed",
+)
 # Samples of scripts and of what joins, folds or separates.
 SAMPLES = (
     "Ааёйў Ωάςσ Łłđøßæœþðħŧıİẞ ＡＺｚ０ ﬁﬂﬃ ﷺ ĳǅŀ ªº²½Ⅳ ™℃№ 한글ㅋㅏ 漢字北京々〇 かがゞアガーｶﾞﾊﾟ゙゚ "
