@@ -12,7 +12,7 @@ pytestmark = pytest.mark.no_database
 
 
 class Found(HTMLParser):
-    """The tags and attributes of a piece of HTML."""
+    """The tags and attributes in HTML."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

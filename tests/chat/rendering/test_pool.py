@@ -70,11 +70,11 @@ def test_any_text_is_rendered(text: str) -> None:
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     language=st.sampled_from(LANGUAGES),
-    piece=st.text(min_size=1, max_size=8) | st.text("\\\"'([{<%$#*/a0 \n", min_size=1, max_size=4),
+    part=st.text(min_size=1, max_size=8) | st.text("\\\"'([{<%$#*/a0 \n", min_size=1, max_size=4),
     times=st.integers(1, 150_000),
 )
-def test_any_code_in_any_language_is_rendered(language: str, piece: str, times: int) -> None:
-    text = f"```{language}\n{(piece * times)[:1_000_000]}\n```"
+def test_any_code_in_any_language_is_rendered(language: str, part: str, times: int) -> None:
+    text = f"```{language}\n{(part * times)[:1_000_000]}\n```"
     rendered = pool.render(text, wait=FOREVER)
     assert rendered.is_final
     assert rendered.html.startswith("<")
