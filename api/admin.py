@@ -17,7 +17,7 @@ from schema.admin.large_tables import BigTableAdmin, chosen
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(BigTableAdmin):
-    """Keys, the newest first: to be seen, revoked and deleted, and made by their owner only."""
+    """Keys, newest first. They can be revoked and deleted; only their owner creates them."""
 
     list_display = ("name", "hint", "owner", "scope", "state", "expires_at", "last_used_at")
     list_filter = ("scope", "is_login", chosen("user"))

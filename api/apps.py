@@ -8,10 +8,12 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        """Have every reply counted when it ends."""
+        """Have every reply counted, and a body that is too large refused in JSON."""
         from api import limits, usage
+        from api.middleware import refuse_body
         from chat import replies
+        from config import body_limits
 
         replies.before_begin.append(limits.check_budget)
-
         replies.on_end.append(usage.record)
+        body_limits.refusals.append(refuse_body)

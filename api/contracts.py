@@ -24,7 +24,7 @@ class Contract:
     largest_body: int
 
     def covers(self, path: str) -> bool:
-        """Tell whether the contract is about this path."""
+        """Return whether the contract is about this path."""
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self.prefixes)
 
     def error(

@@ -154,7 +154,7 @@ def generate() -> str:
 
 
 def is_well_formed(token: str) -> bool:
-    """Tell whether a key has its form and its checksum; most of what is no key fails here."""
+    """Return whether a key has its form and its checksum; most of what is no key fails here."""
     if not FORM.fullmatch(token):
         return False
     return checksum(token[len(PREFIX) : -CHECKSUM_LENGTH]) == token[-CHECKSUM_LENGTH:]

@@ -76,7 +76,7 @@ def count_export(request: KeyRequest) -> None:
 
 
 def _count(request: KeyRequest, limit: RateLimit, subject: str) -> None:
-    """Count a request, and keep the headers that tell what is left of the first limit."""
+    """Count a request, and keep the headers that report the rest of the first limit."""
     is_within = limit.hit(subject)
     counter = Attempt.objects.filter(key=limit.key(subject)).first()
     used = counter.count if counter else 0

@@ -47,7 +47,7 @@ class ApiMiddleware:
             response = self.answer(request, contract)
         if contract is RESOURCES and request.method == "GET":
             response = conditional(request, response)
-        allow_origin(request, response)
+        allow_origin(request.headers.get("Origin", ""), response)
         for name, value in getattr(request, "limit_headers", {}).items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = uuid7().hex
@@ -86,7 +86,7 @@ def conditional(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
 
 
 def is_too_large(request: HttpRequest, contract: Contract) -> bool:
-    """Tell whether the body is larger than the contract allows; files have a limit of their own."""
+    """Return whether the body is larger than the contract allows. Uploads have another limit."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     is_upload = request.content_type in UPLOADS
     largest = LARGEST_UPLOAD if is_upload else contract.largest_body
@@ -109,15 +109,25 @@ def preflight(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:
+def allow_origin(origin: str, response: HttpResponseBase) -> None:
     """Let the configured origins read the answer."""
     allowed = settings.CORS_ALLOWED_ORIGINS
     if ANY in allowed:
         response.headers["Access-Control-Allow-Origin"] = ANY
     else:
         patch_vary_headers(response, ["Origin"])
-        origin = request.headers.get("Origin", "")
         if origin not in allowed:
             return
         response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = EXPOSED
+
+
+def refuse_body(path: str, headers: dict[bytes, bytes]) -> tuple[dict[bytes, bytes], bytes] | None:
+    """Return the answer to a body that is too large to be read; None for the site's pages."""
+    contract = contract_of(path)
+    if contract is None:
+        return None
+    response = contract.undeclared(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {})
+    allow_origin(headers.get(b"origin", b"").decode("latin-1"), response)
+    sent = {name.lower().encode(): value.encode() for name, value in response.items()}
+    return sent, response.content

@@ -1,4 +1,4 @@
-"""Keys, what was said with them, and what replies cost."""
+"""API keys, the messages sent with them, and the cost of replies."""
 
 from django.conf import settings
 from django.db import models
@@ -89,7 +89,7 @@ class ApiKey(models.Model):
 
     @property
     def has_expired(self) -> bool:
-        """Tell whether its time is over."""
+        """Return whether its time is over."""
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     @property

@@ -61,17 +61,17 @@ def json_array(rows: Iterable[Any]) -> Iterator[bytes]:
 async def words_of(reply_id: uuid.UUID) -> AsyncIterator[str]:
     """Yield a reply's text as it grows, until the reply has ended."""
     position = 0
-    live = engine.find(reply_id)
-    if live is None:
+    in_flight = engine.find(reply_id)
+    if in_flight is None:
         async for words in _words_elsewhere(reply_id):
             yield words
         return
     while True:
-        changed = live.changed
-        if len(live.text) > position:
-            words, position = live.text[position:], len(live.text)
+        changed = in_flight.changed
+        if len(in_flight.text) > position:
+            words, position = in_flight.text[position:], len(in_flight.text)
             yield words
-        elif live.has_ended:
+        elif in_flight.has_ended:
             return
         else:
             await changed.wait()

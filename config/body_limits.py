@@ -24,6 +24,10 @@ DEFAULT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 64 * 1024
 # A client that is still sending reads the response only if its body is read for a while.
 DRAIN_SECONDS = 5
 MESSAGE = b"The request body is too large.\n"
+Headers = dict[bytes, bytes]
+# Called with the path and the headers of a refused request; return the headers and the body of
+# the answer, or None for an answer in plain text.
+refusals: list[Callable[[str, Headers], tuple[Headers, bytes] | None]] = []
 
 
 def max_body(size: int) -> Callable[[View], View]:
@@ -52,12 +56,12 @@ class BodyLimit:
             return
         limit = await limit_for(scope["path"], headers)
         if length > limit:
-            await refuse(receive, send)
+            await refuse(scope, receive, send)
             return
         counted = Counted(receive, send, limit)
         await self.app(scope, counted.receive, counted.send)
         if counted.is_exceeded and not counted.has_response:
-            await refuse(receive, send)
+            await refuse(scope, receive, send)
 
 
 class Counted:
@@ -106,15 +110,15 @@ def is_logged_in(session_key: str) -> bool:
     return SESSION_KEY in sessions.SessionStore(session_key)
 
 
-async def refuse(receive: Any, send: Any) -> None:
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
     """Answer 413, and discard for some seconds what the client is still sending."""
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(MESSAGE)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": MESSAGE})
+    headers, body = {b"content-type": b"text/plain; charset=utf-8"}, MESSAGE
+    for refusal in refusals:
+        headers, body = refusal(scope["path"], dict(scope["headers"])) or (headers, body)
+    headers |= {b"content-length": str(len(body)).encode(), b"connection": b"close"}
+    sent = list(headers.items())
+    await send({"type": "http.response.start", "status": 413, "headers": sent})
+    await send({"type": "http.response.body", "body": body})
     end = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < end:
         message = await receive()

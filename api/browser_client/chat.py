@@ -41,9 +41,9 @@ from users.models import User
 
 router = Router()
 MOST_UNITS = 5000
-BUSY = "Another reply is being written. Send it again in a moment."
+BUSY = "Another reply is being written. Try again shortly."
 SPENT = "You have used up the tokens that this site allows a person in a day."
-NOT_SAVED = "Nothing was saved. Try again in a moment."
+NOT_SAVED = "Nothing was saved. Try again shortly."
 MOST_RESULTS = 50
 # Longer input is no search that anybody types.
 MOST_TYPED = 1_000
@@ -60,21 +60,21 @@ def short_enough(text: str) -> str:
     return text
 
 
-class Said(Schema):
-    """What the person says."""
+class MessageBody(Schema):
+    """A message to the twin or the assistant."""
 
     message: Annotated[Text, AfterValidator(short_enough)]
 
 
 @router.post("/chat/message")
-def ask_twin(request: KeyRequest, data: Said) -> HttpResponseBase:
+def ask_twin(request: KeyRequest, data: MessageBody) -> HttpResponseBase:
     """Have the active persona answer."""
     limits.count_chat(request)
     return answer(request.user, data.message, Reply.Voice.TWIN)
 
 
 @router.post("/chat/assistant")
-def ask_assistant(request: KeyRequest, data: Said) -> HttpResponseBase:
+def ask_assistant(request: KeyRequest, data: MessageBody) -> HttpResponseBase:
     """Have the assistant answer."""
     limits.count_chat(request)
     return answer(request.user, data.message, Reply.Voice.ASSISTANT)
@@ -176,7 +176,7 @@ def results(user: User, typed: str) -> list[dict[str, Any]]:
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether JavaScript takes `text` for a regular expression.
+    """Return whether JavaScript takes `text` for a regular expression.
 
     The client makes one of it to mark what was found, and shows an error page where it cannot.
     Python differs in possessive quantifiers and in its own groups.

@@ -50,5 +50,5 @@ def add_handlers(api: NinjaAPI) -> None:
 
 
 def sentence(message: str) -> str:
-    """Return what pydantic says without its own mark in front."""
+    """Return pydantic's message without its prefix."""
     return message.removeprefix("Value error, ")

@@ -16,7 +16,7 @@ NO_MAIL = "Mail accounts are not supported here"
 
 @router.get("/email/account")
 def account(request: KeyRequest) -> dict[str, Any]:
-    """Tell that no account is connected."""
+    """Return that no account is connected."""
     return {"account": None}
 
 

@@ -29,7 +29,7 @@ BATCH = 500
 
 
 class ThreadChange(Schema):
-    """What is said about a thread."""
+    """The title and description of a thread."""
 
     title: Text | None = None
     description: Text | None = None
@@ -103,7 +103,7 @@ def messages(request: KeyRequest, thread_id: str) -> HttpResponseBase:
 
 
 def message_rows(source: Source) -> Any:
-    """Yield the messages of an account or a thread, oldest first, as of one moment."""
+    """Yield the messages of an account or a thread, oldest first, in one snapshot."""
     with source.snapshot():
         yield from map(shapes.message, one_by_one(source.messages().values_list(*shapes.MESSAGE)))
 

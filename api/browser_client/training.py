@@ -62,7 +62,7 @@ def ingest(request: KeyRequest) -> dict[str, Any]:
 
 @router.post("/personas/retrain")
 def retrain(request: KeyRequest) -> dict[str, Any]:
-    """Return the active persona: its samples are used from the moment they are there."""
+    """Return the active persona: its samples are used as soon as they are saved."""
     persona = active_persona(request.user)
     count = len(Voice.read(persona.metadata).sample_texts)
     if not count:

@@ -67,7 +67,7 @@ class Answer:
         return outcome_of(reply) if reply else None
 
     async def has_begun(self, seconds: float) -> bool:
-        """Wait a moment for the first words or the end; tell whether there are words."""
+        """Wait briefly for the first words or the end; return whether there are words."""
         if self.in_flight is None:
             return True
         try:
@@ -79,7 +79,7 @@ class Answer:
         return bool(self.in_flight.text)
 
     async def leave(self) -> None:
-        """Read no further; stop the model if nobody else reads what it says."""
+        """Read no further; stop the model if there is no other reader."""
         if self.in_flight:
             self.in_flight.readers -= 1
             if not self.has_ended and not self.in_flight.readers:
@@ -89,7 +89,7 @@ class Answer:
 
 
 def outcome_of(reply: Reply) -> Outcome:
-    """Return how a reply's row says that it ended."""
+    """Return the outcome that a reply's row holds."""
     return Outcome(
         Reply.Status(reply.status),
         "",

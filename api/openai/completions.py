@@ -1,4 +1,4 @@
-"""`chat/completions`: a conversation answered, in one piece or as it comes."""
+"""`chat/completions`: a conversation answered, whole or streamed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Completion:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, text: str, outcome: Outcome | None) -> dict[str, Any]:
-        """Return the answer in one piece."""
+        """Return the whole answer."""
         message = {"role": "assistant", "content": text, "refusal": None}
         return self._object("chat.completion") | {
             "choices": [
@@ -138,7 +138,7 @@ def complete(request: KeyRequest, data: ChatRequest) -> HttpResponseBase:
                 headers={"Retry-After": "1"},
             ) from None
     completion = Completion(data.model, prompt, data.includes_usage())
-    send = stream if data.stream else in_one_piece
+    send = stream if data.stream else whole_answer
     return deferred(request, partial(respond, reply, key, voice, completion, send))
 
 
@@ -190,7 +190,7 @@ async def count_unstored(in_flight: Any, key: ApiKey, voice: Voice) -> None:
     await engine.in_database(usage.record_unstored, in_flight, key, voice.persona)
 
 
-async def in_one_piece(answer: Answer, completion: Completion) -> HttpResponseBase:
+async def whole_answer(answer: Answer, completion: Completion) -> HttpResponseBase:
     """Return the answer when it has ended."""
     try:
         async for _ in answer.words():

@@ -1,4 +1,4 @@
-"""Storing what programs say.
+"""Store the messages that programs send.
 
 A program sends the whole conversation each time. What it sent before is recognised by a hash of
 the conversation, so that the thread is continued and nothing is stored twice:
@@ -22,7 +22,7 @@ from django.utils import timezone
 from api.models import ApiKey, Exchange
 from api.openai.catalog import Voice
 from api.openai.schemas import Message
-from chat.conversation import Turn, answer_again, last_question, send_message
+from chat.conversation import answer_again, last_question, send_message
 from chat.generation.in_flight import Prompt
 from chat.generation.titles import from_first_words
 from chat.models import ChatMessage, Reply
@@ -36,8 +36,8 @@ MAX_TITLE = 255
 
 
 @dataclass(frozen=True)
-class Said:
-    """What was said, without the instructions."""
+class ChatTurn:
+    """A message of the person or the assistant."""
 
     role: str
     text: str
@@ -47,13 +47,13 @@ class Said:
 class Conversation:
     """A program's conversation up to the person's last message."""
 
-    turns: list[Said]
+    turns: list[ChatTurn]
 
     @classmethod
     def read(cls, messages: list[Message]) -> Conversation | None:
-        """Return the conversation; None if the person says nothing in it."""
+        """Return the conversation; None without a message of the person."""
         turns = [
-            Said(message.role, message.content)
+            ChatTurn(message.role, message.content)
             for message in messages
             if message.role in SPOKEN and message.content.strip()
         ]
@@ -71,8 +71,8 @@ class Conversation:
         """Return the hash by which the conversation is known."""
         return digest(self.turns)
 
-    def before_last_answer(self) -> tuple[list[Said], str, list[Said]]:
-        """Return what was said before the last answer, the answer, and what came after it."""
+    def before_last_answer(self) -> tuple[list[ChatTurn], str, list[ChatTurn]]:
+        """Return the turns before the last answer, the answer, and the turns after it."""
         for place in range(len(self.turns) - 1, -1, -1):
             if self.turns[place].role == "assistant":
                 before, after = self.turns[:place], self.turns[place + 1 :]
@@ -80,9 +80,9 @@ class Conversation:
         return [], "", self.turns
 
 
-def digest(turns: list[Said]) -> str:
+def digest(turns: list[ChatTurn]) -> str:
     """Return the hash of a conversation; blanks around a text do not count."""
-    text = json.dumps([[said.role, said.text.strip()] for said in turns])
+    text = json.dumps([[turn.role, turn.text.strip()] for turn in turns])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -114,24 +114,24 @@ def store(
             if last_question(known.thread) == known.question:
                 speak_with(known.thread, voice)
                 return answer_again(thread=known.thread, voice=voice.role, prompt=prompt).reply
-        thread, said = continued(key, conversation) or begun(key, voice, conversation)
+        thread, turns = continued(key, conversation) or begun(key, voice, conversation)
         speak_with(thread, voice)
-        text = "\n\n".join(turn.text for turn in said)
-        turn: Turn = send_message(thread=thread, text=text, voice=voice.role, prompt=prompt)
+        text = "\n\n".join(turn.text for turn in turns)
+        sent = send_message(thread=thread, text=text, voice=voice.role, prompt=prompt)
         Exchange.objects.create(
-            key=key, thread=thread, question=turn.message, history=conversation.history
+            key=key, thread=thread, question=sent.message, history=conversation.history
         )
-        return turn.reply
+        return sent.reply
 
 
 def find(key: ApiKey, history: str) -> Exchange | None:
-    """Return what this key last said at this place of a conversation that still exists."""
+    """Return the latest exchange of this key with this history, if its thread exists."""
     known = Exchange.objects.filter(key=key, history=history, thread__deleted_at=None)
     related = known.select_related("thread__user", "thread__persona", "question")
     return related.order_by("-created_at", "-id").first()
 
 
-def continued(key: ApiKey, conversation: Conversation) -> tuple[Thread, list[Said]] | None:
+def continued(key: ApiKey, conversation: Conversation) -> tuple[Thread, list[ChatTurn]] | None:
     """Return the thread that the conversation begins with, and what it does not hold yet."""
     before, answer, after = conversation.before_last_answer()
     known = find(key, digest(before)) if before else None
@@ -146,8 +146,8 @@ def continued(key: ApiKey, conversation: Conversation) -> tuple[Thread, list[Sai
     return (known.thread, after) if follows else None
 
 
-def begun(key: ApiKey, voice: Voice, conversation: Conversation) -> tuple[Thread, list[Said]]:
-    """Return a new thread with what was said before, and what is to be said in it."""
+def begun(key: ApiKey, voice: Voice, conversation: Conversation) -> tuple[Thread, list[ChatTurn]]:
+    """Return a new thread with the earlier turns, and the turns to send in it."""
     before, answer, after = conversation.before_last_answer()
     title = from_first_words(conversation.turns[0].text) or organising.UNTITLED
     is_apart = key.chats == ApiKey.Chats.APART
@@ -158,18 +158,18 @@ def begun(key: ApiKey, voice: Voice, conversation: Conversation) -> tuple[Thread
         description=f"Through the API key “{key.name}”.",
         archived_at=timezone.now() if is_apart else None,
     )
-    earlier = [*before, Said("assistant", answer)] if answer else []
+    earlier = [*before, ChatTurn("assistant", answer)] if answer else []
     start = timezone.now() - datetime.timedelta(milliseconds=len(earlier))
     ChatMessage.objects.bulk_create(
         [
             ChatMessage(
                 user=key.user,
                 thread=thread,
-                role=ChatMessage.Role.USER if said.role == "user" else voice.role,
-                content=said.text,
+                role=ChatMessage.Role.USER if turn.role == "user" else voice.role,
+                content=turn.text,
                 created_at=start + datetime.timedelta(milliseconds=place),
             )
-            for place, said in enumerate(earlier)
+            for place, turn in enumerate(earlier)
         ],
         batch_size=200,
     )

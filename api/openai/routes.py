@@ -43,7 +43,7 @@ def complete(request: KeyRequest, data: ChatRequest) -> HttpResponseBase:
 
 
 def routes(namespace: str) -> tuple[Any, str, str]:
-    """Return the routes for one of the places where programs look for them."""
+    """Return the routes under one of their prefixes."""
     api = NinjaAPI(
         title="OpenAI's protocol",
         urls_namespace=namespace,

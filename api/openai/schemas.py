@@ -112,5 +112,5 @@ class ChatRequest(Schema):
         return {name: value for name, value in values.items() if value is not None}
 
     def includes_usage(self) -> bool:
-        """Tell whether the token counts end the stream."""
+        """Return whether the token counts end the stream."""
         return (self.stream_options or {}).get("include_usage") is True

@@ -81,8 +81,8 @@ def docs(request: HttpRequest) -> HttpResponse:
     schema = document()
     operations = [
         {"verb": verb.upper(), "path": path, "operation": operation}
-        for path, verbs in schema["paths"].items()
-        for verb, operation in verbs.items()
+        for path, methods in schema["paths"].items()
+        for verb, operation in methods.items()
     ]
     context = {"operations": operations, "schemas": schema["components"]["schemas"]}
     return render(request, "api/docs.html", context)

@@ -1,4 +1,4 @@
-"""What the resources look like."""
+"""Schemas of the resources."""
 
 from __future__ import annotations
 

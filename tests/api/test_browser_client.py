@@ -117,13 +117,13 @@ def test_one_sitting_in_the_order_of_the_client() -> None:
 
     owner = me(browser)
     thread = Thread.objects.get(user=owner)
-    said = make_message(thread, "Bring the tent")
+    sent = make_message(thread, "Bring the tent")
     status, history = browser.get("/chat/history")
     assert (status, typed(history)) == (200, [MESSAGE])
     status, found = browser.get("/chat/search?q=tent")
     hit = {"id": "id", "role": "str", "content": "str", "created_at": "date", "rank": "float"}
     assert (status, typed(found)) == (200, {"results": [hit], "count": "int"})
-    assert (found["count"], found["results"][0]["id"]) == (1, str(said.pk))
+    assert (found["count"], found["results"][0]["id"]) == (1, str(sent.pk))
 
     status, second = browser.post("/personas/create", {"name": " Work ", "color": "#112233"})
     assert (status, typed(second)) == (200, PERSONA)

@@ -52,7 +52,7 @@ def test_somebody_elses_row_is_not_found(route: Route) -> None:
     _, token = create_key(user=bob, name="bob", scope="everything")
     before = snapshot()
     answers = {verb: ask(token, verb, address(route, rows)) for verb in METHODS}
-    # An answer to OPTIONS says what browsers may ask, of any path.
+    # OPTIONS is answered for any path.
     assert answers.pop("OPTIONS") == (204, [])
     assert {status for status, _ in answers.values()} <= {404, 405}
     assert [lines for _, lines in answers.values() if lines] == []

@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
+from email.message import Message
 from typing import Any
 
 import openai
@@ -42,7 +43,7 @@ def closed_clients() -> Iterator[None]:
         CLIENTS.pop().close()
 
 
-def say(client: OpenAI, *texts: str, model: str = "assistant", **fields: Any) -> Any:
+def send(client: OpenAI, *texts: str, model: str = "assistant", **fields: Any) -> Any:
     """Send a conversation, the person's texts and the answers in turn."""
     roles = ["user", "assistant"] * len(texts)
     messages: list[Any] = [
@@ -57,14 +58,14 @@ def spoken() -> list[tuple[str, str]]:
 
 def call(
     site: Site, verb: str, path: str, body: bytes = b"", **headers: str
-) -> tuple[int, Any, dict[str, str]]:
+) -> tuple[int, Any, Message]:
     """Return status, JSON and headers of a call without any client's help."""
     line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
     try:
         line.request(verb, path, body, {name.replace("_", "-"): v for name, v in headers.items()})
         response = line.getresponse()
         text = response.read()
-        return response.status, json.loads(text) if text else None, dict(response.getheaders())
+        return response.status, json.loads(text) if text else None, response.headers
     finally:
         line.close()
 
@@ -91,7 +92,7 @@ def test_models_are_the_assistant_and_the_personas(site: Site) -> None:
 
 def test_answer_in_one_piece_is_stored_and_counted(site: Site, provider: ProviderServer) -> None:
     client = client_of(site)
-    answer = say(client, "Hello", temperature=0.5, user="somebody", seed=None, tools=[])
+    answer = send(client, "Hello", temperature=0.5, user="somebody", seed=None, tools=[])
     choice = answer.choices[0]
     assert (choice.message.role, choice.message.content) == ("assistant", WORDS)
     assert (choice.finish_reason, answer.object) == ("stop", "chat.completion")
@@ -113,7 +114,7 @@ def test_answer_in_one_piece_is_stored_and_counted(site: Site, provider: Provide
 
 def test_stream_has_openais_chunks(site: Site) -> None:
     client = client_of(site)
-    chunks = list(say(client, "Hello", stream=True, stream_options={"include_usage": True}))
+    chunks = list(send(client, "Hello", stream=True, stream_options={"include_usage": True}))
     assert len({(chunk.id, chunk.created, chunk.model, chunk.object) for chunk in chunks}) == 1
     first, *middle, last, counts = chunks
     assert (first.choices[0].delta.role, first.choices[0].delta.content) == ("assistant", "")
@@ -122,7 +123,7 @@ def test_stream_has_openais_chunks(site: Site) -> None:
     assert (last.choices[0].finish_reason, last.choices[0].delta.content) == ("stop", None)
     assert (counts.choices, counts.usage.total_tokens) == ([], 15)
     assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
-    plain = list(say(client, "Hello again", stream=True))
+    plain = list(send(client, "Hello again", stream=True))
     assert all(chunk.choices for chunk in plain)
 
 
@@ -151,9 +152,9 @@ def test_raw_stream_is_ascii_and_ends_with_done(site: Site, provider: ProviderSe
 
 def test_conversation_continues_its_thread(site: Site) -> None:
     client = client_of(site)
-    say(client, "One")
-    say(client, "One", WORDS, "Two")
-    say(client, "One", WORDS, "Two", WORDS.strip(), "Three", stream=True).response.read()
+    send(client, "One")
+    send(client, "One", WORDS, "Two")
+    send(client, "One", WORDS, "Two", WORDS.strip(), "Three", stream=True).response.read()
     assert spoken() == [
         *(("user", "One"), ("assistant", WORDS), ("user", "Two"), ("assistant", WORDS)),
         *(("user", "Three"), ("assistant", WORDS)),
@@ -165,20 +166,20 @@ def test_conversation_continues_its_thread(site: Site) -> None:
 def test_other_history_or_other_key_is_another_thread(site: Site) -> None:
     alice = make_user()
     client = client_of(site, alice)
-    say(client, "One")
-    say(client, "One", "Not what was answered", "Two")
-    say(client_of(site, alice), "One", WORDS, "Two")
+    send(client, "One")
+    send(client, "One", "Not what was answered", "Two")
+    send(client_of(site, alice), "One", WORDS, "Two")
     assert Thread.objects.count() == 3
     other = Thread.objects.order_by("created_at")[1]
     held = list(other.messages.order_by("created_at").values_list("role", "content"))
-    said = [("user", "One"), ("assistant", "Not what was answered"), ("user", "Two")]
-    assert held == [*said, ("assistant", WORDS)]
+    turns = [("user", "One"), ("assistant", "Not what was answered"), ("user", "Two")]
+    assert held == [*turns, ("assistant", WORDS)]
 
 
 def test_same_question_again_is_answered_again_and_stored_once(site: Site) -> None:
     client = client_of(site)
     for _ in range(3):
-        say(client, "Hello")
+        send(client, "Hello")
     assert spoken() == [("user", "Hello"), ("assistant", WORDS)]
     assert MessageVersion.objects.count() == 2
     assert Usage.objects.count() == 3
@@ -186,10 +187,10 @@ def test_same_question_again_is_answered_again_and_stored_once(site: Site) -> No
 
 def test_retry_of_an_answer_that_was_lost_costs_nothing(site: Site) -> None:
     client = client_of(site)
-    first = say(client, "Hello").choices[0].message.content
+    first = send(client, "Hello").choices[0].message.content
     headers = {"x-stainless-retry-count": "1"}
     for stream in (False, True):
-        answer = say(client, "Hello", extra_headers=headers, stream=stream)
+        answer = send(client, "Hello", extra_headers=headers, stream=stream)
         parts = [one.choices[0].delta.content or "" for one in answer] if stream else []
         assert ("".join(parts) if stream else answer.choices[0].message.content) == first
     assert (Reply.objects.count(), Usage.objects.count()) == (1, 1)
@@ -198,9 +199,9 @@ def test_retry_of_an_answer_that_was_lost_costs_nothing(site: Site) -> None:
 
 def test_nothing_is_kept_but_the_count(site: Site) -> None:
     alice = make_user()
-    assert say(client_of(site, alice), "Hello", store=False).choices[0].message.content == WORDS
+    assert send(client_of(site, alice), "Hello", store=False).choices[0].message.content == WORDS
     unkept = client_of(site, alice, chats="unkept")
-    parts = [one.choices[0].delta.content or "" for one in say(unkept, "Hello", stream=True)]
+    parts = [one.choices[0].delta.content or "" for one in send(unkept, "Hello", stream=True)]
     assert "".join(parts) == WORDS
     wait_for(lambda: Usage.objects.count() == 2)
     assert list(Usage.objects.values_list("prompt_tokens", "status")) == [(11, "complete")] * 2
@@ -209,8 +210,8 @@ def test_nothing_is_kept_but_the_count(site: Site) -> None:
 
 def test_key_may_keep_its_chats_apart(site: Site) -> None:
     client = client_of(site, chats="apart", name="editor")
-    say(client, "Hello")
-    say(client, "Hello", WORDS, "Go on")
+    send(client, "Hello")
+    send(client, "Hello", WORDS, "Go on")
     thread = Thread.objects.get()
     assert (thread.title, thread.archived_at is not None) == ("editor: Hello", True)
     assert thread.messages.count() == 4
@@ -227,8 +228,8 @@ def test_twins_voice_comes_before_the_callers_instructions(
         {"role": "user", "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]},
     ]
     client.chat.completions.create(model="captain", messages=messages)
-    system, said = provider.requests[-1]["messages"]
-    assert (system["role"], said) == ("system", {"role": "user", "content": "AB"})
+    system, user = provider.requests[-1]["messages"]
+    assert (system["role"], user) == ("system", {"role": "user", "content": "AB"})
     assert system["content"].startswith("You are Captain, the digital twin of Alice")
     assert system["content"].index("salty") < system["content"].index("Answer in verse.")
     reply = Reply.objects.get()
@@ -240,7 +241,7 @@ def test_twins_voice_comes_before_the_callers_instructions(
 @pytest.mark.parametrize("store", [True, False])
 def test_client_that_leaves_stops_the_model(site: Site, store: bool) -> None:
     client = client_of(site)
-    stream = say(client, "Hello words=3 after=stall", stream=True, store=store)
+    stream = send(client, "Hello words=3 after=stall", stream=True, store=store)
     received = ""
     while received.strip() != "word1 word2 word3":
         received += next(stream).choices[0].delta.content
@@ -250,7 +251,7 @@ def test_client_that_leaves_stops_the_model(site: Site, store: bool) -> None:
     assert spoken() == (kept if store else [])
     # What arrived is the beginning of the next conversation.
     if store:
-        say(client, "Hello words=3 after=stall", "word1 word2", "Go on words=1")
+        send(client, "Hello words=3 after=stall", "word1 word2", "Go on words=1")
         assert Thread.objects.count() == 1
 
 
@@ -272,33 +273,33 @@ def test_failure_of_the_model_is_a_typed_error(
 ) -> None:
     client = client_of(site)
     with pytest.raises(openai.APIStatusError) as raised:
-        say(client, f"Hello {script}")
+        send(client, f"Hello {script}")
     assert (raised.value.status_code, raised.value.code) == (status, code)
     assert raised.value.request_id
     # In a stream it is one too, before the first word or after it.
     with pytest.raises(openai.APIError) as after:
-        list(say(client, f"Stream {script}", stream=True))
+        list(send(client, f"Stream {script}", stream=True))
     assert after.value.code == code
 
 
 def test_silence_of_the_model_is_a_timeout(impatient_site: Site) -> None:
     with pytest.raises(openai.APIStatusError) as raised:
-        say(client_of(impatient_site), "Hello words=0 after=stall")
+        send(client_of(impatient_site), "Hello words=0 after=stall")
     assert (raised.value.status_code, raised.value.code) == (504, "upstream_silent")
 
 
 @pytest.mark.parametrize(("after", "reason"), [("length", "length"), ("filter", "content_filter")])
 def test_limit_and_filter_end_a_reply_without_an_error(site: Site, after: str, reason: str) -> None:
     client = client_of(site)
-    answer = say(client, f"Hello after={after}", max_tokens=4)
+    answer = send(client, f"Hello after={after}", max_tokens=4)
     assert (answer.choices[0].finish_reason, answer.choices[0].message.content) == (reason, WORDS)
-    assert list(say(client, f"More after={after}", stream=True))[-1].choices[0].finish_reason == (
+    assert list(send(client, f"More after={after}", stream=True))[-1].choices[0].finish_reason == (
         reason
     )
 
 
 def test_counts_that_the_server_does_not_send_are_estimated(site: Site) -> None:
-    answer = say(client_of(site), "Hello usage=no")
+    answer = send(client_of(site), "Hello usage=no")
     assert answer.usage.prompt_tokens > 0
     assert answer.usage.completion_tokens > 0
     assert Usage.objects.get().is_estimated
@@ -315,7 +316,7 @@ def test_keys_are_refused_with_their_reason(site: Site) -> None:
         assert raised.value.code == "invalid_api_key"
         assert raised.value.response.headers["www-authenticate"] == "Bearer"
     with pytest.raises(openai.PermissionDeniedError) as denied:
-        say(client_of(site, alice, scope="read"), "Hello")
+        send(client_of(site, alice, scope="read"), "Hello")
     assert denied.value.code == "insufficient_scope"
     client = client_of(site, alice)
     User.objects.update(is_active=False)
@@ -397,16 +398,16 @@ def test_preflight_echoes_what_browser_sdks_ask_for(site: Site) -> None:
 
 def test_no_text_and_no_key_is_logged(site: Site) -> None:
     client = client_of(site)
-    say(client, "Unmistakable words")
+    send(client, "Unmistakable words")
     log = site.log.read_text()
     assert ("Unmistakable" in log, client.api_key in log) == (False, False)
 
 
 def test_one_persons_threads_take_turns_and_are_bounded(site: Site) -> None:
     client = client_of(site)
-    streams = [say(client, f"{n} words=1 after=stall", stream=True) for n in range(5)]
+    streams = [send(client, f"{n} words=1 after=stall", stream=True) for n in range(5)]
     with pytest.raises(openai.RateLimitError) as raised:
-        say(client, "One more")
+        send(client, "One more")
     assert raised.value.response.headers["retry-after"] == "1"
     for stream in streams:
         stream.response.close()
