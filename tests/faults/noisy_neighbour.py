@@ -112,7 +112,7 @@ class Crowd:
     milliseconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def live(self, seconds: float) -> None:
+    def run(self, seconds: float) -> None:
         """Let everybody read and write for some seconds."""
         until = time.monotonic() + seconds
         threads = [threading.Thread(target=self._one, args=(one, until)) for one in self.clients]
@@ -221,7 +221,7 @@ ABUSES: dict[str, Callable[[Client], None]] = {
 
 
 def measure(site: Site, abuse: Callable[[Client], None], people: int, seconds: float) -> Crowd:
-    """Let people live beside an abuser; return what they saw."""
+    """Let people use the site beside an abuser; return their response times."""
     crowd = Crowd([new_client(site, "alice", PEOPLE_ADDRESS) for _ in range(people)])
     abuser = new_client(site, "mallory", ABUSER_ADDRESS)
     ChatMessage.objects.bulk_create(
@@ -237,7 +237,7 @@ def measure(site: Site, abuse: Callable[[Client], None], people: int, seconds: f
     # In a process of its own, so that it slows the site down and not the measurement.
     noise = multiprocessing.get_context("fork").Process(target=go_on, args=(abuse, abuser))
     noise.start()
-    crowd.live(seconds)
+    crowd.run(seconds)
     noise.terminate()
     noise.join()
     return crowd
