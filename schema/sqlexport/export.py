@@ -22,11 +22,12 @@ LOCK_TIMEOUT = "5s"
 HEAD_POSTGRESQL = """
 -- {title}
 -- Run with: psql -v ON_ERROR_STOP=1 -f {file}
--- or paste it into a shell. It may be run again: what is done is left alone.
+-- or paste it into a shell. It may be run again: finished work is not repeated.
+SET statement_timeout = 0;
 """
 ONE_BY_ONE = """\
--- Not one transaction: it goes on beside people who read and write. A shell that sends all
--- of it at once has to be given one statement at a time.
+-- Not one transaction: it runs beside sessions that read and write. The lines that begin with a
+-- backslash are psql's. Another client must be given one statement at a time, without them.
 """
 ATOMIC = """
 BEGIN;
@@ -59,6 +60,14 @@ SET LOCAL lock_timeout = '{timeout}';
 END
 $migration$;
 """
+# For statements that PostgreSQL refuses inside a function. Without the condition, a file that is
+# run again would build an index that a later migration has dropped.
+CONDITIONAL = """
+SELECT NOT ({done}) AS pending \\gset
+\\if :pending
+{statement};
+\\endif
+"""
 
 HEAD_SQLITE = """
 -- {title}
@@ -80,7 +89,7 @@ COMMIT;
 PRAGMA foreign_keys = ON;
 """
 
-# PostgreSQL refuses these inside a function, so they have no condition. Each may be run again.
+# PostgreSQL refuses these inside a function.
 ALONE = re.compile(r"\s*((CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|DO \$batches\$|VACUUM)")
 
 
@@ -194,7 +203,7 @@ class SQLFile:
         parts = [GUARDED.format(**facts, statements="")] if checks else []
         for statement in self.statements:
             if ALONE.match(statement):
-                parts.append(f"\n{statement.strip()};\n")
+                parts.append(CONDITIONAL.format(done=self.done, statement=statement.strip()))
             else:
                 one = joined([statement])
                 parts.append(GUARDED.format(**facts | {"checks": ""}, statements=one))

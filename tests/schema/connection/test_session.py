@@ -131,3 +131,18 @@ def test_a_full_disk_is_named_though_nothing_can_be_looked_into(
         "The server's disk is full: free space, then run migrate again."
     )
     assert not any(thread.name == "blockers" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("datestyle", "intervalstyle"), [("German", "iso_8601"), ("SQL, DMY", "sql_standard")]
+)
+def test_formats_of_the_database_do_not_matter(
+    empty_database: Database, datestyle: str, intervalstyle: str
+) -> None:
+    name = empty_database.alias
+    with psycopg.connect(empty_database.url, autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE \"{name}\" SET datestyle = '{datestyle}'".encode())
+        owner.execute(f"ALTER DATABASE \"{name}\" SET intervalstyle = '{intervalstyle}'".encode())
+    for arguments in (["migrate", "schema", "-v0"], ["history"], ["verify"]):
+        status, _, err = run(empty_database.url, *arguments)
+        assert (status, err) == (0, "")
