@@ -37,7 +37,7 @@ def reads_only() -> Iterator[None]:
 
 
 def is_read(sql: str) -> bool:
-    """Whether the statement only reads, as far as its text tells."""
+    """Whether the statement only reads, as far as its text shows."""
     statements = QUOTED.sub("''", sql).strip().removesuffix(";").split(";")
     return all(
         READS.match(COMMENT.sub("", one)) and not WRITES.search(one) and not CALLS.search(one)

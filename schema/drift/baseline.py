@@ -1,7 +1,7 @@
 """Record what is found of migrations that were applied before their changes were recorded.
 
-Nobody knows what such a migration made. What its app's tables look like when `migrate` next
-changes the database is the baseline that later comparisons use.
+What such a migration made is unknown. The tables of its app, as they are when `migrate` next
+changes the database, are the baseline of later comparisons.
 """
 
 from __future__ import annotations

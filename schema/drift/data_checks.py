@@ -1,8 +1,8 @@
-"""What must hold of the rows, beyond what the database itself refuses.
+"""Check the rows for what no constraint of the database ensures.
 
-An app says it in a module `data_checks` with a list `CHECKS`. That every foreign key finds
-its row is checked for all tables: a key that was added later, or whose triggers were
-disabled, vouches for nothing.
+An app lists its checks as `CHECKS` in a module `data_checks`. That every foreign key finds its
+row is checked for all tables, because a key that was added later, or whose triggers were
+disabled, does not ensure it.
 """
 
 import re
@@ -15,6 +15,7 @@ from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import module_has_submodule
 
+from schema.connection.errors import first_line
 from schema.connection.session import lift_time_limits_here
 from schema.drift.compare import Difference
 from schema.introspection.catalog import Catalog, Constraint, quoted
@@ -100,8 +101,7 @@ def _run(connection: BaseDatabaseWrapper, check: DataCheck) -> Difference | None
             )
             rows = cursor.fetchall()
     except DatabaseError as error:
-        said = str(error).strip().splitlines()[0]
-        found = f"could not be checked: {said}"
+        found = f"could not be checked: {first_line(error)}"
         return Difference(check.name, check.expected, found, [], check.table)
     if not rows:
         return None

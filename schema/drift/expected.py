@@ -61,7 +61,7 @@ class ExpectedSchema:
 def compare_with_expected(connection: BaseDatabaseWrapper) -> tuple[ExpectedSchema, Catalog]:
     """Return what is expected of a database, and what there is.
 
-    The live schema is read last: what a concurrent `migrate` has recorded by then is there.
+    The live schema is read last: what a concurrent `migrate` has recorded by then exists.
 
     Raises:
         CatalogError: the comparison is not possible.
@@ -71,7 +71,7 @@ def compare_with_expected(connection: BaseDatabaseWrapper) -> tuple[ExpectedSche
     if expected.not_built is None:
         return accept_equal_forms(connection, expected, found), found
     if find(expected.catalog(found), found):
-        # Whether the definitions mean the same cannot be told without a scratch schema.
+        # Whether the definitions mean the same cannot be decided without a scratch schema.
         raise expected.not_built
     return expected, found
 
@@ -127,7 +127,7 @@ def recorded_change_set(connection: BaseDatabaseWrapper, key: MigrationKey) -> C
 def accept_equal_forms(
     connection: BaseDatabaseWrapper, expected: ExpectedSchema, found: Catalog
 ) -> ExpectedSchema:
-    """Replace what the records say by what was found, where both mean the same.
+    """Replace recorded objects by those that were found, where both mean the same.
 
     A definition that was recorded on another version of the server, or before a dump and a
     restore, may read differently today. So that the server decides, every recorded table that
@@ -164,7 +164,7 @@ def _overlay(
     applied: Collection[MigrationKey],
     built: Collection[MigrationKey],
 ) -> dict[ObjectKey, SchemaObject | None]:
-    """Return what the records say of objects that no later built migration changed.
+    """Return the recorded state of objects that no later built migration changed.
 
     The records are replayed in the order of the runs. The run that changed an object last
     decides; where that was a built migration, the build does.
@@ -200,7 +200,7 @@ def _read_back(
 ) -> Catalog:
     """Return the tables and functions of `catalog` as the server reads their definitions.
 
-    Foreign keys to other tables are left out: to add one would lock a live table.
+    Foreign keys to other tables are skipped: to add one would lock a live table.
     """
     wanted = replace(
         catalog,

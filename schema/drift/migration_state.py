@@ -91,7 +91,7 @@ class StateDetector:
         """Return a detector for the operations of a trusted migration, each as a migration.
 
         Raises:
-            CatalogError: the migration is not trusted, so its operations cannot be told apart.
+            CatalogError: the migration is not trusted, so its operations cannot be distinguished.
         """
         if not is_trusted(migration):
             raise CatalogError(f"{migration} cannot be run in a scratch schema.")
@@ -152,7 +152,7 @@ def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Migrat
     """
     done = left = 0
     afters = [step.after, *later]
-    open_things = [{finding.label for finding in find(after, live)} for after in afters]
+    missing_labels = [{finding.label for finding in find(after, live)} for after in afters]
     open_tables = [{finding.table for finding in find(after, live)} for after in afters]
     known = [{finding.label for finding in find(after, _hollow(after))} for after in afters]
     for finding in find(step.after, step.before):
@@ -165,8 +165,8 @@ def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> Migrat
             done += table in live.tables
             left += not as_it_should_be
         elif any(
-            finding.label in things and finding.label not in missing
-            for things, missing in zip(known, open_things, strict=True)
+            finding.label in labels and finding.label not in missing
+            for labels, missing in zip(known, missing_labels, strict=True)
         ):
             done += 1
         else:

@@ -192,7 +192,7 @@ class _Repairer:
         ]
 
     def _regenerate(self, table: Table, there: Table, column: Column) -> list[str]:
-        """Drop and add a column that holds nothing but what others say, and what it carried."""
+        """Drop and add a generated column, with the indexes on it."""
         name = quoted(column.name)
         mentions = re.compile(rf"\b{re.escape(column.name)}\b").search
         indexes = [one for one in there.indexes.values() if mentions(one.definition)]

@@ -16,13 +16,13 @@ def with_repairs(findings: list[Finding], expected: Catalog, found: Catalog) -> 
 
 
 def _repair(finding: Finding, expected: Catalog, found: Catalog) -> list[str]:
-    thing, other = finding.expected, finding.found
-    if isinstance(thing, Index | Trigger):
+    expected_object, other = finding.expected, finding.found
+    if isinstance(expected_object, Index | Trigger):
         kind = finding.kind.upper()
         drop = [f"DROP {kind} {quoted(other.name)}"] if isinstance(other, Index | Trigger) else []
-        return [*drop, thing.sql]
+        return [*drop, expected_object.sql]
     table = expected.tables[str(finding.table)]
-    if isinstance(thing, Table) and other is None:
+    if isinstance(expected_object, Table) and other is None:
         return [table.sql, *_hanging(table)]
     return rebuild(table, found.tables[table.name])
 
@@ -48,7 +48,7 @@ def rebuild(expected: Table, found: Table) -> list[str]:
     values = ", ".join(_value(column, found.columns[column.name]) for column in copied)
     return [
         "PRAGMA foreign_keys = OFF",
-        # Without it the renaming would look into every trigger, and refuse.
+        # Without it the renaming would check every trigger, and fail.
         "PRAGMA legacy_alter_table = ON",
         "BEGIN IMMEDIATE",
         f"CREATE TABLE {new} ({', '.join(body)}){options}",

@@ -37,7 +37,7 @@ LOOK_UP_NAMES = (
 
 
 class NotSQLError(Exception):
-    """A migration cannot be written as SQL; the text says why."""
+    """A migration cannot be written as SQL; the text is the reason."""
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _checked(operations: Sequence[Operation], vendor: str) -> Iterator[Operation
 def recording_editor(connection: BaseDatabaseWrapper, *, run: bool = True) -> Any:
     """Return the connection's schema editor, as a class that keeps the statements it gets.
 
-    It executes them too if `run` says so.
+    With `run` it executes them too.
     """
 
     class RecordingEditor(connection.SchemaEditorClass):  # type: ignore[misc, name-defined]  # known at run time

@@ -57,8 +57,8 @@ def record(
     """Return what makes `django_migrations`, and every migration in the order of application.
 
     Trusted migrations are run in a scratch place. Of the others the statements are collected
-    without running them; where that is not possible, the recording says why. Where one of several
-    that were squashed is recorded, those stand in place of what replaces them.
+    without running them; where that is not possible, the recording has the reason. Where one of
+    several that were squashed is recorded, those stand in place of what replaces them.
 
     Raises:
         CatalogError: the role may not create a scratch schema.

@@ -10,7 +10,7 @@ from django.db.migrations import Migration
 
 
 def migration_checksum(migration: Migration) -> str:
-    """Return the SHA-256, in hexadecimal, of what the migration's file says."""
+    """Return the SHA-256, in hexadecimal, of the migration's file."""
     return _file_checksum(inspect.getfile(type(migration)))
 
 

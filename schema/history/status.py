@@ -43,7 +43,7 @@ def project_apps() -> set[str]:
 
 @cache
 def _code() -> MigrationLoader:
-    """Return what the code says, read once a process."""
+    """Return the loader of the code's migrations, read once a process."""
     return MigrationLoader(None, ignore_no_migrations=True)
 
 
@@ -87,7 +87,7 @@ def pending_migrations(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def migration_status(connection: BaseDatabaseWrapper) -> Status:
-    """Return what the database says of its migrations, and what the code asks for."""
+    """Return the applied migrations of the database, and the pending ones of the code."""
     runs = {
         (run.app, run.name): run
         for run in MigrationRun.objects.using(connection.alias)

@@ -1,6 +1,6 @@
 """What a migration changed: the difference between two catalogs, in a form that JSON can hold.
 
-A change set names every object with its kind, its table and its name, and says how it was before
+A change set names every object with its kind, its table and its name, with its state before
 and after. An object that was made has no before, one that was removed no after. On PostgreSQL
 an object is stored by its properties; on SQLite, by the statement that creates it:
 

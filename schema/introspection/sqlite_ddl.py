@@ -1,6 +1,6 @@
 """Take apart the statements that SQLite keeps in sqlite_master.
 
-SQLite's pragmas tell neither checks nor collations, constraint names, DEFERRABLE or
+SQLite's pragmas report neither checks nor collations, constraint names, DEFERRABLE or
 AUTOINCREMENT: they stand only in the text of CREATE TABLE
 (https://sqlite.org/lang_createtable.html).
 """
@@ -137,16 +137,16 @@ def _split(parts: list[Token]) -> list[list[Token]]:
 
 
 def _clauses(parts: list[Token], starts: set[str]) -> list[list[Token]]:
-    """Cut where a clause begins; the first piece is what stands before any."""
-    pieces: list[list[Token]] = [[]]
+    """Cut where a clause begins; the first part is what stands before any."""
+    clauses: list[list[Token]] = [[]]
     depth = 0
     for token in parts:
         depth += {"(": 1, ")": -1}.get(token.value, 0)
-        before = [one.value for one in pieces[-1]]
+        before = [one.value for one in clauses[-1]]
         if token.value in starts and depth == 0 and not _continues(token.value, before):
-            pieces.append([])
-        pieces[-1].append(token)
-    return pieces
+            clauses.append([])
+        clauses[-1].append(token)
+    return clauses
 
 
 def _continues(word: str, before: list[str]) -> bool:

@@ -54,9 +54,9 @@ class Command(SafeOutputCommand):
             raise CommandError(f"The history cannot be read: {first_line(error)}") from error
         if options["as_json"]:
             for run in runs:
-                facts = {field: getattr(run, field) for field in FIELDS}
+                values = {field: getattr(run, field) for field in FIELDS}
                 self.stdout.write(
-                    json.dumps(facts | {"seconds": seconds(run)}, cls=DjangoJSONEncoder)
+                    json.dumps(values | {"seconds": seconds(run)}, cls=DjangoJSONEncoder)
                 )
             return
         if not runs:

@@ -36,9 +36,9 @@ class Command(SafeOutputCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the database, what to look at and the form of the output."""
+        """Add the database, the scope and the form of the output."""
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
-        parser.add_argument("--data", action="store_true", help="Look at all the rows too.")
+        parser.add_argument("--data", action="store_true", help="Check every row too.")
         form = parser.add_mutually_exclusive_group()
         form.add_argument(
             "--json", action="store_true", dest="as_json", help="Print one JSON object."
@@ -65,7 +65,7 @@ class Command(SafeOutputCommand):
         except CatalogError as error:
             raise self._not_checked(f"Could not check: {error}", options) from error
         except Error as error:
-            remedy = REMEDIES.get(sqlstate(error) or "") or "Mend that, then verify again."
+            remedy = REMEDIES.get(sqlstate(error) or "") or "Correct that, then verify again."
             text = f"Could not check: {first_line(error)}\n{remedy}"
             raise self._not_checked(text, options) from error
         if options["as_json"]:
@@ -150,13 +150,13 @@ def excerpts(one: str, other: str) -> tuple[str, str]:
 
 
 def _facts(result: Verification) -> dict[str, Any]:
-    facts = asdict(result)
-    return {"status": "different" if result.all_differences else "clean", **facts}
+    values = asdict(result)
+    return {"status": "different" if result.all_differences else "clean", **values}
 
 
 def _statement(statement: str) -> str:
     return statement.strip().removesuffix(";") + ";"
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
