@@ -200,7 +200,10 @@ def is_free(user: uuid.UUID, count: int = relay.MAX_PER_USER) -> bool:
     return True
 
 
-def test_relay_hands_over_every_chunk_and_ends_with_its_reader() -> None:
+def test_relay_hands_over_every_chunk_and_ends_with_its_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "STALL_SECONDS", 3600)
     made: list[int] = []
     user = uuid.uuid4()
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def connected(provider: ProviderServer, settings: Any) -> Iterator[Engine]:
     """Connect a model; the engine runs in a thread of this process."""
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-engine"
-    settings.OPENAI_MODEL, settings.OPENAI_TIMEOUT = "small-model", 60
+    settings.OPENAI_MODEL, settings.OPENAI_TIMEOUT = "small-model", 3600
     yield engine
     for reply_id in list(engine.in_flight):
         engine.stop(reply_id)
