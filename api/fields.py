@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 from django.db import models
 from django.http import Http404
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from chat import unicode
 
@@ -25,7 +25,7 @@ def storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(storable)]
+Text = Annotated[str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})]
 
 
 def own(rows: models.QuerySet[M], key: str) -> M:

@@ -41,7 +41,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     TooManyInFlightError: (429, "Too many replies are being written. Wait until one is done."),
     BudgetSpentError: (429, "The tokens that this site allows a person in a day are used up."),
     LastPersonaError: (409, "The only persona cannot be deleted."),
-    InvalidCursorError: (400, "The cursor is none that a page gave."),
+    InvalidCursorError: (404, "The cursor is none that a page gave."),
 }
 
 

@@ -26,7 +26,11 @@ def not_blank(text: str) -> str:
     return text.strip()
 
 
-Name = Annotated[Text, AfterValidator(not_blank)]
+Name = Annotated[
+    Text,
+    AfterValidator(not_blank),
+    Field(json_schema_extra={"pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"}),
+]
 Color = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 
 
