@@ -73,6 +73,9 @@ class _Repairer:
         return self._part_of_table(finding)
 
     def _part_of_table(self, finding: Finding) -> list[str]:
+        return self._part(finding)
+
+    def _part(self, finding: Finding) -> list[str]:
         table = self.expected.tables[str(finding.table)]
         there = self.found.tables[table.name]
         match finding.expected, finding.found:
@@ -135,8 +138,6 @@ class _Repairer:
             *(_create_index(index, "") for index in table.indexes.values()),
             *(trigger.sql for trigger in table.triggers.values()),
         ]
-
-    # Columns
 
     def _column(self, table: Table, there: Table, column: Column, other: Column) -> list[str]:
         change = f"ALTER TABLE {quoted(table.name)} ALTER COLUMN {quoted(column.name)}"
@@ -201,8 +202,6 @@ class _Repairer:
             f" ADD COLUMN {name} {column.describe()}",
             *(_create_index(one, self.concurrently) for one in indexes),
         ]
-
-    # Constraints, indexes, triggers
 
     def _constraint(
         self, there: Table, constraint: Constraint, other: Constraint | None, renamed: bool

@@ -166,8 +166,7 @@ def _tables(cursor: Any) -> dict[str, Table]:
     return tables
 
 
-def _constraint(row: list[Any]) -> Constraint:
-    """Return the constraint of a row of CONSTRAINTS, without its table."""
+def _constraint(row: Sequence[Any]) -> Constraint:
     name, kind, definition, valid, columns, target, enforced = row
     return Constraint(
         name=name,

@@ -165,39 +165,45 @@ def _continues(word: str, before: list[str]) -> bool:
 def _column(parts: list[Token]) -> tuple[Column, list[Constraint]]:
     head, *clauses = _clauses(parts[1:], STARTS)
     name = parts[0].value
-    facts: dict[str, str | None] = {}
+    properties: dict[str, str | None] = {}
     constraints: list[Constraint] = []
     nullable = True
     given = ""
     for clause in clauses:
         words = [token.value for token in clause]
-        match words[0]:
-            case "constraint":
-                given = words[1]
-                continue
-            case "not" if words[1] == "null":
-                nullable = False
-            case "not":  # NOT DEFERRABLE, which is how it is without it
-                pass
-            case "default":
-                facts["default"] = _bare(clause[1:])
-            case "collate":
-                facts["collation"] = words[1]
-            case "generated" | "as":
-                facts["generated"] = normal(clause[words.index("as") + 1 :])
-            case "references" | "check" | "unique" | "primary":
-                constraints.append(_column_constraint(given, name, clause))
+        if words[0] == "constraint":
+            given = words[1]
+            continue
+        if words[:2] == ["not", "null"]:
+            nullable = False
+        constraints += _column_constraint(given, name, clause)
+        properties |= _column_property(clause)
         given = ""
-    return Column(name, normal(head), nullable, **facts), constraints
+    return Column(name, normal(head), nullable, **properties), constraints
 
 
-def _column_constraint(name: str, column: str, clause: list[Token]) -> Constraint:
+def _column_property(clause: list[Token]) -> dict[str, str | None]:
+    words = [token.value for token in clause]
+    match words[0]:
+        case "default":
+            return {"default": _bare(clause[1:])}
+        case "collate":
+            return {"collation": words[1]}
+        case "generated" | "as":
+            return {"generated": normal(clause[words.index("as") + 1 :])}
+    return {}
+
+
+def _column_constraint(given: str, column: str, clause: list[Token]) -> list[Constraint]:
+    """Return the constraint of a column's clause, named `given`, or nothing."""
     match clause[0].value:
         case "references":
-            return _foreign_key(name, (column,), clause)
+            return [_foreign_key(given, (column,), clause)]
         case "check":
-            return Constraint(name, "check", normal(clause), (column,))
-    return _key(name, clause, (column,))
+            return [Constraint(given, "check", normal(clause), (column,))]
+        case "unique" | "primary":
+            return [_key(given, clause, (column,))]
+    return []
 
 
 def _bare(parts: list[Token]) -> str:
