@@ -104,7 +104,7 @@ def vacuum(connection: BaseDatabaseWrapper, step: Step) -> str:
 def _vacuum(connection: BaseDatabaseWrapper, step: Step) -> None:
     """Reclaim the old versions, unless another vacuum holds the table for long.
 
-    The autovacuum that the batches woke up yields after a moment, and is not begun again soon.
+    The autovacuum that the batches woke up is cancelled after deadlock_timeout.
     """
     limit = {"lock_timeout": milliseconds(VACUUM_TIMEOUT)}
     try:

@@ -123,7 +123,7 @@ def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[s
     if answer == Ping.REJECT:
         return (
             "the server is starting or stopping",
-            "Try again in a moment, or let `migrate --wait SECONDS` wait for it.",
+            "Try again later, or let `migrate --wait SECONDS` wait for it.",
         )
     if _ping(connection, sslmode="disable") == Ping.OK:
         return (

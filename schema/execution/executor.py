@@ -234,7 +234,7 @@ class RecordingExecutor(MigrationExecutor):
                 self.recorder.record_unapplied(app_label, name)
 
     def _together(self, migration: Migration) -> AbstractContextManager[None]:
-        """Keep several records from being told apart by whoever is killed between two of them."""
+        """Write several records in one transaction, so that an interruption leaves all or none."""
         several = bool(migration.replaces)
         return transaction.atomic(using=self.connection.alias) if several else nullcontext()
 

@@ -33,7 +33,7 @@ class Backup:
     file: Path
     script: Path
     """Restores the file; to be run with the site stopped."""
-    left_out: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     """What the role may not read or restore."""
 
     @property
@@ -59,12 +59,12 @@ def back_up(connection: BaseDatabaseWrapper, folder: Path, report: Report) -> Ba
         backup = (_sqlite if connection.vendor == "sqlite" else _postgresql)(connection, folder)
     except (OSError, sqlite3.Error, Error, psycopg.Error) as error:
         raise _failed(f"{error}", "Check the disk and the permissions of its folder") from error
-    if backup.left_out:
+    if backup.skipped:
         report.write(
             "backup_incomplete",
             "The backup leaves out what this role may not read or restore: "
-            + ", ".join(backup.left_out),
-            left_out=list(backup.left_out),
+            + ", ".join(backup.skipped),
+            skipped=list(backup.skipped),
         )
     report.write(
         "backup",
@@ -131,7 +131,7 @@ def _postgresql(connection: BaseDatabaseWrapper, folder: Path) -> Backup:
             )
     target = backup_scope.target(connection, parameters, password, programs, scope)
     script = postgresql_script(target, file, scope.contents(listed, target))
-    return Backup(file, _write_script(file, script), tuple(scope.left_out))
+    return Backup(file, _write_script(file, script), tuple(scope.skipped))
 
 
 def _check_version(program: str, connection: BaseDatabaseWrapper) -> None:

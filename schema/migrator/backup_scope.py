@@ -91,7 +91,7 @@ class Scope:
     """Tables whose rows the dump holds."""
     options: list[str] = field(default_factory=list)
     """Arguments of pg_dump."""
-    left_out: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     extensions: dict[str, bool] = field(default_factory=dict)
     """Every extension, and whether the role may create it."""
     large_objects: bool = True
@@ -147,16 +147,16 @@ def find(connection: BaseDatabaseWrapper) -> Scope:
     )
     for name in known.keys() - set(schemas):
         scope.options.append(f"--exclude-schema={quoted(name)}")
-        scope.left_out.append(f"the schema {name}")
+        scope.skipped.append(f"the schema {name}")
     for schema, name, _, readable in relations:
         if not readable:
             scope.options.append(f"--exclude-table={quoted(schema)}.{quoted(name)}")
-            scope.left_out.append(f"{schema}.{name}")
+            scope.skipped.append(f"{schema}.{name}")
     if foreign_objects:
         scope.options.append("--no-blobs")
-        scope.left_out.append(f"large objects ({foreign_objects} are of other roles)")
+        scope.skipped.append(f"large objects ({foreign_objects} are of other roles)")
         scope.large_objects = False
-    scope.left_out += [
+    scope.skipped += [
         f"the extension {name}" for name, creatable in extensions.items() if not creatable
     ]
     return scope

@@ -29,18 +29,20 @@ def write_summary(report: Report, executor: RecordingExecutor) -> None:
     """
     recorded = dict(applied_in_order(executor.recorder))
     hidden = stood_for(executor.loader, recorded)
-    applied = [(".".join(key), moment) for key, moment in recorded.items() if key not in hidden]
+    applied = [
+        (".".join(key), applied_at) for key, applied_at in recorded.items() if key not in hidden
+    ]
     width = max([len(name) for name, _ in applied], default=0)
     lines = [
-        f"  {name:<{width}}  {timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
-        for name, moment in applied
+        f"  {name:<{width}}  {timezone.localtime(applied_at):%Y-%m-%d %H:%M:%S %Z}"
+        for name, applied_at in applied
     ]
     report.write(
         "summary",
         "\n".join(
             ["", "Migration summary:", RULE, *lines, RULE, f"Total migrations: {len(applied)}"]
         ),
-        migrations=[{"migration": name, "applied": moment} for name, moment in applied],
+        migrations=[{"migration": name, "applied": applied_at} for name, applied_at in applied],
         total=len(applied),
     )
 

@@ -60,8 +60,7 @@ SET LOCAL lock_timeout = '{timeout}';
 END
 $migration$;
 """
-# For statements that PostgreSQL refuses inside a function. Without the condition, a file that is
-# run again would build an index that a later migration has dropped.
+# Without the condition, a second run would build an index that a later migration has dropped.
 CONDITIONAL = """
 SELECT NOT ({done}) AS pending \\gset
 \\if :pending
@@ -134,11 +133,7 @@ def export(connection: BaseDatabaseWrapper, folder: Path, *, rollback: bool) -> 
 
 
 def in_a_row(recordings: list[Recording]) -> list[Recording]:
-    """Return recordings each of which goes right after the one before.
-
-    SQLite rebuilds a table for many changes, and lifts every trigger off meanwhile: the
-    statements are those for the triggers that were there when they were recorded.
-    """
+    """Return the recordings in a sequence: the statements fit the triggers of their time only."""
     order = [(one.migration.app_label, one.migration.name) for one in recordings]
     return [
         replace(
