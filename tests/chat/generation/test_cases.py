@@ -205,7 +205,7 @@ def test_data_that_is_no_json_is_reported_and_ends_nothing() -> None:
 @pytest.mark.parametrize(
     ("reason", "failure"),
     [
-        *((reason, failure) for failure, reasons in FAILURES.items() for reason in reasons),
+        *((reason, failure) for failure, reasons in FAILURES.items() for reason in sorted(reasons)),
         ("stop", None),
         ("STOP", None),
         ("end_turn", None),
