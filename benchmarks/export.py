@@ -4,7 +4,7 @@
 
 One person's messages on PostgreSQL: as every format the export offers, beside COPY of the same
 columns of the same rows read by a bare psycopg cursor. Memory is what the process grew by
-while it read, at its highest, in steps of a hundred pieces.
+while it read, at its highest, in steps of a hundred chunks.
 """
 
 import argparse
@@ -23,14 +23,14 @@ COPY = """
 """
 
 
-def drained(pieces: Iterable[bytes]) -> tuple[float, float, float, float]:
+def drained(chunks: Iterable[bytes]) -> tuple[float, float, float, float]:
     """Read everything; return seconds, seconds to the first byte, MB read and MB grown by."""
     before = peak = memory()
     start = time.perf_counter()
     first = size = 0.0
-    for number, piece in enumerate(pieces):
+    for number, chunk in enumerate(chunks):
         first = first or time.perf_counter() - start
-        size += len(piece)
+        size += len(chunk)
         if number % 100 == 0:
             peak = max(peak, memory())
     return time.perf_counter() - start, first, size / 1e6, max(peak, memory()) - before

@@ -1,4 +1,4 @@
-"""Databases as the hand-run SQL left them, and the rest of that SQL, written to its facts."""
+"""Databases as the hand-run SQL left them, and the rest of that SQL."""
 
 # What the base and schema_v2.sql make; schema_v3_multi_persona.sql failed after it.
 STUCK = """
@@ -53,10 +53,10 @@ ROWS = """
     ANALYZE people;
     INSERT INTO chat_messages (user_id, role, content, created_at, updated_at)
     SELECT people.id, CASE n % 2 WHEN 0 THEN 'user' ELSE 'assistant' END,
-           repeat(md5(n::text) || ' about this and that ', 1 + (n % 8)::int), moment, moment
+           repeat(md5(n::text) || ' about this and that ', 1 + (n % 8)::int), created, created
     FROM (
         SELECT n, 1 + floor(power(random(), 2) * {users})::bigint AS place,
-               now() - (({messages} - n)::float / {messages}) * interval '2 years' AS moment
+               now() - (({messages} - n)::float / {messages}) * interval '2 years' AS created
         FROM generate_series(1, {messages}) AS n OFFSET 0
     ) AS written
     JOIN people USING (place)

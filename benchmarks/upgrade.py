@@ -57,7 +57,7 @@ class Result:
     messages: int
     seconds: float = 0.0
     operations: list[tuple[str, float, float]] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[str, Any]:
         """Return what the readers or writers waited, in milliseconds."""
@@ -79,7 +79,7 @@ class Result:
             "messages_a_second": round(self.messages / self.seconds) if self.seconds else None,
             "write": self.of("write"),
             "read": self.of("read"),
-            **self.facts,
+            **self.figures,
         }
 
 
@@ -164,7 +164,7 @@ def upgrade(server: Server, messages: int, rate: float, *, wait: bool) -> Result
             raise RuntimeError(said)
         dead = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'chat_messages'"
         checked, findings, _ = manage(url, "verify", "--data")
-        result.facts |= {
+        result.figures |= {
             "memory_mb": round(memory, 1),
             "without_thread": server.value(
                 "migrated", "SELECT count(*) FROM chat_messages WHERE thread_id IS NULL"
@@ -179,8 +179,8 @@ def upgrade(server: Server, messages: int, rate: float, *, wait: bool) -> Result
         }
         begin = time.monotonic()
         while wait and time.monotonic() - begin < VACUUM_SECONDS:
-            result.facts["dead_rows_later"] = server.value("migrated", dead)
-            if result.facts["dead_rows_later"] < messages // 10:
+            result.figures["dead_rows_later"] = server.value("migrated", dead)
+            if result.figures["dead_rows_later"] < messages // 10:
                 break
             time.sleep(1)
     return result
@@ -192,7 +192,7 @@ def by_hand(server: Server, messages: int, rate: float) -> Result:
     with server.copy("by_hand") as url:
         with people(url, result, rate):
             server.run("by_hand", MULTI_PERSONA, THREADING)
-        result.facts["without_thread"] = server.value(
+        result.figures["without_thread"] = server.value(
             "by_hand", "SELECT count(*) FROM chat_messages WHERE thread_id IS NULL"
         )
     return result

@@ -55,7 +55,7 @@ class Problem:
 class Report:
     """Write each event as a line of prose, or as one JSON object a line.
 
-    An event has a name and facts, which JSON shows, and a text, which people see. With JSON,
+    An event has a name and fields, which JSON shows, and a text, which people see. With JSON,
     nothing but these lines reaches the output.
     """
 
@@ -66,23 +66,23 @@ class Report:
         self._transient = False
 
     def write(
-        self, event: str, text: str = "", *, style: Callable[[str], str] = str, **facts: Any
+        self, event: str, text: str = "", *, style: Callable[[str], str] = str, **fields: Any
     ) -> None:
         """Write `event`; a `text` of several lines stays together."""
         try:
-            self._write_event(event, text, style, facts)
+            self._write_event(event, text, style, fields)
         except UnicodeEncodeError as error:
             plain = text.encode(error.encoding, "replace").decode(error.encoding)
-            self._write_event(event, plain, style, facts)
+            self._write_event(event, plain, style, fields)
         except (OSError, ValueError):
             # The reader has gone, or the disk is full: the migration continues without output.
             self.as_json, self.quiet = False, True
 
     def _write_event(
-        self, event: str, text: str, style: Callable[[str], str], facts: dict[str, Any]
+        self, event: str, text: str, style: Callable[[str], str], fields: dict[str, Any]
     ) -> None:
         if self.as_json:
-            line = {"event": event, "time": timezone.now(), **facts}
+            line = {"event": event, "time": timezone.now(), **fields}
             self.out.write(json.dumps(line, cls=DjangoJSONEncoder))
         elif text and not self.quiet:
             self._erase()

@@ -38,7 +38,7 @@ class KeyColumns:
     composite: list[str] = field(default_factory=list)
     """Foreign keys of several columns, which are beyond this."""
 
-    def whole_numbers(self) -> dict[str, str]:
+    def integer_keys(self) -> dict[str, str]:
         """Return the tables whose keys are whole numbers, with the key's column."""
         return {name: key for name, key in self.keys.items() if (name, key) not in self.text}
 
@@ -46,7 +46,7 @@ class KeyColumns:
         """Return in words where the old keys are kept."""
         return [
             f"the old keys of {name}, in {old_keys_table(found, name)} (old_key, new_key)"
-            for name in self.whole_numbers()
+            for name in self.integer_keys()
         ]
 
     def by_table(self) -> dict[str, dict[str, str]]:
@@ -71,7 +71,7 @@ def key_columns(expected: Catalog, found: Catalog, spared: Container[Place] = ()
             if is_text(actual):
                 result.text.add((name, key))
     _add_expected_links(result, expected, found, spared)
-    whole = result.whole_numbers()
+    whole = result.integer_keys()
     for name, constraint in _links(found, result.keys):
         target = str(constraint.target)
         if len(constraint.columns) > 1:
@@ -87,7 +87,7 @@ def _add_expected_links(
     result: KeyColumns, expected: Catalog, found: Catalog, spared: Container[Place]
 ) -> None:
     """Add the columns of foreign keys that a migration creates, whether they exist or not."""
-    whole = result.whole_numbers()
+    whole = result.integer_keys()
     for name in (one for one in expected.tables if one in found.tables):
         for constraint in expected.tables[name].constraints:
             if constraint.kind != "foreign key" or not constraint.target:
@@ -138,7 +138,7 @@ def conversion(
         f"LOCK TABLE {', '.join(map(quoted, tables))} IN ACCESS EXCLUSIVE MODE",
         *(
             statement
-            for table, key in numbers.whole_numbers().items()
+            for table, key in numbers.integer_keys().items()
             for statement in _old_keys(old_keys_table(found, table), table, key, salt)
         ),
         *(f"DROP VIEW {name}" for name in reversed(views)),

@@ -43,7 +43,7 @@ def link_notes(
     connection: BaseDatabaseWrapper, found: Catalog, columns: KeyColumns
 ) -> Iterator[str]:
     """Yield a line for each column that looks like a link, with the SQL that converts it."""
-    targets = columns.whole_numbers()
+    targets = columns.integer_keys()
     if not targets:
         return
     for link in _links(connection, found, columns):

@@ -190,7 +190,7 @@ def postgresql_script(target: Target, backup: Path, contents: list[str]) -> str:
     """Return the script that restores the entries `contents` of a dump."""
     check = target.connection(target.maintenance or target.name)
     name = literal(target.name)
-    facts = {
+    values = {
         "database": one_line(target.name),
         "host": one_line(target.parameters.get("host", "")),
         "port": one_line(target.parameters.get("port", "")),
@@ -215,12 +215,12 @@ def postgresql_script(target: Target, backup: Path, contents: list[str]) -> str:
     if target.maintenance is None:
         schemas = "ARRAY[" + ", ".join(map(literal, target.schemas)) + "]::name[]"
         drop = DROP_OWN.format(schemas=schemas, unlink=UNLINK if target.large_objects else "")
-        return HEAD.format(**facts) + IN_PLACE.format(**facts, drop=drop)
+        return HEAD.format(**values) + IN_PLACE.format(**values, drop=drop)
     own = quoted(target.name)
     new = make_conninfo(**{k: v for k, v in target.parameters.items() if k != "dbname"})
     properties = "\n".join(target.properties).replace("\\", "\\\\").replace("$", "\\$")
-    return HEAD.format(**facts) + INTO_NEW.format(
-        **facts,
+    return HEAD.format(**values) + INTO_NEW.format(
+        **values,
         base=re.sub("[^a-z0-9_]", "_", target.name.lower())[:30],
         maintenance=check,
         options=quote(target.options),

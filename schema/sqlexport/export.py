@@ -190,18 +190,18 @@ class SQLFile:
             for condition, problem in self.preconditions
         )
         head = HEAD_POSTGRESQL.format(title=self.title, file=self.name)
-        facts = {"timeout": LOCK_TIMEOUT, "done": self.done, "checks": checks}
+        values = {"timeout": LOCK_TIMEOUT, "done": self.done, "checks": checks}
         if self.recording.migration.atomic:
             statements = joined(self.statements)
-            body = ATOMIC.format(**facts, key=self._key, statements=statements, noted=self.record)
+            body = ATOMIC.format(**values, key=self._key, statements=statements, noted=self.record)
             return head + self.preparation + body
-        parts = [GUARDED.format(**facts, statements="")] if checks else []
+        parts = [GUARDED.format(**values, statements="")] if checks else []
         for statement in self.statements:
             if ALONE.match(statement):
                 parts.append(CONDITIONAL.format(done=self.done, statement=statement.strip()))
             else:
                 one = joined([statement])
-                parts.append(GUARDED.format(**facts | {"checks": ""}, statements=one))
+                parts.append(GUARDED.format(**values | {"checks": ""}, statements=one))
         return head + ONE_BY_ONE + "".join(parts) + f"\n{self.record};\n"
 
     @property

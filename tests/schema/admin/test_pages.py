@@ -74,12 +74,12 @@ def test_row_is_mended_and_put_back(operator: Client) -> None:
     row = quarantined("personas", {"user_id": None, "name": "Lost", "metadata": {"tone": "dry"}})
     page = reverse("admin:schema_quarantinedrow_change", args=[row.pk])
     assert operator.get(page).status_code == 200
-    mended = row.row | {"user_id": as_written(alice.pk)}
+    corrected = row.row | {"user_id": as_written(alice.pk)}
     # The database knows only what a row written whole would have said.
-    mended |= {"id": as_written(make_user("key").pk), "color": "#112233", "is_active": True}
-    mended |= {"description": "", "created_at": "2025-01-01 00:00:00+00:00"}
-    mended |= {"updated_at": "2025-01-01 00:00:00+00:00"}
-    assert operator.post(page, {"row": json.dumps(mended)}).status_code == 302
+    corrected |= {"id": as_written(make_user("key").pk), "color": "#112233", "is_active": True}
+    corrected |= {"description": "", "created_at": "2025-01-01 00:00:00+00:00"}
+    corrected |= {"updated_at": "2025-01-01 00:00:00+00:00"}
+    assert operator.post(page, {"row": json.dumps(corrected)}).status_code == 302
     assert choose(operator, row)[-1] == "1 put back."
     persona = Persona.objects.get()
     assert (persona.user, persona.name, persona.metadata) == (alice, "Lost", {"tone": "dry"})
