@@ -13,6 +13,8 @@ import schema.functions
 class Migration(migrations.Migration):
     dependencies = [("chat", "0010_forget_search_index")]
 
+    derived_tables = ("chat_message_renderings",)
+
     operations = [
         migrations.CreateModel(
             name="MessageRendering",

@@ -331,7 +331,14 @@ SQLITE_BACK = [
 class Migration(migrations.Migration):
     dependencies = [("chat", "0012_search_folding")]
 
-    derived_tables = ("chat_search_letters", "chat_search_separators", "chat_search_pairs")
+    # chat.0006 made the last two; a rollback that passes it passes this migration first.
+    derived_tables = (
+        "chat_search_letters",
+        "chat_search_separators",
+        "chat_search_pairs",
+        "chat_search",
+        "chat_search_rows",
+    )
 
     operations = [
         schema.operations.SQLByVendor(forward={"sqlite": SQLITE}, backward={"sqlite": SQLITE_BACK}),

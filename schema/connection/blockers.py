@@ -139,6 +139,7 @@ class Watch:
         waiting_since, reported_at = 0.0, 0.0
         try:
             with psycopg.connect(make_conninfo(**parameters), autocommit=True) as connection:
+                connection.execute("SET DateStyle TO ISO")  # psycopg reads no other
                 while not self._stop.wait(POLL_INTERVAL):
                     rows = connection.execute(BLOCKERS, {"pids": list(watched)}).fetchall()
                     now = time.monotonic()

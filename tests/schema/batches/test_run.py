@@ -232,6 +232,6 @@ def test_killed_process_is_gone_on_with(messages_without_threads: Database, how:
         text=True,
         check=True,
     )
-    assert f"goes on after {before.rows_done:,} rows" in rerun.stderr
+    assert f"resumes after {before.rows_done:,} rows" in rerun.stderr
     assert records.get().rows_done == ROWS
     assert counts_are_right(database)
