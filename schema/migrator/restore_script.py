@@ -17,7 +17,7 @@ set -eu
 cd "$(dirname "$0")"
 backup={backup}
 database={database}
-replaced="$database-replaced-$(date -u +%Y%m%d%H%M%S)"
+replaced="$database-replaced-$(date -u +%Y%m%d%H%M%S)-$$"
 
 cp "$backup" "$database-restored"
 for end in "" -journal -wal -shm; do
@@ -51,7 +51,7 @@ END
 """
 
 INTO_NEW = """
-stamp=$(date -u +%Y%m%d%H%M%S)
+stamp=$(date -u +%Y%m%d%H%M%S)_$$
 restored="{base}_restored_$stamp"
 replaced="{base}_replaced_$stamp"
 undo() {{
