@@ -51,7 +51,7 @@ LONGEST_STEPS = """
 
 @dataclass
 class Result:
-    """What one way cost, and whom."""
+    """Measure what one way costs, and who waits."""
 
     way: str
     messages: int

@@ -29,7 +29,6 @@ from chat.models import ChatMessage, Reply
 from personas.switching import lock_owner
 from threads import organising
 from threads.models import Thread
-from users.models import User
 
 SPOKEN = {"user", "assistant"}
 MAX_TITLE = 255
@@ -180,9 +179,3 @@ def speak_with(thread: Thread, voice: Voice) -> None:
     """Have the thread's twin be the persona that the program asks for."""
     if voice.persona is not None and thread.persona_id != voice.persona.pk:
         organising.describe(thread=thread, description=thread.description, persona=voice.persona)
-
-
-def kept_with(user: User, key: ApiKey) -> list[Thread]:
-    """Return the latest threads that a key made."""
-    threads = Thread.objects.for_user(user).filter(exchanges__key=key).distinct()
-    return list(threads.order_by("-id")[:200])

@@ -173,10 +173,10 @@ class Runner:
     def _report_conflict(
         self, migration: Migration, blockers: list[Blocker], when: str, attempt: int
     ) -> None:
-        whom = "; ".join(map(str, blockers)) or "another program"
+        sessions = "; ".join(map(str, blockers)) or "another program"
         self.report.write(
             "waiting_for_lock",
-            f"  {migration} waits for a lock of {whom} ({when})",
+            f"  {migration} waits for a lock of {sessions} ({when})",
             migration=str(migration),
             attempt=attempt,
             blockers=[vars(blocker) for blocker in blockers],

@@ -201,10 +201,10 @@ def target(
 def _alter(role: str | None, setting: str) -> str:
     name, _, value = setting.partition("=")
     value = value if name in LISTS else literal(value)
-    whom = "DATABASE {database}"
+    scope = "DATABASE {database}"
     if role is not None:
-        whom = f"ROLE {quoted(role)} IN {whom}"
-    return f"ALTER {whom} SET {name} TO {value};"
+        scope = f"ROLE {quoted(role)} IN {scope}"
+    return f"ALTER {scope} SET {name} TO {value};"
 
 
 def _create_options(facts: dict[str, str]) -> str:

@@ -73,8 +73,8 @@ def test_a_batch_behind_a_locked_row_gives_up(url: str, prepared: bool) -> None:
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("ROLLBACK PREPARED 'it''s mine'")
     assert status == 4
-    whom = "ROLLBACK PREPARED 'it''s mine'" if prepared else "an editor, "
-    assert ("It waited for " in err, whom in err, whom in out) == (True, True, True)
+    blocker = "ROLLBACK PREPARED 'it''s mine'" if prepared else "an editor, "
+    assert ("It waited for " in err, blocker in err, blocker in out) == (True, True, True)
     assert run(url, "migrate", "chat", "0003", "-v0") == (0, "", "")
 
 

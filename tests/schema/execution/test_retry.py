@@ -1,4 +1,4 @@
-"""Migrations that meet live traffic: they step back, say whom they wait for, and give up."""
+"""Migrations beside live traffic: they give way, name the blocking sessions, and give up."""
 
 import threading
 from io import StringIO
