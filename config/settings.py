@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "config.middleware.NeverCacheMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -71,10 +72,10 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "users.context.theme",
+                "users.context.appearance",
                 "threads.context.sidebar",
             ],
-            "builtins": ["config.template_tags"],
+            "builtins": ["config.template_tags", "django.templatetags.i18n"],
         },
     },
 ]
@@ -143,7 +144,12 @@ SCHEMA = {
     "TRUSTED_APPS": ["users", "personas", "threads", "chat", "api"],
 }
 
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+# A cookie holds the language that the person chose; otherwise it follows the browser.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -195,6 +201,7 @@ HTTPS = environment.flag("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = environment.whole_number("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

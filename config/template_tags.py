@@ -1,6 +1,7 @@
 """Template tags that every page uses."""
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.forms import BoundField
@@ -9,8 +10,19 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import gettext, ngettext_lazy
 
 register = template.Library()
+
+# Whole phrases: in German a noun changes after the word for "ago".
+AGO: dict[str, Any] = {
+    "year": ngettext_lazy("%(num)d year ago", "%(num)d years ago", "num"),
+    "month": ngettext_lazy("%(num)d month ago", "%(num)d months ago", "num"),
+    "week": ngettext_lazy("%(num)d week ago", "%(num)d weeks ago", "num"),
+    "day": ngettext_lazy("%(num)d day ago", "%(num)d days ago", "num"),
+    "hour": ngettext_lazy("%(num)d hour ago", "%(num)d hours ago", "num"),
+    "minute": ngettext_lazy("%(num)d minute ago", "%(num)d minutes ago", "num"),
+}
 
 
 @register.simple_tag
@@ -28,8 +40,8 @@ def ago(timestamp: datetime) -> str:
     """Return the time since `timestamp` in its largest unit: "3 weeks ago"."""
     now = timezone.now()
     if (now - timestamp).total_seconds() < 60:
-        return "just now"
-    return f"{timesince(timestamp, now, depth=1)} ago"
+        return gettext("just now")
+    return timesince(timestamp, now, time_strings=AGO, depth=1)
 
 
 @register.filter

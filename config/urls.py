@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import checks  # noqa: F401 - registers them
+from config.languages import texts
 from schema.admin.pages import migrations
 
 urlpatterns = [
     path("admin/migrations/", admin.site.admin_view(migrations), name="admin_migrations"),
     path("admin/", admin.site.urls),
+    path("texts/<slug:language>-<slug:digest>.js", texts, name="texts"),
     path("account/", include("users.urls")),
     path("personas/", include("personas.urls")),
     path("", include("threads.urls")),

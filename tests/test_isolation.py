@@ -44,9 +44,11 @@ OPEN = {
     "account/reset/sent/",
     "account/reset/<uidb64>/<token>/",
     "account/theme/",
+    "account/language/",
+    "texts/<slug:language>-<slug:digest>.js",
 }
 # What a route may hold besides the keys of rows.
-WORDS = {"name": "json"}
+WORDS = {"name": "json", "language": "de", "digest": "0"}
 # Programs come with keys, not with sessions: tests/api/test_isolation.py.
 API = ("api/", "v1/", "health")
 # The admin's routes are for staff, whoever's the rows are.

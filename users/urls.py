@@ -1,7 +1,9 @@
 """URLs of accounts."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.i18n import set_language
 
 from users import auth_views, views
 
@@ -12,6 +14,7 @@ urlpatterns = [
     path("email/", views.change_email, name="change_email"),
     path("delete/", views.delete, name="delete"),
     path("theme/", views.theme, name="theme"),
+    path("language/", login_not_required(set_language), name="language"),
     path("log-in/", auth_views.LogIn.as_view(), name="log_in"),
     path("log-out/", LogoutView.as_view(), name="log_out"),
     path("password/", auth_views.ChangePassword.as_view(), name="change_password"),
