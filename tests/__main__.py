@@ -19,7 +19,7 @@ from tests import postgres
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PYTHON = sys.executable
-PYTEST = [PYTHON, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
+PYTEST = [PYTHON, "-m", "pytest", "-q", "--share", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
 NO_TESTS = 5  # pytest's exit status
 # Debian packages whose programs the tests run, and these programs.
 PROGRAMS = {"chromium": "chromium", "pgbouncer": "/usr/sbin/pgbouncer"}
@@ -48,22 +48,14 @@ class Result:
 def main() -> int:
     """Run the checks; return 1 if any failed."""
     install_programs()
-    older = (postgres.installed() or ["postgresql-16"])[0]
-    queues = [
-        [tests("PostgreSQL", "postgresql")],
-        [
-            tests("SQLite", "sqlite"),
-            tests(older, older, "-m", "every_server"),
-        ],
-        static_checks(),
-    ]
+    postgresql, sqlite, older = engines()
+    queues = [[postgresql], [sqlite, older], static_checks()]
     begin = time.monotonic()
     results: list[Result] = []
     with ThreadPoolExecutor(len(queues)) as pool:
         futures = [pool.submit(run_queue, queue) for queue in queues]
         for future in as_completed(futures):
             results += future.result()
-    write(f"engines: SQLite, PostgreSQL (embedded, or TEST_DATABASE_URL), {older}")
     write(f"{time.monotonic() - begin:.0f} seconds in all")
     if unsteady := [result.check.name for result in results if result.unsteady]:
         write("UNSTEADY, failed at first and passed when run alone: " + ", ".join(unsteady))
@@ -72,12 +64,18 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def tests(name: str, engine: str, *arguments: str) -> Check:
-    """Return the tests on one engine; TEST_DATABASE_URL names a server for PostgreSQL's."""
+def engines() -> list[Check]:
+    """Return the tests, shared by the engines: PostgreSQL, SQLite and an older PostgreSQL."""
+    older = (postgres.installed() or ["postgresql-16"])[0]
+    return [tests("PostgreSQL", "postgresql"), tests("SQLite", "sqlite"), tests(older, older)]
+
+
+def tests(name: str, engine: str) -> Check:
+    """Return an engine's share of the tests; TEST_DATABASE_URL names a server for PostgreSQL's."""
     environment = {"TEST_ENGINE": engine}
     if engine != "postgresql":
         environment["TEST_DATABASE_URL"] = ""
-    return Check(f"tests on {name}", [*PYTEST, *arguments], environment)
+    return Check(f"tests on {name}", PYTEST, environment)
 
 
 def static_checks() -> list[Check]:

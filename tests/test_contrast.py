@@ -7,7 +7,7 @@ import pytest
 
 from personas.colors import contrast
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 TOKENS = Path(__file__).parent.parent / "config/static/css/tokens.css"
 PAIR = re.compile(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);")

@@ -19,7 +19,7 @@ from django.utils.text import slugify
 from schema.report import ExitCode
 from users import rate_limits
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -12,7 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 from schema.operations import RERUNNABLE
 from tests.conftest import Database
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 ROOT = Path(__file__).parent.parent
 APPS = ["users", "personas", "threads", "chat", "api"]

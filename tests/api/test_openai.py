@@ -21,6 +21,8 @@ from tests.waiting import PATIENCE, wait_for
 from threads.models import Thread
 from users.models import User
 
+pytestmark = pytest.mark.engines("any")
+
 WORDS = "word1 word2 word3 word4 "
 
 

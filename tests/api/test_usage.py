@@ -19,7 +19,7 @@ from chat.replies import Outcome
 from tests.factories import PASSWORD, make_message, make_persona, make_thread, make_user
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 
 
 def spend(user: User, tokens: int, *, days_ago: int = 0, **fields: object) -> Usage:

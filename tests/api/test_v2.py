@@ -19,7 +19,7 @@ from threads import listing
 from threads.models import Thread
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 
 
 class Program:

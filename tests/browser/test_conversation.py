@@ -12,8 +12,6 @@ from tests.chat.rendering.attacks import ATTACKS, RUN
 from tests.factories import PASSWORD
 from tests.site import Site
 
-pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_stream.py
-
 
 def send(page: Page, text: str) -> None:
     page.get_by_label("Your message").last.fill(text)

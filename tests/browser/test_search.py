@@ -3,15 +3,12 @@
 import datetime
 import re
 
-import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from chat.models import ChatMessage
 from tests.factories import make_message, make_thread
 from users.models import User
-
-pytestmark = pytest.mark.postgresql  # what production runs on; SQLite has test_search.py
 
 
 def test_search_shows_results_while_typing_and_links_to_the_message(

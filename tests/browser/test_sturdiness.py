@@ -19,8 +19,6 @@ from tests.site import Site
 from tests.waiting import wait_for
 from threads.models import Thread
 
-pytestmark = pytest.mark.postgresql
-
 
 def forgive_broken_line(errors: list[str]) -> None:
     """Remove what Chromium reports about the connection that the test broke."""

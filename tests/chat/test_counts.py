@@ -14,7 +14,7 @@ from tests.chat.counts import assert_counts_are_right, recounted, stored
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 
-pytestmark = [pytest.mark.django_db, pytest.mark.every_server]
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql", "older")]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -136,7 +136,7 @@ def test_upsert_that_inserts_or_changes_is_counted_once() -> None:
     assert_counts_are_right()
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 def test_insert_or_replace_counts_the_replaced_message_off() -> None:
     alice = make_user()
     thread, other = make_thread(alice), make_thread(alice, "Other")
@@ -183,7 +183,7 @@ def test_deleting_people_and_threads_through_the_models_leaves_right_counts() ->
     assert_counts_are_right()
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql", "older")
 @pytest.mark.parametrize("table", ["chat_messages CASCADE", "threads CASCADE", "users CASCADE"])
 def test_truncate_sets_the_counts_to_nothing(table: str) -> None:
     thread = make_thread(make_user())
@@ -220,7 +220,7 @@ def test_thread_that_arrives_with_a_count_does_not_count_twice() -> None:
     assert_counts_are_right()
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql", "older")
 def test_count_written_by_a_client_is_replaced_by_the_real_one() -> None:
     thread = make_thread(make_user())
     make_message(thread, created_at=NOON)

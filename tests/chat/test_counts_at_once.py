@@ -17,7 +17,10 @@ from tests.factories import make_message, make_thread, make_user
 from threads.models import Thread
 from users.models import User
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.every_server]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.engines("sqlite", "postgresql", "older"),
+]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

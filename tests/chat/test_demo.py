@@ -18,7 +18,7 @@ from tests.factories import make_user
 from threads.models import Thread
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 SMALL: dict[str, Any] = {"users": 6, "messages": 300, "day": date(2026, 3, 1)}
 
 
@@ -95,7 +95,7 @@ def test_demo_says_what_to_do_on_a_database_without_tables(monkeypatch: pytest.M
         demo()
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_search_index_that_was_taken_off_is_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def definitions() -> list[tuple[str, ...]]:
         with connection.cursor() as cursor:

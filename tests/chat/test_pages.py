@@ -12,7 +12,7 @@ from chat.models import ChatMessage, Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 
 
 def fill(thread: Thread, count: int) -> list[ChatMessage]:

@@ -18,6 +18,8 @@ from chat.models import ChatMessage, Reply
 from chat.querysets import ABANDONED_AFTER
 from tests.factories import make_message, make_thread, make_user
 
+pytestmark = pytest.mark.engines("sqlite", "postgresql")
+
 LONG_AGO = ABANDONED_AFTER + timedelta(seconds=1)
 
 

@@ -110,7 +110,7 @@ def test_options_in_the_url_take_precedence(monkeypatch: pytest.MonkeyPatch) -> 
     assert found["OPTIONS"] == {"connect_timeout": 3}
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("pragma", "value"),

@@ -135,7 +135,7 @@ def test_debug_that_others_reach_is_warned_of(
     assert [warning.id for warning in checks.debug_is_local()] == (["config.W001"] if warns else [])
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 def test_sqlite_file_is_for_its_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "new.sqlite3"
     old = os.umask(0)

@@ -15,6 +15,8 @@ from pytest_django import Settings
 from schema.history.status import known_migrations, migration_status, pending_migrations
 from tests.conftest import Database
 
+pytestmark = pytest.mark.engines("sqlite", "postgresql")
+
 
 def test_healthz_answers_without_a_database(client: Client) -> None:
     answer = client.get("/healthz")  # no database fixture: a query would fail the test

@@ -16,7 +16,7 @@ from tests.relay import Relay
 from tests.site import Site, database_url
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 
 @pytest.fixture

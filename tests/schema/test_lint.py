@@ -58,7 +58,7 @@ def ours() -> list[Migration]:
     return [loader.graph.nodes[key] for key in order if key[0] in ROOMS]
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_squawk_finds_nothing_that_has_no_reason(migrated: Migrated, tmp_path: Path) -> None:
     for migration in ours():
         out = StringIO()

@@ -15,7 +15,7 @@ from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from tests.conftest import Database
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 Key = tuple[str, str]
 ALICE, BOB, CAROL = (uuid.UUID(int=n) for n in (1, 2, 3))
 PERSONAS = [  # (key, user, name, age in days)

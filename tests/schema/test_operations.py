@@ -80,7 +80,7 @@ def test_index_is_added_and_removed_however_often_it_is_asked_for(
             assert (INDEX.name in indexes(empty_database)) is there
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_invalid_index_is_built_again_and_a_valid_one_left_alone(
     run: Run, empty_database: Database
 ) -> None:
@@ -101,7 +101,7 @@ def test_invalid_index_is_built_again_and_a_valid_one_left_alone(
     assert (second != first, valid) == (True, True)
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize(("allowed", "taken"), [("1GB", "64MB"), ("8MB", "8MB")])
 def test_gin_index_gathers_little_at_a_time(
     run: Run, empty_database: Database, allowed: str, taken: str
@@ -138,7 +138,7 @@ def test_gin_index_gathers_little_at_a_time(
     assert found(empty_database, "SHOW maintenance_work_mem") == [(allowed,)]
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_foreign_key_is_validated_in_the_end_and_acts_on_delete(
     run: Run, empty_database: Database
 ) -> None:

@@ -10,6 +10,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from tests.conftest import ROOT, Database
 from tests.schema.conftest import Migrated
 
+pytestmark = pytest.mark.engines("any")
+
 MANAGE = f"{sys.executable} manage.py"
 
 

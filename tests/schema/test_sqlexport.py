@@ -57,7 +57,7 @@ def is_as_migrated(database: Database) -> bool:
     return not plan and not verify(database.connection).differences
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_database_made_by_hand_is_as_migrated(files: Path, empty_database: Database) -> None:
     run_by_hand(empty_database, files / "all.sql")
     assert is_as_migrated(empty_database)
@@ -117,7 +117,7 @@ def test_rollback_files_undo_everything(files: Path, empty_database: Database) -
     assert is_as_migrated(empty_database)
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_messages_are_put_into_threads_by_hand(files: Path, empty_database: Database) -> None:
     paths = numbered(files)
     last = next(n for n, path in enumerate(paths) if "threads_0001" in path.name)
@@ -138,7 +138,7 @@ def test_messages_are_put_into_threads_by_hand(files: Path, empty_database: Data
     assert verify(empty_database.connection, data=True).differences == []
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_file_out_of_turn_says_what_goes_before(files: Path, empty_database: Database) -> None:
     run_by_hand(empty_database, numbered(files)[0])
     late = next(path for path in numbered(files) if "threads_0001" in path.name)

@@ -97,17 +97,20 @@ def test_csv_opens_in_a_spreadsheet_and_runs_nothing() -> None:
 BLANKS = ["", " ", "   ", "\u00a0", "\u3000", "\u200b", "\ufeff", "\x00", "\u202e", " \t"]
 
 
+@pytest.mark.engines("any")
 @pytest.mark.parametrize("blank", BLANKS, ids=[ascii(blank) for blank in BLANKS])
 @pytest.mark.parametrize("sign", [*"=+-@＝＋－＠﹦﹢﹣﹫⁼⁺"])
 def test_no_cell_is_a_formula(blank: str, sign: str) -> None:
     assert cell(f"{blank}{sign}1") == f"'{blank}{sign}1"
 
 
+@pytest.mark.engines("any")
 @pytest.mark.parametrize("start", ["\t", "\r", "\n", "\r\n"])
 def test_cell_that_begins_with_a_separator_is_text(start: str) -> None:
     assert cell(f"{start}1") == f"'{start}1"
 
 
+@pytest.mark.engines("any")
 @pytest.mark.parametrize("text", ["", " ", "plain = text", " indented", "’=", "1-1", "'=1"])
 def test_cell_of_text_stays_as_it_is(text: str) -> None:
     assert cell(text) == text
@@ -283,7 +286,7 @@ def test_few_exports_run_at_once(client: Client) -> None:
     assert client.get("/export/json/").status_code == 200
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_download_is_streamed_to_an_asynchronous_server() -> None:
     alice = make_user()

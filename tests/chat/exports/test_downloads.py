@@ -43,7 +43,7 @@ def test_download_that_is_left_frees_everything(site: Site) -> None:
     wait_for(lambda: site.get("/export/csv/", visitor.headers)[0] == 200)
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_download_that_is_left_ends_its_transaction(site: Site) -> None:
     alice = make_user()
     fill(make_thread(alice), 40, 1_000_000)

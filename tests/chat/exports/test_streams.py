@@ -148,7 +148,7 @@ def test_export_goes_on_while_its_account_is_deleted(name: str) -> None:
     assert sum("-" in line and len(line) > 2_000 for line in lines) == 400
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_messages_are_read_in_their_order_and_not_sorted_first() -> None:
     """A million would take half a second to sort before the first byte is sent."""

@@ -20,6 +20,8 @@ from tests.site import Site
 from tests.waiting import wait_for
 from threads.models import Thread
 
+pytestmark = pytest.mark.engines("any")
+
 CASES = Path(__file__).parent.parent / "cases"
 
 

@@ -17,6 +17,8 @@ from chat.generation.sse import events
 from tests.chat.provider_server import MODELS, ProviderServer
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.engines("any")
+
 
 @pytest.mark.parametrize(
     ("event", "chunk"),

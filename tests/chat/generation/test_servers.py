@@ -8,6 +8,8 @@ from tests.chat.provider_server import ProviderServer
 from tests.factories import make_thread, make_user
 from tests.site import Site
 
+pytestmark = pytest.mark.engines("any")
+
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 PAGE = b"<!doctype html><title>Welcome</title><p>Nothing here"
 STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'

@@ -29,7 +29,7 @@ from threads.models import Thread
 from threads.signup import create_account
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 WHEN = datetime.datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=datetime.UTC)
 
 

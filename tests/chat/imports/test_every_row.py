@@ -18,7 +18,7 @@ from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 COUNT = st.none() | st.integers(-(2**31), 2**31 - 1)
 TIME = st.datetimes(

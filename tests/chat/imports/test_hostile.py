@@ -29,7 +29,7 @@ from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("any")]
 
 
 def archive() -> Any:

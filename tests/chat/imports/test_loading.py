@@ -25,7 +25,7 @@ from tests.chat.imports.files import (
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 
 
 def test_archive_joins_what_is_there(client: Client) -> None:

@@ -13,7 +13,7 @@ from chat.imports.process import decoded, encoded, read_in_process
 from chat.imports.reading import RefusedError
 from tests.chat.imports.files import CARD, CHATGPT, OPENWEBUI, as_bytes, zipped
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 WHEN = datetime.datetime(2025, 3, 4, 5, 6, 7, 89, tzinfo=datetime.UTC)
 

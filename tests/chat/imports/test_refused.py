@@ -33,7 +33,7 @@ from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("any")]
 
 DEEP = b"[" * 200_000
 NODES = [0, "mapping"]

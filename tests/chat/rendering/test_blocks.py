@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chat.rendering import markdown
 from chat.rendering.blocks import finished
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from chat.rendering import markdown
 from tests.chat.rendering.attacks import ATTACKS
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 
 class Found(HTMLParser):

@@ -52,7 +52,7 @@ def own_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[pool.Pool]:
     own.close()
 
 
-@pytest.mark.no_database
+@pytest.mark.engines("any")
 @pytest.mark.parametrize("text", SLOW)
 def test_code_that_a_lexer_cannot_finish_is_shown_without_colours(text: str) -> None:
     rendered = pool.render(text, wait=FOREVER)
@@ -60,13 +60,13 @@ def test_code_that_a_lexer_cannot_finish_is_shown_without_colours(text: str) -> 
     assert rendered.is_final
 
 
-@pytest.mark.no_database
+@pytest.mark.engines("any")
 @pytest.mark.parametrize("text", LONG, ids=lambda text: repr(text[:12]))
 def test_any_text_is_rendered(text: str) -> None:
     assert pool.render(text, wait=FOREVER).is_final
 
 
-@pytest.mark.no_database
+@pytest.mark.engines("any")
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     language=st.sampled_from(LANGUAGES),
@@ -80,7 +80,7 @@ def test_any_code_in_any_language_is_rendered(language: str, part: str, times: i
     assert rendered.html.startswith("<")
 
 
-@pytest.mark.no_database
+@pytest.mark.engines("any")
 def test_text_that_exceeds_all_limits_is_shown_as_written(
     own_pool: pool.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +92,7 @@ def test_text_that_exceeds_all_limits_is_shown_as_written(
     assert pool.render("*a*", wait=FOREVER).html == "<p><em>a</em></p>\n"
 
 
-@pytest.mark.no_database
+@pytest.mark.engines("any")
 def test_worker_knows_nothing_of_the_environment(
     own_pool: pool.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,14 @@
 """Matches marked in a text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.search import highlight, text
 from chat.search.query import parse
 from tests.chat.search.cases import CASES
+
+pytestmark = pytest.mark.engines("any")
 
 
 def test_snippet_marks_every_match() -> None:

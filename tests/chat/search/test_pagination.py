@@ -61,9 +61,13 @@ HISTORY = [
 WORDS = ["coffee", "heron", "number", "only", "tea"]
 KNOWN = [
     pytest.param(None, id="unknown"),
-    pytest.param(Frequencies(1e3, {"other": 0.01}), id="rare", marks=pytest.mark.postgresql),
     pytest.param(
-        Frequencies(1e9, dict.fromkeys(WORDS, 0.5)), id="common", marks=pytest.mark.postgresql
+        Frequencies(1e3, {"other": 0.01}), id="rare", marks=pytest.mark.engines("postgresql")
+    ),
+    pytest.param(
+        Frequencies(1e9, dict.fromkeys(WORDS, 0.5)),
+        id="common",
+        marks=pytest.mark.engines("postgresql"),
     ),
 ]
 

@@ -7,6 +7,8 @@ import pytest
 from chat.search.inflections import inflections
 from chat.search.query import SearchQuery, Term, parse
 
+pytestmark = pytest.mark.engines("any")
+
 
 @pytest.mark.parametrize(
     ("typed", "terms"),

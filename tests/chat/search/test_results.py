@@ -30,7 +30,7 @@ def key(value: uuid.UUID) -> uuid.UUID | str:
     return value if connection.vendor == "postgresql" else value.hex
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_search_finds_what_the_cases_say() -> None:
     alice = make_user()
     thread = make_thread(alice)

@@ -16,7 +16,7 @@ from chat.search.statistics import Frequencies
 from tests.factories import make_message, make_thread, make_user
 from users.models import User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("postgresql")]
 
 Asked = Callable[[int], AbstractContextManager[Any]]
 

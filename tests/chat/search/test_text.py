@@ -69,7 +69,7 @@ def in_python(content: str) -> set[str]:
 
 
 @pytest.mark.django_db
-@pytest.mark.every_server
+@pytest.mark.engines("sqlite", "postgresql", "older")
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(content=st.lists(st.sampled_from(sorted(set(clusters(SAMPLES))))).map("".join))
 @example(content=SAMPLES)

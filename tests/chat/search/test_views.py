@@ -13,7 +13,7 @@ from chat.search.results import Results, search_messages
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("postgresql")]
 
 # Syntax of the parsers on the way, and characters that are special to one of them.
 PIECES = [

@@ -17,7 +17,7 @@ from schema.quarantine import RowDoesNotFitError, put_back
 from tests.factories import make_persona, make_thread, make_user
 from users.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("postgresql")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.schema.adoption.people import key
 from tests.schema.adoption.states import EARLY, HELPED_TO_V4, OTHER_LINKS, STATES, STUCK
 from users.models import User
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 
 def test_old_password_still_logs_in_and_is_upgraded(make: Make) -> None:

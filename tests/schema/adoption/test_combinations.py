@@ -25,7 +25,7 @@ from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for,
 from tests.schema.adoption.conftest import assert_like_fresh
 from tests.schema.adoption.test_states import WRONG
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 DIRT = {
     "ownerless persona": p.OWNERLESS_PERSONA,

@@ -23,7 +23,7 @@ from tests.schema.adoption.old_backend import OldBackend
 from tests.schema.adoption.states import STATES
 from tests.schema.adoption.test_states import WRONG
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 STATE = "early messages, helped to v4"
 EVERY = int(os.environ.get("ADOPTION_EVERY", "0"))

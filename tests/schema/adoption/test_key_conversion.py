@@ -9,7 +9,7 @@ from tests.schema.adoption.accounting import all_rows, fetch
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.test_states import WRONG
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 
 def as_numbers(statements: list[str]) -> list[str]:

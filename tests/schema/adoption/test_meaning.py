@@ -16,7 +16,7 @@ from tests.schema.adoption.people import key
 from tests.schema.adoption.states import HELPED_TO_V4, STUCK
 from tests.schema.adoption.test_key_conversion import ROWS, STATES, as_numbers
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 LINKS = [
     "CREATE TABLE notes (id serial PRIMARY KEY, about_user_id integer, reader_ids integer[],"

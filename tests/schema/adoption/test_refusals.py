@@ -17,7 +17,7 @@ from tests.schema.adoption.conftest import Make, run
 from tests.schema.adoption.people import key
 from tests.schema.adoption.states import HELPED_TO_V4, STUCK
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
     "two accounts with one address": (

@@ -11,7 +11,7 @@ from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for,
 from tests.schema.adoption.conftest import Make, assert_like_fresh
 from tests.schema.adoption.states import STATES
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -40,8 +40,7 @@ OTHERS = {
 }
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 @pytest.mark.parametrize("statement", OTHERS)
 def test_name_that_something_else_has_is_refused_by_an_adoption(make: Make, statement: str) -> None:
     words, remedy = OTHERS[statement]
@@ -53,8 +52,7 @@ def test_name_that_something_else_has_is_refused_by_an_adoption(make: Make, stat
     call_command("migrate", database=database.alias, verbosity=0)
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_array_of_a_type_and_a_type_of_another_schema_do_not_prevent_adoption(make: Make) -> None:
     database = make(
         [
@@ -89,7 +87,7 @@ def test_table_of_another_program_never_gets_columns_of_ours(
     assert names(empty_database.connection) <= {"attempts", *BOOKKEEPING}
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize("statement", list(OTHERS)[:4])
 def test_name_that_something_else_has_is_refused_on_an_empty_site(
     empty_database: Database, statement: str
@@ -101,8 +99,7 @@ def test_name_that_something_else_has_is_refused_on_an_empty_site(
     assert names(empty_database.connection) <= {"attempts", *BOOKKEEPING}
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 @pytest.mark.parametrize(
     "statements",
     [
@@ -127,8 +124,7 @@ def test_database_that_may_be_another_programs_is_refused(
     assert "run migrate with --adopt." in message
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_database_with_users_only_is_adopted_on_insistence(make: Make) -> None:
     database = make(
         [*s.BASE[:1], "INSERT INTO users (email, password_hash) VALUES ('alice@example.com', 'x')"]
@@ -138,7 +134,7 @@ def test_database_with_users_only_is_adopted_on_insistence(make: Make) -> None:
     assert fetch(database.connection, "SELECT email FROM users") == [("alice@example.com",)]
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize(
     ("statements", "words"),
     [

@@ -7,7 +7,7 @@ from schema.drift.verify import verify
 from tests.schema.adoption.conftest import Make, run
 from tests.schema.adoption.states import STATES
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 TAKEN_OVER = [
     "base only, no rows",

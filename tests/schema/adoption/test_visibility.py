@@ -21,7 +21,7 @@ from tests.schema.adoption.people import key
 from tests.schema.adoption.states import HELPED_TO_V4, STUCK
 from tests.schema.adoption.test_refusals import acting_as, assert_refuses_and_changes_nothing
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 TABLES = ("users", "personas", "chat_messages")
 POLICIES: dict[str, tuple[Sequence[str], str]] = {

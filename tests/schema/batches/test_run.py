@@ -22,7 +22,7 @@ from tests.conftest import Database
 from tests.schema.batches.unthreaded import ROWS, Killed, counts_are_right, step, value
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_backfill_leaves_no_message_and_counts_each(
     messages_without_threads: Database, heard: list[Progress]
 ) -> None:
@@ -97,7 +97,7 @@ def test_step_over_the_table_as_it_lies_has_to_know_what_is_pending() -> None:
         BatchedSQL("chat.migrations.0099_test", "shout", "chat_messages", {}, {})
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_batch_gives_way_to_whoever_holds_a_row(messages_without_threads: Database) -> None:
     with psycopg.connect(messages_without_threads.url) as holder:
         holder.execute("UPDATE chat_messages SET content = 'mine' WHERE content = 'message 2500'")
@@ -117,7 +117,7 @@ def impatient() -> Iterator[None]:
     retry_policy.reset(token)
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_batch_that_never_gets_its_row_gives_up(
     messages_without_threads: Database, impatient: None
 ) -> None:
@@ -131,8 +131,7 @@ def test_batch_that_never_gets_its_row_gives_up(
     assert record.finished_at is None
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_step_restores_the_lock_timeout_that_was_set_before(
     messages_without_threads: Database,
 ) -> None:
@@ -155,8 +154,7 @@ LOG_LOCK_TIMEOUTS = """
 """
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_every_statement_of_a_run_has_the_lock_timeout(messages_without_threads: Database) -> None:
     with psycopg.connect(messages_without_threads.url) as owner:
         owner.execute(LOG_LOCK_TIMEOUTS)

@@ -21,8 +21,7 @@ def many_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "TARGET_SECONDS", 0.0005)
 
 
-@pytest.mark.every_server
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql", "older")
 def test_two_sessions_share_the_table(
     messages_without_threads: Database, heard: list[Progress], many_windows: None
 ) -> None:
@@ -49,7 +48,7 @@ def test_two_sessions_share_the_table(
     assert record.rows_done == ROWS
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_two_sessions_go_on_where_they_were_cut_off(
     messages_without_threads: Database, many_windows: None
 ) -> None:
@@ -83,7 +82,7 @@ def test_two_sessions_go_on_where_they_were_cut_off(
     assert value(messages_without_threads, sessions) == 1
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_one_session_does_all_where_there_is_no_second(
     messages_without_threads: Database, many_windows: None
 ) -> None:
@@ -98,7 +97,7 @@ def test_one_session_does_all_where_there_is_no_second(
     assert value(database, shouted) == ROWS
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
     messages_without_threads: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,8 +118,7 @@ def test_step_goes_on_without_a_vacuum_where_another_is_at_it(
     assert value(database, vacuums) == 1
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_stretches_are_vacuumed_when_the_first_session_is_through(
     messages_without_threads: Database, many_windows: None
 ) -> None:
@@ -149,8 +147,7 @@ def test_stretches_are_vacuumed_when_the_first_session_is_through(
     assert any(counted == 1 for share, counted in done_at if share < 0.9)
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_rows_take_turns_within_each_block(messages_without_threads: Database) -> None:
     """No round may need more room in a block than the one before left there."""
     turns = [ranges.in_turn("chat_messages.ctid", str(turn)) for turn in range(ranges.ROUNDS)]

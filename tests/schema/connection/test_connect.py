@@ -39,7 +39,7 @@ def plain(err: str) -> list[str]:
     return err.strip().splitlines()
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_unreachable_server(free_port: int) -> None:
     url = f"postgresql://alice:{PASSWORD}@127.0.0.1:{free_port}/chat"
     status, out, err = run(url, "migrate")
@@ -55,7 +55,7 @@ def test_unreachable_server(free_port: int) -> None:
     )
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_wrong_password(guarded_server: str) -> None:
     status, out, err = run(guarded_server.replace(PASSWORD, "wrong"), "migrate")
     lines = plain(err)
@@ -71,7 +71,7 @@ def test_wrong_password(guarded_server: str) -> None:
     )
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize(
     ("option", "reason", "way_out"),
     [
@@ -95,7 +95,7 @@ def test_option_that_cannot_work(
     assert lines[2].startswith(f"Nothing was changed. Correct {way_out} in DATABASE_URL")
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize("arguments", [["migrate"], ["migrate", "--check"], ["migrate", "--plan"]])
 def test_role_without_rights_on_a_database_that_is_migrated(
     empty_database: Database, arguments: list[str]
@@ -118,7 +118,7 @@ def test_role_without_rights_on_a_database_that_is_migrated(
     )
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize("command", ["showmigrations", "demo", "purge_threads"])
 def test_other_commands_need_no_traceback_either(free_port: int, command: str) -> None:
     status, out, err = run(f"postgresql://alice:{PASSWORD}@127.0.0.1:{free_port}/chat", command)
@@ -128,7 +128,7 @@ def test_other_commands_need_no_traceback_either(free_port: int, command: str) -
     assert lines[2].startswith("Start it, or correct host and port in DATABASE_URL;")
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_missing_database(guarded_server: str) -> None:
     url = urlunsplit(urlsplit(guarded_server)._replace(path="/nowhere"))
     status, out, err = run(url, "migrate")
@@ -141,7 +141,7 @@ def test_missing_database(guarded_server: str) -> None:
     )
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_role_without_rights_to_create_tables(guarded_server: str) -> None:
     with psycopg.connect(guarded_server, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'".encode())
@@ -159,7 +159,7 @@ def test_role_without_rights_to_create_tables(guarded_server: str) -> None:
         assert tables.fetchone() == (0,)
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_migrate_lists_every_table_the_role_does_not_own(empty_database: Database) -> None:
     run(empty_database.url, "migrate", "personas", "0001", "-v0")
     run(empty_database.url, "migrate", "chat", "0001", "-v0")
@@ -182,7 +182,7 @@ def test_migrate_lists_every_table_the_role_does_not_own(empty_database: Databas
     ]
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_wait_waits_for_a_server_that_is_starting(empty_database: Database, free_port: int) -> None:
     """A proxy opens the port only when migrate has said that it waits."""
     parts = urlsplit(empty_database.url)
@@ -237,7 +237,7 @@ def pump(source: socket.socket, drain: socket.socket) -> None:
         drain.shutdown(socket.SHUT_WR)
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 def test_sqlite_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
     status, out, err = run(f"sqlite:///{tmp_path}/nowhere/chat.sqlite3", "migrate")
     lines = plain(err)
@@ -246,7 +246,7 @@ def test_sqlite_in_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert lines[2] == "Nothing was changed. Create it, or correct DATABASE_URL."
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 def test_sqlite_that_is_something_else(tmp_path: Path) -> None:
     file = tmp_path / "chat.sqlite3"
     file.write_bytes(b"Dear diary, " * 100)

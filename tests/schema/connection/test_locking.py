@@ -15,7 +15,7 @@ from tests.conftest import Database
 from tests.schema.conftest import Migrated
 from tests.schema.processes import start
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 PROCESSES = 10
 

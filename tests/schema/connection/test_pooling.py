@@ -18,11 +18,11 @@ from tests.schema.processes import run
 from tests.waiting import wait_for
 
 pytestmark = [
-    pytest.mark.postgresql,
     pytest.mark.skipif(
         shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin") is None,
         reason="pgbouncer is not installed on this machine (Debian: apt install pgbouncer)",
     ),
+    pytest.mark.engines("postgresql"),
 ]
 
 Pooled = Callable[[str], str]

@@ -84,8 +84,7 @@ def fail_with(settings: dict[str, str]) -> None:
         cursor.execute("SELECT 1 / 0")
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["lock_timeout", "statement_timeout"])
 def test_session_settings_restores_what_was_set_before(name: str) -> None:

@@ -12,7 +12,7 @@ from schema.drift.verify import verify
 from tests.conftest import Database
 from tests.schema.processes import run
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 # Every function that is made takes longer than the limits below allow.
 SLOWLY = """

@@ -16,7 +16,7 @@ from schema.introspection.catalog import (
     Trigger,
 )
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.engines("any")
 
 ID = Column("id", "uuid", nullable=False)
 OWNER = Column("owner", "uuid", nullable=True, default="NULL")

@@ -11,7 +11,7 @@ from schema.introspection.read import read_catalog
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 
 def test_migrated_database_is_as_expected(migrated: Migrated) -> None:

@@ -13,7 +13,7 @@ from tests.schema.drift.postgresql_constraints import CONSTRAINTS
 from tests.schema.drift.postgresql_indexes import INDEXES
 from tests.schema.drift.postgresql_triggers import TRIGGERS
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.engines("postgresql")
 
 DRIFT = COLUMNS | CONSTRAINTS | INDEXES | TRIGGERS
 
@@ -47,7 +47,7 @@ def test_drift_is_found_and_repaired(migrated: Migrated, names: dict[str, str], 
     assert migrated.differences() == []
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_repairs_of_many_differences_run_in_order(migrated: Migrated) -> None:
     statements = """
         ALTER TABLE chat_messages ALTER COLUMN role TYPE text;
@@ -107,7 +107,7 @@ def test_index_on_a_function_is_built_again_with_it(migrated: Migrated) -> None:
         assert cursor.fetchone() == (1,)
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_what_others_made_is_no_difference(migrated: Migrated) -> None:
     statements = """
         CREATE TABLE metrics (id serial PRIMARY KEY, user_id uuid REFERENCES users, n int);
@@ -140,7 +140,7 @@ def test_schema_of_another_name_is_as_expected(migrated: Migrated) -> None:
     assert migrated.differences() == []
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 def test_restored_expressions_are_as_expected(migrated: Migrated) -> None:
     catalog = read_catalog(migrated.database.connection)
     table = catalog.tables["chat_messages"]

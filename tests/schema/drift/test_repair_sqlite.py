@@ -8,7 +8,7 @@ from schema.introspection.sqlite_ddl import normal, parse_table, tokens
 from tests.schema.conftest import Migrated
 from tests.schema.drift.sqlite import DRIFT, TABLE_DRIFT
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.engines("sqlite")
 
 ROWS = [
     "INSERT INTO users (id, email, password_hash) VALUES ('a1', 'alice@example.com', '')",

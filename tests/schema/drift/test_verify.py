@@ -148,7 +148,7 @@ def test_database_that_is_not_there_could_not_be_checked(vendor: str, as_json: b
         assert json.loads(done.stdout)["status"] == "not checked"
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_role_that_may_not_create_a_schema_compares_with_the_records(migrated: Migrated) -> None:
     name = migrated.database.alias
     migrated.run(
@@ -211,7 +211,7 @@ def test_functions_of_a_newer_release_are_not_put_back(migrated: Migrated) -> No
     assert "A newer release applied migrations that this one does not have." in out
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_standby_is_named_as_the_reason(migrated: Migrated) -> None:
     url = f"{migrated.database.url}?options=-c%20default_transaction_read_only%3Don"
     done = in_a_process(url)
@@ -219,7 +219,7 @@ def test_standby_is_named_as_the_reason(migrated: Migrated) -> None:
     assert "The server is read-only (a standby?)" in done.stderr
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_verify_waits_for_no_lock_of_live_tables(migrated: Migrated) -> None:
     url = migrated.database.url
     with migrated.database.connection.cursor() as cursor:

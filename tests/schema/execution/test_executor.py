@@ -7,7 +7,7 @@ from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from tests.conftest import Database
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 REFUSE = {
     "postgresql": [

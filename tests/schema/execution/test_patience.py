@@ -11,7 +11,7 @@ import pytest
 from tests import postgres
 from tests.schema.processes import run
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.every_server]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 
 @pytest.fixture(scope="module")

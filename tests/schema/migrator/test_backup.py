@@ -55,7 +55,7 @@ def migrate(database: Database, *arguments: str, backup: Path | str) -> str:
     return out.getvalue()
 
 
-@pytest.mark.every_server
+@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_a_backup_restores_what_was_there(migrated: Migrated, tmp_path: Path) -> None:
     database = migrated.database
     call_command("migrate", "chat", "0001", database=database.alias, verbosity=0)
@@ -78,7 +78,7 @@ def test_a_backup_restores_what_was_there(migrated: Migrated, tmp_path: Path) ->
     assert migrated.differences() == []
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_a_restore_brings_every_schema_back(empty_database: Database, tmp_path: Path) -> None:
     """The tables lie where the search path says, and somebody else's refer to them."""
     with psycopg.connect(empty_database.url, autocommit=True) as owner:
@@ -153,7 +153,7 @@ def program(folder: Path, name: str, script: str) -> Path:
     return folder
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_a_pg_dump_older_than_the_server_is_named(
     empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_pg_dump_older_than_the_server_is_named(
     assert "Install PostgreSQL's client programs of version " in str(error.value)
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_a_missing_pg_dump_is_named(
     empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from tests.conftest import Database
 from tests.faults import kills
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_killed_on_the_way_back_it_converges(migrated: Migrated, point: int) -> 
     assert migrated.differences() == []
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql", "older")
 def test_killed_within_a_concurrent_build_the_index_is_built_again(
     migrated: Migrated, before_index: Database
 ) -> None:

@@ -17,7 +17,7 @@ from schema.models import MigrationRun
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 STEPS = [
     ("users", "0001_users"),

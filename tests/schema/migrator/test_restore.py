@@ -17,9 +17,8 @@ from tests.schema.migrator.test_backup import ADD_USER, client_programs, restore
 from tests.schema.processes import run
 
 pytestmark = [
-    pytest.mark.postgresql,
-    pytest.mark.every_server,
     pytest.mark.usefixtures(client_programs.__name__),
+    pytest.mark.engines("postgresql", "older"),
 ]
 
 OWN_PART = """

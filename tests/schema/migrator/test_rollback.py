@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 ROWS = [
     "INSERT INTO users (id, email, name, password_hash) VALUES ('{u}', 'a@example.com', 'A', 'x')",

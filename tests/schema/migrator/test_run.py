@@ -18,7 +18,7 @@ from schema.history.status import known_migrations
 from tests.conftest import Database
 from tests.schema.processes import ROOT
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 
 def migrate(database: Database, *arguments: str, **options: Any) -> str:

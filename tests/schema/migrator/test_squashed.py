@@ -201,7 +201,7 @@ def test_rollback_before_upgrade_takes_the_index_back(
     assert verified(empty_database) == ([], [], [], [])
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_rollback_below_the_first_index_names_it_and_changes_nothing(
     empty_database: Database,
 ) -> None:
