@@ -2,14 +2,16 @@
 
 An event's id is the number of characters sent so far. A browser that reconnects with
 Last-Event-ID continues there, in this worker or in another one, which reads the row. An event
-holds text, or the blocks that are complete by now as HTML and the text after them. A block
-that was rendered while streaming does not change at the end.
+holds text, or the blocks that have become complete as HTML together with the block that is still
+open: as HTML, or as text while the processor has more urgent work. A complete block does not
+change any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from chat.generation.in_flight import InFlightReply
 from chat.models import Reply
 from chat.querysets import RECHECK_SECONDS
 from chat.rendering import pool
-from chat.rendering.blocks import finished
+from chat.rendering.blocks import closed, finished, is_plain
 from chat.replies import interrupt_suspects
 
 # Text is sent at once; text that arrives within this time of it is sent together.
@@ -30,6 +32,13 @@ PING_SECONDS = 15
 POLL_SECONDS = 0.3
 # How long the connection stays open after the end for the thread's title.
 TITLE_SECONDS = 20
+# Of the block that is still open: how long it may be, into how many parts it is divided of which
+# each new one renders it again, and how much of all replies is rendered in a second.
+MAX_OPEN = 20_000
+OPEN_PARTS = 32
+OPEN_CHARACTERS_PER_SECOND = 60_000
+# What it costs to render a text at all, as a number of characters.
+OVERHEAD = 250
 PING = "event: ping\ndata: 0\n\n"  # the page sees events, but no comments
 
 
@@ -67,12 +76,38 @@ def event(data: object, *, name: str = "", key: int | None = None) -> str:
     return "\n".join([*lines, f"data: {json.dumps(data, ensure_ascii=False)}", "", ""])
 
 
+class Allowance:
+    """How much text may be rendered before its block is complete, by this process.
+
+    Blocks that are complete are rendered once. What is open is rendered again and again, which
+    may not delay anybody's words: beyond this many characters a second, words are sent as text.
+    """
+
+    def __init__(self, characters_per_second: int) -> None:
+        self.rate = self.left = float(characters_per_second)
+        self.at = time.monotonic()
+
+    def take(self, characters: int) -> bool:
+        """Return whether so many characters may be rendered now."""
+        now = time.monotonic()
+        self.left = min(self.rate, self.left + (now - self.at) * self.rate)
+        self.at = now
+        if characters > self.left:
+            return False
+        self.left -= characters
+        return True
+
+
+allowance = Allowance(OPEN_CHARACTERS_PER_SECOND)
+
+
 @dataclass
 class Progress:
     """How much of a reply was sent to one browser, and how much of that as HTML."""
 
     position: int
     finished: int = 0
+    rendered: int = 0  # up to where the open block was rendered
     is_new: bool = True
 
     async def advance(self, text: str) -> str:
@@ -87,10 +122,39 @@ class Progress:
         self.position = len(text)
         if "\n" in text[begin:]:
             self.finished = finished(text, begin)
-        if self.finished == begin:
+        complete, rest_of_block = text[begin : self.finished], text[self.finished :]
+        block = await self._render_open(rest_of_block)
+        if not complete and block is None:
             return event(rest, key=self.position)
-        rendered = await asyncio.to_thread(pool.render, text[begin : self.finished])
-        return event({"html": rendered.html, "tail": text[self.finished :]}, key=self.position)
+        html = (await _rendered(complete)).html if complete else ""
+        data = (
+            {"html": html, "tail": rest_of_block}
+            if block is None
+            else {"html": html, "open": block}
+        )
+        return event(data, key=self.position)
+
+    async def _render_open(self, block: str) -> str | None:
+        """Return the open block as HTML; None if it is to be shown as text.
+
+        It is rendered when it has grown by a part of its size, so that a long block takes time
+        in proportion to its length, not to the square of it.
+        """
+        begin, size = self.finished, len(block)
+        grown = self.position - max(self.rendered, begin)
+        if size > MAX_OPEN or grown * OPEN_PARTS < size or is_plain(block):
+            return None
+        if not allowance.take(size + OVERHEAD):
+            return None
+        rendered = await _rendered(closed(block))
+        if not rendered.is_final:
+            return None
+        self.rendered = self.position
+        return rendered.html
+
+
+async def _rendered(text: str) -> pool.Rendered:
+    return await asyncio.to_thread(pool.render, text)
 
 
 async def _from_memory(in_flight: InFlightReply, position: int) -> AsyncIterator[str]:

@@ -131,20 +131,72 @@ def test_silent_model_is_reported(alice_page: Page, impatient_site: Site) -> Non
     expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
 
 
-def test_streaming_reply_renders_whole_blocks(alice_page: Page, provider: ProviderServer) -> None:
+BLOCKS = """# Head
+
+Words that **are strong** and `code` and more words.
+
+```python
+print(1)
+print(2)
+```
+
+1. one
+2. two **and** more
+
+| a | b |
+|--:|:--|
+| 1 | 2 |
+
+- [x] done
+
+"""
+SHIFTS = """
+    window.shifted = 0;
+    new PerformanceObserver((list) => {
+        for (const shift of list.getEntries()) window.shifted += shift.value;
+    }).observe({ type: "layout-shift", buffered: false });
+"""
+
+
+def test_streaming_reply_is_formatted_and_nothing_moves(
+    alice_page: Page, provider: ProviderServer
+) -> None:
     page = alice_page
-    provider.texts["blocks"] = "# Head\n\n```python\nprint(1)\n```\n\nThe " + "end " * 60
-    send(page, "text=blocks hold=8")
+    provider.texts["blocks"] = BLOCKS * 3 + "The **end " + "end " * 20 + "end**"
+    send(page, "text=blocks hold=7")
     reply = page.locator("[data-stream]")
     expect(reply.locator("h1")).to_have_text("Head")
-    expect(reply.locator(".code .nb")).to_have_text("print")
+    expect(reply.locator("strong")).to_have_text("are strong")
+    page.evaluate(SHIFTS)
+    page.evaluate("document.querySelector('[data-stream] h1').mark = 'kept'")
+    for words, selector, text in (
+        (13, ".code .nb", "print"),
+        (20, "ol > li:nth-child(2) strong", "and"),
+        (32, "td.align-left", "2"),
+    ):
+        provider.release(words)
+        expect(reply.locator(selector)).to_have_text(text)
     page.reload()
-    expect(reply.locator(".code .nb")).to_have_text("print")
-    expect(reply.locator("[data-tail]")).to_contain_text("The end end")
+    expect(reply.locator("td.align-left")).to_have_text("2")
+    page.evaluate(SHIFTS)
+    page.evaluate("document.querySelector('[data-stream] h1').mark = 'kept'")
+    page.set_viewport_size({"width": 1280, "height": 500})
+    provider.release(90)
+    expect(reply.locator("h1")).to_have_count(3)
+    expect(reply.locator("h1").last).to_be_in_viewport()
+    page.mouse.move(600, 200)
+    page.mouse.wheel(0, -900)  # the person reads what was written before
+    expect(reply.locator("h1").last).not_to_be_in_viewport()
+    place = page.evaluate("scrollY")
+    provider.release(115)
+    expect(reply.locator("p strong").last).to_contain_text("end end")
+    assert page.evaluate("document.querySelector('[data-stream] h1').mark") == "kept"
     provider.release()
     wait_until_done(page)
-    expect(last_reply(page).locator(".message-text h1")).to_have_text("Head")
-    expect(last_reply(page).locator(".message-text p")).to_contain_text("The end end")
+    expect(last_reply(page).locator(".message-text h1")).to_have_count(3)
+    expect(last_reply(page).locator("p strong").last).to_contain_text("end end")
+    assert page.evaluate("scrollY") == place
+    assert page.evaluate("window.shifted") < 0.02
 
 
 def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) -> None:

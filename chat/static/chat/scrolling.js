@@ -15,10 +15,14 @@
     if (follows) toEnd();
     else jump.hidden = distance() < 2 * NEAR;
   }).observe(entries);
+  let top = page.scrollTop;
   addEventListener(
     "scroll",
     () => {
-      follows = distance() < NEAR && !entries.querySelector("[data-newer]");
+      /* Up, away from the end: the person reads. A page that became shorter is at its end. */
+      const isAway = page.scrollTop < top && distance() > 1;
+      top = page.scrollTop;
+      follows = !isAway && distance() < (follows ? NEAR : 2) && !entries.querySelector("[data-newer]");
       jump.hidden = distance() < 2 * NEAR && !entries.querySelector("[data-newer]");
     },
     { passive: true },

@@ -4,6 +4,29 @@
   const { entries, nodes, announce } = window.conversation;
   const SILENCE_SECONDS = 40; // the server pings every 15
   const RETRY_SECONDS = 3;
+  /* What words are added to the end of, from the outside in. */
+  const BLOCKS = "p, ul, ol, li, blockquote, pre, pre > code, table, tbody, tr, td, th, div, h1, h2, h3, h4, h5, h6, .written";
+
+  /* Make the children of `parent` from the place `from` on equal to `wanted`, and keep those that
+     are equal already: what has not changed does not move, blink or lose its selection. */
+  const update = (parent, wanted, from = 0) => {
+    const isOwn = (node) => !node.classList?.contains("copy-code"); // that one is the page's
+    const present = [...parent.childNodes].filter(isOwn).slice(from);
+    wanted.forEach((node, place) => {
+      const old = present[place];
+      if (!old) parent.append(node);
+      else if (old.nodeType === Node.TEXT_NODE && node.nodeType === Node.TEXT_NODE) {
+        if (old.data !== node.data) old.data = node.data;
+      } else if (old.nodeType === Node.ELEMENT_NODE && isAlike(old, node)) update(old, [...node.childNodes]);
+      else old.replaceWith(node);
+    });
+    for (const old of present.slice(wanted.length)) old.remove();
+  };
+  const isAlike = (old, node) => {
+    const shell = old.cloneNode(false);
+    delete shell.dataset?.equipped;
+    return shell.isEqualNode(node.cloneNode(false));
+  };
 
   /* The thread gets its title after the first exchange. */
   const rename = (title) => {
@@ -16,7 +39,8 @@
   };
 
   const listen = (reply) => {
-    const tail = reply.querySelector("[data-tail]");
+    const text = reply.querySelector("[data-text]");
+    let complete = 0; // how many of its elements do not change any more
     const waiting = reply.querySelector("[data-waiting]");
     const replaced = reply.dataset.replaces && document.getElementById(reply.dataset.replaces);
     if (replaced) replaced.hidden = true;
@@ -69,15 +93,34 @@
       waiting.hidden = true;
       reply.classList.remove("broken");
       position = event.lastEventId;
-      const words = JSON.parse(event.data);
-      if (typeof words === "string") {
-        tail.append(words);
+      const news = JSON.parse(event.data);
+      if (typeof news === "string") {
+        write(news);
         return;
       }
-      const blocks = nodes(words.html);
-      tail.before(...blocks);
-      tail.textContent = words.tail;
+      const blocks = nodes(news.html);
+      const open = nodes(news.open || "");
+      update(text, [...blocks, ...open], complete);
+      complete += blocks.length;
+      if (news.tail) write(news.tail);
       entries.dispatchEvent(new CustomEvent("entries:added", { detail: [reply] }));
+    };
+    /* Add words to the open block, as they are. */
+    const write = (words) => {
+      if (text.children.length === complete) {
+        if (!words.trim()) return;
+        const paragraph = document.createElement("p");
+        text.append(paragraph);
+      }
+      let place = text.lastElementChild;
+      while (place.lastElementChild?.matches(BLOCKS)) place = place.lastElementChild;
+      if (!place.matches(".written")) {
+        const written = document.createElement("span");
+        written.className = "written";
+        place.append(written);
+        place = written;
+      }
+      place.append(words);
     };
     const end = (event) => {
       const { status, html, title, is_naming: isNaming } = JSON.parse(event.data);

@@ -1,11 +1,12 @@
 """Blocks that are whole while the rest is still being written."""
 
 import pytest
+from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.rendering import markdown
-from chat.rendering.blocks import finished
+from chat.rendering.blocks import closed, finished, is_plain
 
 pytestmark = pytest.mark.engines("any")
 
@@ -50,3 +51,28 @@ def test_blocks_one_by_one_are_the_whole(blocks: list[str], random: object) -> N
         begin = end
     html += markdown.render(text[begin:])
     assert html == markdown.render(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A **bold wo", "A **bold wo**"),
+        ("A **bold** word", "A **bold** word"),
+        ("**a `co", "**a `co`**"),
+        ("`a ** b", "`a ** b`"),
+        ("2 ** 3", "2 ** 3"),
+        ("~~a __b ", "~~a __b__~~"),
+        ("word **", "word "),
+        ("word *", "word "),
+        (r"\** a", r"\** a"),
+        ("```\n**a", "```\n**a"),
+    ],
+)
+def test_open_block_is_shown_without_marks_that_have_no_end_yet(text: str, shown: str) -> None:
+    assert closed(text) == shown
+
+
+@given(st.text(alphabet="ab ,;'?é漢()-1", max_size=40))
+def test_plain_text_looks_the_same_rendered(text: str) -> None:
+    if is_plain(text) and text.strip():
+        assert markdown.render(text) == f"<p>{escape(text.strip())}</p>\n".replace("&#x27;", "'")
