@@ -16,6 +16,7 @@ from chat.exports.source import (
     REPLY,
     THREAD,
     VERSION,
+    ISOTime,
     Source,
     ThreadRow,
     account,
@@ -90,11 +91,11 @@ def csv_table(source: Source) -> Iterator[bytes]:
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     rows = source.messages().values_list(
-        *("thread__title", "thread__persona__name", "role", "created_at", "content", "id"),
-        "thread",
+        *("thread__title", "thread__persona__name", "role", ISOTime("created_at"), "content"),
+        *("id", "thread"),
     )
     for title, persona, role, created_at, content, key, thread in one_by_one(rows):
-        texts = [cell(title), cell(persona or ""), role, created_at.isoformat(), cell(content)]
+        texts = [cell(title), cell(persona or ""), role, created_at, cell(content)]
         writer.writerow([*texts, key, thread])
         yield buffer.getvalue().encode()
         buffer.seek(0)
@@ -128,7 +129,8 @@ def conversation(
     if thread.description:
         yield f"{thread.description}\n\n".encode()
     for role, created_at, content in messages:
-        yield f"**{names[role]}** · {created_at:%Y-%m-%d %H:%M}\n\n{content}\n\n---\n\n".encode()
+        minute = created_at[:16].replace("T", " ")
+        yield f"**{names[role]}** · {minute}\n\n{content}\n\n---\n\n".encode()
 
 
 def file_name(source: Source, suffix: str) -> str:

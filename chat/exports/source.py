@@ -19,6 +19,9 @@ from personas.models import Persona
 from threads.models import Thread
 
 if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql.compiler import SQLCompiler
+
     from users.models import User
 
 # How many threads are read at a time, and how many rows that may hold megabytes each.
@@ -172,7 +175,9 @@ class Source:
         messages = self.messages().filter(thread__in=[thread.id for thread in batch])
         if len(batch) > 1:
             messages = messages.order_by("thread__created_at", "thread_id", "created_at", "id")
-        rows = one_by_one(messages.values_list("thread_id", "role", "created_at", "content"))
+        rows = one_by_one(
+            messages.values_list("thread_id", "role", ISOTime("created_at"), "content")
+        )
         groups = groupby(rows, key=itemgetter(0))
         group = next(groups, None)
         for thread in batch:
@@ -217,19 +222,45 @@ def _batches(threads: Iterable[ThreadRow]) -> Iterator[list[ThreadRow]]:
 
 
 def one_by_one(rows: models.QuerySet[Any, tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a `values_list`, a few at a time because each may hold megabytes."""
+    """Yield the rows of a `values_list`, a few at a time because each may hold megabytes.
+
+    On PostgreSQL the rows come by COPY, one at a time. Django's server-side cursors fetch a fixed
+    number of rows, however large they are, and a streamed query takes twice as long as COPY.
+    """
     connection = connections[rows.db]
     if connection.vendor != "postgresql":
         yield from rows.iterator(chunk_size=SMALL_BATCH)
         return
     compiler = rows.query.get_compiler(rows.db)
     sql, params = compiler.as_sql()
-    converters = compiler.get_converters([expression for expression, *_ in compiler.select])
+    expressions = [expression for expression, *_ in compiler.select]
+    converters = compiler.get_converters(expressions)
+    types = [_type_name(expression.output_field, connection) for expression in expressions]
     connection.ensure_connection()
-    # Django's server-side cursors fetch a fixed number of rows, however large they are.
-    with connection.connection.cursor() as cursor:
-        streamed = cursor.stream(sql, params, size=SMALL_BATCH)
-        yield from compiler.apply_converters(streamed, converters) if converters else streamed
+    # The driver's own cursor: Django's debugging one cannot copy with parameters.
+    statement = f"COPY ({sql}) TO STDOUT"
+    with connection.connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+        copy.set_types(types)
+        read = copy.rows()
+        yield from compiler.apply_converters(read, converters) if converters else read
+
+
+def _type_name(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
+    """Return the name of a column's type without its length, as the driver knows it."""
+    return (field.rel_db_type(connection) or "text").partition("(")[0]
+
+
+class ISOTime(models.Func):
+    """A timestamp as ISO 8601 text, which takes a fifth of the time of reading it as an object."""
+
+    output_field = models.TextField()
+    template = "replace(%(expressions)s, ' ', 'T') || '+00:00'"
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Any:
+        """Write the SQL of PostgreSQL; JSON has the format, whatever the session's DateStyle."""
+        return self.as_sql(compiler, connection, template="to_jsonb(%(expressions)s)#>>'{}'")
 
 
 def lines(rows: models.QuerySet[Any], fields: tuple[str, ...]) -> Iterator[bytes]:
