@@ -10,14 +10,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 
 from schema.adoption.plan import Adoption
-from schema.adoption.spec import Spec
+from schema.adoption.spec import CERTAIN, Spec
 from schema.connection.configuration import configuration
 from schema.introspection.catalog import quoted
 from schema.models import MigrationKey, MigrationRun
 from schema.report import Problem
-
-CERTAIN = 2
-"""How many tables of the specification, with their columns, show that it is the database meant."""
 
 COLUMNS = """
     SELECT c.relname::text, array_agg(a.attname::text)
@@ -131,12 +128,7 @@ def _doubts(
     connection: BaseDatabaseWrapper, spec: Spec, existing: Mapping[str, set[str]]
 ) -> list[Problem]:
     """Return why the database may belong to another program; nothing where it is certain."""
-    matching = [
-        table
-        for table, columns in spec.signature.items()
-        if table in existing and existing[table].issuperset(columns)
-    ]
-    if len(matching) >= CERTAIN or _has_record(connection, spec, existing):
+    if len(spec.recognized(existing)) >= CERTAIN or _has_record(connection, spec, existing):
         return []
     ours = sorted(existing.keys() & spec.signature.keys())
     others = sorted(

@@ -92,7 +92,6 @@ class Adoption:
             *privileges.missing(self.connection, self.tables),
             *privileges.scratch_schema(self.connection),
             *privileges.unsuitable_tables(self.connection, self.tables),
-            *privileges.other_schema(self.connection, self.tables),
             *privileges.unreadable(self.connection, [quoted(self.spec.tracking.table)]),
         ]
 

@@ -7,11 +7,14 @@ docs/writing-a-specification.md explains how to write one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from schema.models import MigrationKey
+
+CERTAIN = 2
+"""How many tables of a signature show that it is the database meant."""
 
 When = Literal["before_types", "always", "after_triggers"]
 """When a rule is applied during the repair of its step.
@@ -142,6 +145,14 @@ class Spec:
     triggers of a later migration that make what another program writes satisfy those checks."""
     zone: str = "UTC"
     """The time zone of the timestamps that were stored without one."""
+
+    def recognized(self, existing: Mapping[str, Collection[str]]) -> list[str]:
+        """Return the tables of the signature that exist with their columns."""
+        return [
+            name
+            for name, columns in self.signature.items()
+            if name in existing and set(columns).issubset(existing[name])
+        ]
 
     def unchecked_links(self) -> set[tuple[str, str]]:
         """Return the tables and columns of links that may hold what is no key."""

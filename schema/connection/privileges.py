@@ -40,17 +40,6 @@ SHAPES = """
       AND c.relname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY 1
 """
-# The tables are in a schema of the search path, but not in the first one.
-ELSEWHERE = """
-    SELECT current_schema()::text, n.nspname::text,
-           array_agg(c.relname::text ORDER BY c.relname)
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid)
-    GROUP BY n.nspname
-    ORDER BY n.nspname = current_schema() DESC, n.nspname
-    LIMIT 1
-"""
 UNREADABLE = """
     SELECT c.oid::regclass::text, current_user::text
     FROM unnest(%s::text[]) AS n (name)
@@ -189,19 +178,6 @@ def unsuitable_tables(connection: BaseDatabaseWrapper, tables: Sequence[str]) ->
                 f"{name} is a child table of {', '.join(parents)}, whose columns it inherits.",
                 f"ALTER TABLE {_quoted(name)} NO INHERIT {parents[0]}; or detach the partition.",
             )
-
-
-def other_schema(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem if the tables are in a later schema of the search path."""
-    rows = _fetch(connection, ELSEWHERE, list(tables))
-    if rows and rows[0][0] != rows[0][1]:
-        here, there, names = rows[0]
-        yield Problem(
-            f"{', '.join(names)} are in the schema {there}, and everything new would be made in"
-            f" {here}, which comes before it in the search path.",
-            f"To adopt them: ALTER ROLE … SET search_path = {_quoted(there)}; for an empty site"
-            f" beside them: ALTER ROLE … SET search_path = {_quoted(here)};",
-        )
 
 
 def unreadable(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[Problem]:

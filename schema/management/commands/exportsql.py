@@ -8,6 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.exceptions import IrreversibleError
 
 from schema.adoption.messages import adoption_note
+from schema.adoption.other_schemas import require_own_schema
 from schema.connection.configuration import configuration
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
@@ -37,6 +38,7 @@ class Command(SafeOutputCommand):
         """Write the files."""
         connection = connections[options["database"]]
         connect(connection, Report(self.stdout, quiet=True))
+        require_own_schema(connection)
         folder: Path = options["output"]
         try:
             with reads_only():

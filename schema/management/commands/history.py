@@ -8,6 +8,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 
+from schema.adoption.other_schemas import require_own_schema
 from schema.connection.connect import connect
 from schema.connection.errors import first_line
 from schema.models import MigrationRun
@@ -44,6 +45,7 @@ class Command(SafeOutputCommand):
         """Print one line a run, and the error of one that failed under it."""
         connection = connections[options["database"]]
         connect(connection, Report(self.stdout, quiet=True))
+        require_own_schema(connection)
         runs: list[MigrationRun] = []
         try:
             if MigrationRun._meta.db_table in connection.introspection.table_names():

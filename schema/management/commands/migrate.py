@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import module_has_submodule
 
+from schema.adoption.other_schemas import require_own_schema
 from schema.connection import privileges
 from schema.connection.connect import connect, failed_between
 from schema.connection.locking import migration_lock
@@ -89,6 +90,12 @@ class Command(SafeOutputCommand, migrate.Command):
             "meant.",
         )
         parser.add_argument(
+            "--new-site",
+            action="store_true",
+            help="Make a new site in the first schema of the search path although another schema "
+            "has one.",
+        )
+        parser.add_argument(
             "--quarantine-limit",
             type=whole_number,
             metavar="ROWS",
@@ -157,6 +164,9 @@ class Command(SafeOutputCommand, migrate.Command):
                 raise CommandError(f"{problem.text}\nNothing was changed. {problem.remedy}")
             stack.enter_context(direct_connection(connection, self.report))
             stack.enter_context(migration_session(connection))
+        if not options["new_site"]:
+            require_own_schema(connection)
+        if connection.vendor == "postgresql" and not reads_only:
             self.holder = stack.enter_context(lock)
             wait_for_standby(connection, self.report, options["patience"])
 

@@ -10,6 +10,7 @@ from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from schema.adoption.messages import adoption_note
+from schema.adoption.other_schemas import require_own_schema
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
 from schema.drift.repair import script
@@ -57,6 +58,7 @@ class Command(SafeOutputCommand):
         connection = connections[options["database"]]
         try:
             connect(connection, Report(self.stdout, quiet=True))
+            require_own_schema(connection)
             result = verify(connection, data=options["data"])
             if result.unapplied and (note := adoption_note(connection)):
                 self.stderr.write(note)

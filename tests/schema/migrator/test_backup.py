@@ -30,6 +30,12 @@ def client_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
 
 
+@pytest.fixture
+def programs_of_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ignore the programs that Debian installs beside the search path."""
+    monkeypatch.setattr("schema.migrator.backup._programs", lambda connection: "")
+
+
 def emails(database: Database) -> list[str]:
     with database.connection.cursor() as cursor:
         cursor.execute("SELECT email FROM users ORDER BY email")
@@ -78,14 +84,19 @@ def test_a_backup_restores_what_was_there(migrated: Migrated, tmp_path: Path) ->
     assert migrated.differences() == []
 
 
-@pytest.mark.engines("postgresql")
+@pytest.mark.engines("postgresql", "older")
 def test_a_restore_brings_every_schema_back(empty_database: Database, tmp_path: Path) -> None:
-    """The tables lie where the search path says, and somebody else's refer to them."""
+    """The tables lie where the URL says, and somebody else's refer to them.
+
+    The variables of the shell that restores lead to another schema, server and database.
+    """
     with psycopg.connect(empty_database.url, autocommit=True) as owner:
-        owner.execute('CREATE SCHEMA "Chat app"')
+        owner.execute("CREATE SCHEMA chat_app")
         owner.execute(
             f'ALTER DATABASE "{empty_database.alias}" SET search_path = "Chat app"'.encode()
         )
+    options = empty_database.connection.settings_dict["OPTIONS"]
+    options["options"] = "-c search_path=chat_app"
     call_command("migrate", "chat", "0001", database=empty_database.alias, verbosity=0)
     with empty_database.connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA reports")
@@ -93,18 +104,20 @@ def test_a_restore_brings_every_schema_back(empty_database: Database, tmp_path: 
         cursor.execute(ADD_USER.format("alice"))
         cursor.execute("INSERT INTO reports.people SELECT id FROM users")
     empty_database.connection.close()
-    status, out, _ = run(empty_database.url, "migrate", f"--backup={tmp_path / 'kept'}")
+    in_url = f"{empty_database.url}?currentSchema=chat_app"
+    status, out, _ = run(in_url, "migrate", "personas", f"--backup={tmp_path / 'kept'}")
     assert status == 0
     lines = out.splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("Backup: "))
+    wrong = {"PGOPTIONS": "-c search_path=public", "PGPORT": "1", "PGDATABASE": "postgres"}
     for _ in range(2):
-        assert restore(lines[place + 1]) == (0, "")
+        assert restore(lines[place + 1], **wrong) == (0, "")
     assert emails(empty_database) == ["alice@example.com"]
     with empty_database.connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM reports.people JOIN users USING (id)")
         assert cursor.fetchone() == (1,)
-        cursor.execute("SELECT to_regclass('threads')")
-        assert cursor.fetchone() == (None,)
+        cursor.execute("SELECT to_regclass('threads'), to_regclass('public.users')")
+        assert cursor.fetchone() == (None, None)
     assert verify(empty_database.connection).differences == []
 
 
@@ -122,6 +135,7 @@ def test_a_failed_backup_stops_the_run(empty_database: Database, tmp_path: Path)
     assert "users" not in empty_database.connection.introspection.table_names()
 
 
+@pytest.mark.usefixtures("programs_of_the_path")
 def test_a_backup_that_breaks_off_leaves_nothing(
     empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,18 +167,19 @@ def program(folder: Path, name: str, script: str) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("programs_of_the_path")
 @pytest.mark.engines("postgresql")
 def test_a_pg_dump_older_than_the_server_is_named(
     empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = program(tmp_path / "bin", "pg_dump", "echo 'pg_dump (PostgreSQL) 9.6.1'")
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setattr("schema.migrator.backup._programs", lambda connection: "")
     with pytest.raises(CommandError, match="pg_dump is of PostgreSQL 9, the server is ") as error:
         migrate(empty_database, backup=tmp_path / "kept")
     assert "Install PostgreSQL's client programs of version " in str(error.value)
 
 
+@pytest.mark.usefixtures("programs_of_the_path")
 @pytest.mark.engines("postgresql")
 def test_a_missing_pg_dump_is_named(
     empty_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
