@@ -1,12 +1,15 @@
 """Read settings from environment variables, with precise errors."""
 
+import functools
 import logging
 import os
 import re
 import secrets
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
@@ -31,7 +34,60 @@ SQLITE_OPTIONS = {
     "timeout": 20,
 }
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
+# What is wrong with the settings. Between `begin` and `finish`, in settings.py, problems are
+# collected here, so that all are reported at once; elsewhere each is raised where it occurs.
+problems: list[str] = []
+_is_collecting = False
+
+
+def begin() -> None:
+    """Collect the problems of the settings that are read from now on."""
+    global _is_collecting
+    problems.clear()
+    _is_collecting = True
+
+
+def finish() -> None:
+    """Report the problems that were collected; `manage.py doctor` reports them itself.
+
+    Raises:
+        ImproperlyConfigured: There are some.
+    """
+    global _is_collecting
+    _is_collecting = False
+    if problems and sys.argv[1:2] != ["doctor"]:
+        more = ["Run `python manage.py doctor` for the remedies."] if len(problems) > 1 else []
+        raise ImproperlyConfigured("\n".join([*problems, *more]))
+
+
+def collected(fallback: Callable[..., T]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return, for a setting whose problem is collected, what `fallback` makes of the arguments."""
+
+    def decorate(read: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(read)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return read(*args, **kwargs)
+            except ImproperlyConfigured as error:
+                if not _is_collecting:
+                    raise
+                problems.append(str(error))
+                return fallback(*args, **kwargs)
+
+        return wrapped
+
+    return decorate
+
+
+def default_value(*_: Any, default: Any = False, **__: Any) -> Any:
+    """Return the default of a setting."""
+    return default
+
+
+@collected(default_value)
 def flag(name: str, *, default: bool = False) -> bool:
     """Return the yes/no variable `name`.
 
@@ -49,6 +105,7 @@ def words(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
 
+@collected(lambda name: "INFO")
 def log_level(name: str) -> str:
     """Return the variable `name` as the name of a log level, by default INFO."""
     value = os.environ.get(name, "").strip().upper() or "INFO"
@@ -57,6 +114,7 @@ def log_level(name: str) -> str:
     return value
 
 
+@collected(default_value)
 def whole_number(name: str, *, default: int) -> int:
     """Return the variable `name` as an integer, 0 or more."""
     value = os.environ.get(name, "").strip()
@@ -65,6 +123,9 @@ def whole_number(name: str, *, default: int) -> int:
     return int(value) if value else default
 
 
+@collected(
+    lambda name, default: {"ENGINE": ENGINES["django.db.backends.sqlite3"], "NAME": IN_MEMORY}
+)
 def database(name: str, *, default: str) -> dict[str, Any]:
     """Return Django's settings for the database URL in the variable `name`.
 
@@ -116,6 +177,7 @@ def _is_misread(url: str) -> bool:
     return "://" not in url or any(sign in parts.path[1:] for sign in "/@:")
 
 
+@collected(lambda name: "")
 def origin(name: str) -> str:
     """Return the variable `name` as an origin, `https://HOST` with or without a port.
 
@@ -142,6 +204,7 @@ class MailServer:
     starttls: bool = False
 
 
+@collected(lambda name: MailServer())
 def mail(name: str) -> MailServer:
     """Return the mail server of the URL in the variable `name`.
 
@@ -175,6 +238,7 @@ def mail(name: str) -> MailServer:
     )
 
 
+@collected(lambda path, production: secrets.token_urlsafe(50))
 def secret_key(path: Path, *, production: bool) -> str:
     """Return SECRET_KEY; in development create one and keep it in `path`."""
     key = os.environ.get("SECRET_KEY", "").strip()

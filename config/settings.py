@@ -10,6 +10,7 @@ from config import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
+environment.begin()  # collects every problem; the last line of this file reports them
 
 DEBUG = environment.flag("DEBUG")
 SECRET_KEY = environment.secret_key(BASE_DIR / ".secret_key", production=not DEBUG)
@@ -227,3 +228,5 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},  # a line for each request to the model server
     },
 }
+
+environment.finish()

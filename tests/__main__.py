@@ -22,7 +22,12 @@ PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q", "--share", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
 NO_TESTS = 5  # pytest's exit status
 # Debian packages whose programs the tests run, and these programs.
-PROGRAMS = {"chromium": "chromium", "pgbouncer": "/usr/sbin/pgbouncer"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "pgbouncer": "/usr/sbin/pgbouncer",
+    "nginx-light": "/usr/sbin/nginx",
+    "caddy": "caddy",
+}
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,20 @@ def test_dependencies_are_documented() -> None:
     assert documented == required
 
 
+def test_lock_file_pins_what_is_required_with_hashes() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    command = lock.splitlines()[1].removeprefix("#    ")
+    required = re.findall(
+        r"^([\w-]+)(?:\[\w+\])?==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M
+    )
+    locked = re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)[^\\]*\\\n    --hash=sha256:", lock, re.M)
+    missing = {(name.lower(), version) for name, version in required} - set(locked)
+    assert missing == set(), f"run: {command}"
+    assert len(locked) == len(re.findall(r"^[\w-]", lock, re.M))  # none without a hash
+    direct = set(re.findall(r"^([\w-]+)[^#]*?# via(?: -r|\n    #   -r) requirements", lock, re.M))
+    assert direct == {name.lower() for name, _ in required}, f"run: {command}"
+
+
 def test_apps_of_this_project_are_those_whose_commands_are_compared() -> None:
     ours = {config.label for config in apps.get_app_configs() if (ROOT / config.label).is_dir()}
     assert ours == OURS

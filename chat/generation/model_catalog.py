@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from chat.failures import Failure
 from chat.generation import provider
+from chat.generation.errors import ProviderError, from_status
 from chat.unicode import one_line
 
 MAX_AGE_SECONDS = 300
@@ -95,14 +97,22 @@ def _refresh() -> None:
     if _current() is not None:
         return
     source = _source()
-    models = _request() if provider.is_configured() else []
+    try:
+        models = fetch() if provider.is_configured() else []
+    except ProviderError:
+        models = []
     expires_at = time.monotonic() + (MAX_AGE_SECONDS if models else FAILED_MAX_AGE_SECONDS)
     if not models and _catalog and _catalog.source == source:
         models = _catalog.models
     _catalog = _Catalog(source, models, expires_at)
 
 
-def _request() -> list[AvailableModel]:
+def fetch() -> list[AvailableModel]:
+    """Ask the server for its models.
+
+    Raises:
+        ProviderError: It does not answer, or with something else.
+    """
     import openai
 
     client = openai.OpenAI(
@@ -114,8 +124,10 @@ def _request() -> list[AvailableModel]:
     try:
         with client:
             return read_models(json.loads(client.models.with_raw_response.list().content))
-    except (openai.OpenAIError, ValueError, RecursionError):
-        return []
+    except openai.OpenAIError as error:
+        raise from_status(error) from error
+    except (ValueError, RecursionError) as error:
+        raise ProviderError(Failure.NO_SERVICE, str(error)) from error
 
 
 def read_models(answer: object) -> list[AvailableModel]:

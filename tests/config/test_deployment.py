@@ -53,6 +53,7 @@ def test_blueprint_migrates_before_each_deployment() -> None:
     assert set(blueprint) == {"services", "databases"}
     service = blueprint["services"][0]
     assert service["preDeployCommand"] == "python manage.py migrate"
+    assert service["buildCommand"].startswith("pip install --require-hashes -r requirements.lock")
     assert service["startCommand"] == "gunicorn"
     assert service["healthCheckPath"] == "/readyz"
     # The fields of the format (https://render.com/docs/blueprint-spec).
