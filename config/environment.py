@@ -63,7 +63,7 @@ def finish() -> None:
         raise ImproperlyConfigured("\n".join([*problems, *more]))
 
 
-def collected(fallback: Callable[..., T]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def collected(fallback: Callable[..., Any]) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Return, for a setting whose problem is collected, what `fallback` makes of the arguments."""
 
     def decorate(read: Callable[P, T]) -> Callable[P, T]:
@@ -75,7 +75,8 @@ def collected(fallback: Callable[..., T]) -> Callable[[Callable[P, T]], Callable
                 if not _is_collecting:
                     raise
                 problems.append(str(error))
-                return fallback(*args, **kwargs)
+                value: T = fallback(*args, **kwargs)
+                return value
 
         return wrapped
 

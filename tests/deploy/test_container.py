@@ -53,10 +53,11 @@ def interpolated(settings: dict[str, str], given: dict[str, str]) -> dict[str, s
 
 
 def test_dockerfile_and_compose_file_are_valid() -> None:
-    for command in (
-        [SCRIPTS / "hadolint", "Dockerfile"],
-        [SCRIPTS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
+    for program, *arguments in (
+        ["hadolint", "Dockerfile"],
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
     ):
+        command = [str(SCRIPTS / program), *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
