@@ -63,6 +63,7 @@ DIRECTORIES = {
     "tests/chat/rendering": {"any"},
     "tests/chat/search": {"sqlite", "postgresql"},
     "tests/config": {"any"},
+    "tests/deploy": {"any"},
     "tests/schema": {"sqlite", "postgresql"},
     "tests/schema/adoption": {"postgresql"},
 }

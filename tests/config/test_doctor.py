@@ -27,7 +27,6 @@ def findings(text: str) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-@pytest.mark.no_database
 def test_first_start_without_settings_is_told_all_that_is_missing() -> None:
     nothing = dict.fromkeys(PRODUCTION, "")
     nothing["STATIC_ROOT"] = "/nonexistent"
@@ -83,6 +82,7 @@ def test_healthy_site_passes(
     }
 
 
+@pytest.mark.engines("sqlite", "postgresql")
 @pytest.mark.django_db
 def test_pending_migrations_and_a_wrong_clock_are_found() -> None:
     MigrationRecorder(connection).record_unapplied("chat", "0004_thread_index")
@@ -100,7 +100,6 @@ def test_pending_migrations_and_a_wrong_clock_are_found() -> None:
     )
 
 
-@pytest.mark.no_database
 def test_mail_server_that_is_away_or_refuses(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,9 +31,6 @@ GIVEN = {
 }
 VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
 
-# One engine is enough: the test starts the PostgreSQL server that compose.yaml names.
-pytestmark = pytest.mark.no_database
-
 
 def compose() -> dict[str, Any]:
     services: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]

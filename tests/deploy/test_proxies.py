@@ -29,7 +29,6 @@ HOST = "chat.example.org"
 UNITS = ["twinthread.service", "twinthread.socket"]
 
 
-@pytest.mark.no_database
 @pytest.mark.parametrize("unit", UNITS)
 def test_unit_is_valid(unit: str, tmp_path: Path) -> None:
     """The unit's program is replaced by one that exists here."""
@@ -47,7 +46,6 @@ def test_unit_is_valid(unit: str, tmp_path: Path) -> None:
     assert complaints == []
 
 
-@pytest.mark.no_database
 def test_service_is_hardened() -> None:
     service = str(DEPLOY / "twinthread.service")
     done = subprocess.run(
