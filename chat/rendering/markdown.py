@@ -20,20 +20,22 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from chat.rendering import syntax
+from chat.rendering import formulas, syntax
 from chat.rendering.highlighting import code_block
 
 # Rises with every change of the HTML, so that messages are rendered again.
-VERSION = 1
+VERSION = 2
 TAGS = {
     *("p", "br", "hr", "strong", "em", "s", "a", "ul", "ol", "li", "blockquote", "code", "pre"),
     *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
-    *("span", "div"),
+    *("span", "div", "sup"),
+    *formulas.TAGS,
 }
 ATTRIBUTES = {
     "a": {"href", "title"},
-    "ol": {"start"},
-    **{tag: {"class"} for tag in ("span", "div", "th", "td")},
+    "ol": {"start", "class"},
+    **{tag: {"class"} for tag in ("span", "div", "th", "td", "li", "sup")},
+    **dict.fromkeys(formulas.TAGS, formulas.ATTRIBUTES),
 }
 SCHEMES = {"http", "https", "mailto"}
 # The parser drops what is nested deeper than it descends. A text that is nested almost as deep is
@@ -41,9 +43,17 @@ SCHEMES = {"http", "https", "mailto"}
 MAX_NESTING = 20
 PARSED_NESTING = 24
 
+
+def _filter(tag: str, attribute: str, value: str) -> str | None:
+    """Return the value of an allowed attribute; None drops it. A formula stays in its place."""
+    is_length = tag in formulas.TAGS and attribute in formulas.LENGTHS
+    return None if is_length and not formulas.LENGTH.fullmatch(value) else value
+
+
 _sanitizer = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
+    attribute_filter=_filter,
     url_schemes=SCHEMES,
     url_relative="deny",
     link_rel="noopener noreferrer nofollow",
@@ -95,6 +105,7 @@ def _make_parser() -> MarkdownIt:
         "commonmark", {"html": False, "breaks": True, "maxNesting": PARSED_NESTING}
     ).enable(["table", "strikethrough"])
     parser.use(syntax.extend)
+    parser.use(formulas.extend)
     parser.add_render_rule("fence", _code_block)
     parser.add_render_rule("code_block", _code_block)
     parser.add_render_rule("image", _image)

@@ -4,7 +4,8 @@ r"""Extend CommonMark by what GitHub and models write.
 - A link that leads nowhere outside this site shows its target as text.
 - A table's columns are aligned by classes, because the page allows no inline styles.
 - Emphasis ends beside punctuation that a Chinese or Japanese character follows.
-- A formula in \( \) or \[ \] is shown as written.
+- An item of a list that begins with [ ] or [x] is a task.
+- The notes of a text stand at its end; `formulas` adds formulas.
 """
 
 import re
@@ -12,7 +13,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.utils.html import escape
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
@@ -20,6 +20,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.emphasis import tokenize as tokenize_emphasis
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
+from mdit_py_plugins.footnote import footnote_plugin
 
 EXTERNAL = re.compile(r"https?://|mailto:", re.IGNORECASE)
 # As in the specification of GitHub Flavored Markdown, "Autolinks (extension)".
@@ -35,17 +36,24 @@ ADDRESS = re.compile(
 )
 HOST = re.compile(r"(?:https?://|www\.)(?:[\w-]+\.)*[^\W_][\w-]*", re.IGNORECASE)
 ENTITY = re.compile(r"&[A-Za-z0-9]+;$")
-FORMULA_ENDS = {"(": r"\)", "[": r"\]"}
+# A box cannot be ticked here, so it is a sign and not a control of a form.
+TASK = re.compile(r"\[([ xX])\]\s+")
+BOXES = {" ": "\N{BALLOT BOX} ", "x": "\N{BALLOT BOX WITH CHECK} "}
 
 
 def extend(parser: MarkdownIt) -> None:
     """Add the extensions to a parser."""
-    parser.inline.ruler.before("escape", "formula", _formula)
+    parser.use(footnote_plugin, inline=False)
     parser.inline.ruler.at("emphasis", _emphasis)
     parser.core.ruler.push("table_classes", _table_classes)
     parser.core.ruler.push("external_links", _external_links)
     parser.core.ruler.push("addresses", _addresses)
-    parser.add_render_rule("formula", _render_formula)
+    parser.core.ruler.after("inline", "tasks", _tasks)
+    parser.add_render_rule("footnote_ref", _note_mark)
+    parser.add_render_rule("footnote_block_open", lambda *_: '<hr>\n<ol class="notes">\n')
+    parser.add_render_rule("footnote_block_close", lambda *_: "</ol>\n")
+    parser.add_render_rule("footnote_open", lambda *_: "<li>")
+    parser.add_render_rule("footnote_anchor", lambda *_: "")
 
 
 def external(href: str) -> str:
@@ -53,27 +61,6 @@ def external(href: str) -> str:
     if href.startswith("//"):
         return f"https:{href}"
     return href if EXTERNAL.match(href) else ""
-
-
-def _formula(state: StateInline, silent: bool) -> bool:
-    """Parse a formula, so that nothing in it becomes emphasis."""
-    start = state.pos
-    end_mark = FORMULA_ENDS.get(state.src[start + 1 : start + 2])
-    if state.src[start] != "\\" or end_mark is None:
-        return False
-    end = state.src.find(end_mark, start + 2, state.posMax)
-    if end < 0:
-        return False
-    if not silent:
-        state.push("formula", "span", 0).content = state.src[start : end + 2]
-    state.pos = end + 2
-    return True
-
-
-def _render_formula(
-    self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    return f'<span class="formula">{escape(tokens[index].content)}</span>'
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
@@ -112,6 +99,25 @@ def _table_classes(state: StateCore) -> None:
         style = token.attrGet("style") if token.type in {"th_open", "td_open"} else None
         if style:
             token.attrs = {"class": str(style).replace("text-align:", "align-")}
+
+
+def _tasks(state: StateCore) -> None:
+    """Show the items that begin with a box as tasks."""
+    tokens = state.tokens
+    for item, paragraph, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        is_item = item.type == "list_item_open" and paragraph.type == "paragraph_open"
+        words = inline.children[0] if is_item and inline.children else None
+        match = TASK.match(words.content) if words and words.type == "text" else None
+        if words and match:
+            item.attrSet("class", "task")
+            words.content = BOXES[match[1].lower()] + words.content[match.end() :]
+
+
+def _note_mark(
+    self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """Return the number of a note. It is no link: the page may show the same text twice."""
+    return f'<sup class="note">{tokens[index].meta["id"] + 1}</sup>'
 
 
 def _external_links(state: StateCore) -> None:

@@ -134,4 +134,10 @@ ATTACKS = [
     f"```html\n<img src=x onerror={RUN}><!--\n```",
     f"```\n```\n<script>{RUN}</script>\n```\n```",
     f"| a |\n|---|\n| ```<script>{RUN}</script>``` |",
+    # Formulas, whose converter writes some of what it gets as it is.
+    rf"$\text{{<script>{RUN}</script>}}$ $\operatorname{{<img src=x onerror={RUN}>}}$",
+    rf"$$\mathrm{{</mtext></math><img src=x onerror={RUN}>}}$$",
+    rf"$\href{{javascript:{RUN}}}{{x}} \class{{plain}}{{x}} \style{{position:fixed}}{{x}}$",
+    rf"\[\text{{<annotation-xml encoding='text/html'><style><img onerror={RUN}>}}\]",
+    rf"$\mbox{{<mglyph><style><!--</style><img title='--><img src=x onerror={RUN}>'>}}$",
 ]

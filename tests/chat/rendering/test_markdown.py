@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from chat.rendering import markdown
+from chat.rendering import formulas, markdown
 from tests.chat.rendering.attacks import ATTACKS
 
 pytestmark = pytest.mark.engines("any")
@@ -29,8 +29,12 @@ def test_attack_leaves_only_harmless_tags(attack: str) -> None:
         assert tag in markdown.TAGS
         for name in (attributes.get("class") or "").split():
             assert re.fullmatch(
-                "code|language|plain|formula|align-(left|right|center)|err|[a-z]{1,2}[0-9]?", name
+                "code|language|plain|formula|task|notes?|align-(left|right|center)|err|[a-z]{1,2}[0-9]?",
+                name,
             )
+        if tag in formulas.TAGS:
+            assert set(attributes) <= formulas.ATTRIBUTES
+            continue
         assert set(attributes) <= {"href", "title", "rel", "target", "class", "start"}
         if address := attributes.get("href"):
             assert re.match("(https?|mailto):", address)
@@ -109,12 +113,82 @@ def test_internal_link_shows_its_target() -> None:
     assert markdown.render("![map](map.png)") == "<p>map (map.png)</p>\n"
 
 
-def test_formula_is_shown_as_written() -> None:
-    assert markdown.render(r"Take \(a_b*c*d\) and \[ \int_0^1 x^2 dx \]") == (
-        r'<p>Take <span class="formula">\(a_b*c*d\)</span>'
-        r' and <span class="formula">\[ \int_0^1 x^2 dx \]</span></p>' + "\n"
+def in_math(html: str) -> str:
+    """Return what a rendered text shows of a formula: its characters, one after the other."""
+    return re.sub(r"<[^>]*>|\s", "", html)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"\(a_b*c*d\)", "ab*c*d"),
+        ("$a_b*c*d$", "ab*c*d"),
+        ("当$x_1$时", "当x1时"),
+        (r"\[\int_0^1\]", "∫01"),
+        ("$$\nx = y\n- z\n$$", "x=y−z"),
+        ("- a\n  \\[\n  x\n  - y\n  \\]", "ax−y"),
+        ("> $$\n> x\n> $$", "x"),
+        ("\\begin{aligned}\na &= b \\\\\n- c\n\\end{aligned}", "a=b−c"),
+        ("|a|\n|-|\n|$x$|", "ax"),
+        (r"$\text{<script>}$", "&lt;script&gt;"),
+    ],
+)
+def test_formula_is_mathml(text: str, shown: str) -> None:
+    html = markdown.render(text)
+    assert html.count("<math") == 1
+    assert in_math(html) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$5 and $10",
+        "It is $20 (was $30).",
+        "$5-$10, US$5/US$6",
+        "$5k a month, spend 3k$ on it",
+        "$HOME and $PATH",
+        "$ x $",
+        "a $$ b",
+    ],
+)
+def test_price_is_text(text: str) -> None:
+    assert markdown.render(text) == f"<p>{text}</p>\n"
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\unknown{x}",
+        r"\frac{a",
+        "x" * 2001,
+        "{" * 41 + "x" + "}" * 41,
+        r"\left(" * 300,
+        "^" * 1000,
+    ],
+)
+def test_formula_that_cannot_be_shown_is_code(latex: str) -> None:
+    assert markdown.render(f"${latex}$") == f"<p><code>${latex}$</code></p>\n"
+
+
+def test_formulas_have_limits_together_and_no_huge_sizes() -> None:
+    html = markdown.render("$" + "x" * 1000 + "$ " + ("$" + "y" * 1900 + "$ ") * 7)
+    assert html.count("<math") == 5
+    assert "999em" not in markdown.render(r"$\rule{999em}{999em} \hspace{999em} x$")
+    assert "href" not in markdown.render(r"$\href{https://a.example}{x} \style{color:red}{x}$")
+
+
+def test_tasks_notes_and_diagrams() -> None:
+    assert markdown.render("- [x] done\n- [ ] *open*\n- [x]") == (
+        '<ul>\n<li class="task">☑ done</li>\n<li class="task">☐ <em>open</em></li>\n'
+        "<li>[x]</li>\n</ul>\n"
     )
-    assert markdown.render(r"\(a *b*") == "<p>(a <em>b</em></p>\n"
+    assert markdown.render("a[^1]\n\n[^1]: b").replace("\n", "") == (
+        '<p>a<sup class="note">1</sup></p><hr><ol class="notes"><li><p>b</p></li></ol>'
+    )
+    assert markdown.render("```mermaid\nA-->B\n```") == (
+        '<div class="code"><div class="language">mermaid diagram, shown as text</div>'
+        "<pre><code>A--&gt;B\n</code></pre></div>\n"
+    )
 
 
 def test_table_columns_are_aligned_by_classes() -> None:
