@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.adoption.row_repairs import key_of
-from schema.adoption.type_changes import View, is_text, recreate, views_over
-from schema.introspection.catalog import Catalog, Column, Constraint, Trigger, quoted
+from schema.adoption.type_changes import is_text
+from schema.introspection.catalog import Catalog, Column, Constraint, quoted
+from schema.introspection.views import View, views_over
 
 TYPES = {"smallint", "integer", "bigint"}
 Place = tuple[str, str]
@@ -132,7 +133,7 @@ def conversion(
     dropped = [
         (table, trigger)
         for table, columns in tables.items()
-        for trigger in _mentioning(found, table, list(columns))
+        for trigger in found.tables[table].triggers_on(columns)
     ]
     return (
         f"LOCK TABLE {', '.join(map(quoted, tables))} IN ACCESS EXCLUSIVE MODE",
@@ -141,8 +142,8 @@ def conversion(
             for table, key in numbers.integer_keys().items()
             for statement in _old_keys(old_keys_table(found, table), table, key, salt)
         ),
-        *(f"DROP VIEW {name}" for name in reversed(views)),
-        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table)}" for table, one in dropped),
+        *(view.drop for view in reversed(views.values())),
+        *(trigger.drop(table) for table, trigger in dropped),
         *(
             f"ALTER TABLE {quoted(table)} DROP CONSTRAINT {quoted(link.name)}"
             for table, link in links
@@ -157,7 +158,7 @@ def conversion(
             + ("" if link.valid else " NOT VALID")
             for table, link in links
         ),
-        *(statement for table, one in dropped for statement in recreate(table, one)),
+        *(statement for table, trigger in dropped for statement in trigger.create(table)),
         *(statement for view in views.values() for statement in view.create),
     )
 
@@ -185,11 +186,6 @@ def _new_key(salt: str, target: str, column: str) -> str:
     """
     digits = f"md5('{salt} {target} ' || {quoted(column)})"
     return f"overlay(overlay({digits} placing '4' from 13) placing '8' from 17)::uuid"
-
-
-def _mentioning(found: Catalog, table: str, columns: list[str]) -> list[Trigger]:
-    mentions = re.compile(rf"\b({'|'.join(map(re.escape, columns))})\b").search
-    return [one for one in found.tables[table].triggers.values() if mentions(one.definition)]
 
 
 def _converted(

@@ -8,54 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.introspection.catalog import Column, Table, Trigger, quoted
+from schema.introspection.catalog import Column, Table, quoted
+from schema.introspection.views import View, views_over
 
 VARYING = re.compile(r"character varying\((\d+)\)\Z")
 TEXTUAL = re.compile(r"text|character( varying)?(\(\d+\))?")
 WITHOUT_ZONE = "timestamp without time zone"
 WITH_ZONE = "timestamp with time zone"
-
-# Every view over the columns, and every view over those, the innermost first.
-VIEWS = """
-    WITH RECURSIVE above (view, depth) AS (
-        SELECT r.ev_class, 1
-        FROM pg_depend AS d
-        JOIN pg_rewrite AS r ON r.oid = d.objid
-        JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-          AND r.ev_class <> d.refobjid
-          AND d.refobjid = to_regclass(%s) AND a.attname = ANY (%s)
-        UNION
-        SELECT r.ev_class, above.depth + 1
-        FROM above
-        JOIN pg_depend AS d ON d.refobjid = above.view
-        JOIN pg_rewrite AS r ON r.oid = d.objid AND r.ev_class <> above.view
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-    )
-    SELECT c.oid::regclass::text, c.relkind, pg_get_viewdef(c.oid), quote_ident(o.rolname),
-           array_to_string(c.reloptions, ', '), obj_description(c.oid, 'pg_class'),
-           ARRAY(
-               SELECT format('GRANT %%s ON %%s TO %%s', g.privilege_type, c.oid::regclass,
-                             CASE WHEN g.grantee = 0 THEN 'PUBLIC'
-                                  ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
-                      || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
-               FROM aclexplode(c.relacl) AS g WHERE g.grantee <> c.relowner
-           ),
-           EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
-           OR EXISTS (SELECT FROM pg_rewrite AS w
-                      WHERE w.ev_class = c.oid AND w.rulename <> '_RETURN'),
-           pg_has_role(c.relowner, 'USAGE')
-    FROM (SELECT view, max(depth) AS depth FROM above GROUP BY view) AS v
-    JOIN pg_class AS c ON c.oid = v.view
-    JOIN pg_roles AS o ON o.oid = c.relowner
-    ORDER BY v.depth, c.oid
-"""
-
 
 # What else keeps the type of a column as it is: policies, rules of the table itself, columns
 # generated from it, filters of publications, functions whose body was parsed.
@@ -77,40 +40,6 @@ DEPENDENTS = """
 """
 
 
-@dataclass(frozen=True)
-class View:
-    """A view over the column, and the statements that create it again."""
-
-    name: str
-    create: tuple[str, ...]
-    problem: str = ""
-    """Why it cannot be dropped and created again."""
-
-
-def views_over(connection: BaseDatabaseWrapper, table: str, columns: Sequence[str]) -> list[View]:
-    """Return the views that read one of the columns, innermost first."""
-    with connection.cursor() as cursor:
-        cursor.execute(VIEWS, [quoted(table), list(columns)])
-        rows = cursor.fetchall()
-    views: list[View] = []
-    for name, kind, definition, owner, options, comment, grants, extras, mine in rows:
-        problem = ""
-        if kind != "v":
-            problem = "is a materialized view"
-        elif extras:
-            problem = "has triggers or rules of its own"
-        elif not mine:
-            problem = f"belongs to {owner}"
-        settings = f" WITH ({options})" if options else ""
-        create = [f"CREATE VIEW {name}{settings} AS {definition.rstrip().rstrip(';')}"]
-        create.append(f"ALTER VIEW {name} OWNER TO {owner}")
-        if comment is not None:
-            doubled = comment.replace("'", "''")
-            create.append(f"COMMENT ON VIEW {name} IS '{doubled}'")
-        views.append(View(name, (*create, *grants), problem))
-    return views
-
-
 def dependents(
     connection: BaseDatabaseWrapper, table: str, columns: Sequence[str]
 ) -> list[tuple[str, str]]:
@@ -120,11 +49,17 @@ def dependents(
         return [
             *((name, "") for (name,) in cursor.fetchall()),
             *(
-                (view.name, f", which {view.problem},")
+                (view.name, f", which {problem},")
                 for view in views_over(connection, table, columns)
-                if view.problem
+                if (problem := _problem(view))
             ),
         ]
+
+
+def _problem(view: View) -> str:
+    """Return why an adoption does not drop the view and create it again."""
+    # To fill one again may take long, and nobody can read the table meanwhile.
+    return "is a materialized view" if view.kind == "MATERIALIZED VIEW" else view.problem
 
 
 def wrong_types(table: Table, actual: Table) -> list[tuple[Column, Column]]:
@@ -168,8 +103,7 @@ def change_types(
         return ()
     names = [column.name for column, _ in wrong]
     views = views_over(connection, table.name, names)
-    mentions = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b").search
-    dropped = [one for one in actual.triggers.values() if mentions(one.definition)]
+    dropped = actual.triggers_on(names)
     changes: list[str] = []
     for column, other in wrong:
         change = f"ALTER COLUMN {quoted(column.name)}"
@@ -185,22 +119,13 @@ def change_types(
     ]
     alter = f"ALTER TABLE {quoted(table.name)} "
     return (
-        *(f"DROP VIEW {view.name}" for view in reversed(views)),
-        *(f"DROP TRIGGER {quoted(one.name)} ON {quoted(table.name)}" for one in dropped),
+        *(view.drop for view in reversed(views)),
+        *(one.drop(table.name) for one in dropped),
         alter + ", ".join(changes),
         *([alter + ", ".join(defaults)] if defaults else []),
-        *(statement for one in dropped for statement in recreate(table.name, one)),
+        *(statement for one in dropped for statement in one.create(table.name)),
         *(statement for view in views for statement in view.create),
     )
-
-
-def recreate(table: str, trigger: Trigger) -> list[str]:
-    """Return what creates a dropped trigger again, in the state it was in."""
-    states = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
-    if trigger.enabled not in states:
-        return [trigger.sql]
-    state = f"{states[trigger.enabled]} TRIGGER {quoted(trigger.name)}"
-    return [trigger.sql, f"ALTER TABLE {quoted(table)} {state}"]
 
 
 def conversion_error(

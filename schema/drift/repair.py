@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 from schema.drift import repair_postgresql, repair_sqlite
 from schema.drift.compare import ORDER, Difference, find
+from schema.drift.repair_columns import Views
 from schema.introspection.catalog import Catalog
 
 
-def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> list[Difference]:
+def differences(
+    expected: Catalog, found: Catalog, *, online: bool = True, views: Views = lambda *_: []
+) -> list[Difference]:
     """Return what differs, in an order in which every repair works after those before it.
 
     Args:
@@ -17,6 +20,7 @@ def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> li
         found: What there is.
         online: Whether PostgreSQL's repairs spare live traffic, by CONCURRENTLY and the like.
             Such statements cannot run in a transaction; others can.
+        views: Finds the views over a column of PostgreSQL that keep it from being changed.
     """
     findings = sorted(
         find(expected, found),
@@ -24,7 +28,7 @@ def differences(expected: Catalog, found: Catalog, *, online: bool = True) -> li
     )
     if expected.vendor == "sqlite":
         return repair_sqlite.with_repairs(findings, expected, found)
-    return repair_postgresql.with_repairs(findings, expected, found, online=online)
+    return repair_postgresql.with_repairs(findings, expected, found, online=online, views=views)
 
 
 def script(found: Iterable[Difference]) -> list[str]:

@@ -129,7 +129,7 @@ def scratch(
         else:
             with transaction.atomic(using=alias):
                 if not fire_event_triggers:
-                    _silence_event_triggers(copy)
+                    silence_event_triggers(copy)
                 _enter_new_schema(copy, search_path)
                 yield copy
                 transaction.set_rollback(True, using=alias)
@@ -139,7 +139,7 @@ def scratch(
         del connections[alias]
 
 
-def _silence_event_triggers(connection: BaseDatabaseWrapper) -> None:
+def silence_event_triggers(connection: BaseDatabaseWrapper) -> None:
     """Keep the owner's event triggers from firing in this transaction.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -11,8 +12,10 @@ from schema.drift.compare import Difference
 from schema.drift.data_checks import broken
 from schema.drift.expected import compare_with_expected
 from schema.drift.repair import differences
+from schema.drift.trial import TriedRepair, try_repairs
 from schema.history.runs import History, Outcome
 from schema.introspection.read import read_catalog
+from schema.introspection.views import views_over
 from schema.models import MigrationKey
 
 
@@ -37,6 +40,8 @@ class Verification:
     """A run of them is going on, or was killed."""
     not_built: str = ""
     """Why the records were compared in place of a scratch build."""
+    tried: list[TriedRepair] = field(default_factory=list)
+    """The SQL that repairs the differences, where it was to be tried."""
 
     @property
     def all_differences(self) -> list[Difference]:
@@ -44,20 +49,23 @@ class Verification:
         return [*self.data, *self.differences]
 
 
-def verify(connection: BaseDatabaseWrapper, *, data: bool = False) -> Verification:
+def verify(
+    connection: BaseDatabaseWrapper, *, data: bool = False, tries: bool = False
+) -> Verification:
     """Compare the database with its applied migrations; with `data`, read every row too.
 
-    Nothing is changed and no code of a migration is run.
+    Nothing is changed and no code of a migration is run. With `tries`, the SQL that repairs the
+    differences is tried and undone.
 
     Raises:
         CatalogError: the comparison is not possible.
         django.db.Error: likewise.
     """
     with reads_only():
-        return _verify(connection, data=data)
+        return _verify(connection, data=data, tries=tries)
 
 
-def _verify(connection: BaseDatabaseWrapper, *, data: bool) -> Verification:
+def _verify(connection: BaseDatabaseWrapper, *, data: bool, tries: bool) -> Verification:
     loader = MigrationLoader(connection)
     applied = set(loader.applied_migrations)
     here = {
@@ -79,7 +87,8 @@ def _verify(connection: BaseDatabaseWrapper, *, data: bool) -> Verification:
     expected, found = compare_with_expected(connection)
     catalog = expected.catalog(found)
     result.tables = len(catalog.tables)
-    result.differences = differences(catalog, found)
+    views = partial(views_over, connection)
+    result.differences = differences(catalog, found, views=views)
     result.taken_as_found = [_name(key) for key in expected.taken_as_found]
     result.not_built = str(expected.not_built or "")
     if not expected.recorded_all(newer):
@@ -93,6 +102,8 @@ def _verify(connection: BaseDatabaseWrapper, *, data: bool) -> Verification:
     ]
     if data:
         result.data = broken(connection, catalog, applied)
+    if tries:
+        result.tried = try_repairs(connection, result.all_differences, catalog, found)
     return result
 
 

@@ -86,8 +86,7 @@ def _definitions(table: Table) -> list[Constraint | Index]:
 def _made_again(table: Table, one: Constraint | Index) -> str:
     name = quoted(one.name)
     if isinstance(one, Index):
-        unique = "UNIQUE " if one.unique else ""
-        return f"DROP INDEX {name}; CREATE {unique}INDEX {name} ON {one.definition}"
+        return f"DROP INDEX {name}; {one.create()}"
     return (
         f"ALTER TABLE {quoted(table.name)} DROP CONSTRAINT {name},"
         f" ADD CONSTRAINT {name} {one.definition}"

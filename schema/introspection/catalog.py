@@ -7,7 +7,8 @@ where the schemas differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 
@@ -74,6 +75,12 @@ class Constraint:
         state = "" if self.valid else " NOT VALID"
         return self.definition + state + ("" if self.enforced else ", its triggers disabled")
 
+    def create(self, table: str) -> str:
+        """Return PostgreSQL's statement that adds it."""
+        state = "" if self.valid else " NOT VALID"
+        add = f"ADD CONSTRAINT {quoted(self.name)} {self.definition}{state}"
+        return f"ALTER TABLE {quoted(table)} {add}"
+
 
 @dataclass(frozen=True)
 class Index:
@@ -94,6 +101,11 @@ class Index:
         kind = "UNIQUE INDEX" if self.unique else "INDEX"
         return f"{kind} ON {self.definition}" + ("" if self.valid else " INVALID")
 
+    def create(self, concurrently: str = "") -> str:
+        """Return PostgreSQL's statement that creates it."""
+        unique = "UNIQUE " if self.unique else ""
+        return f"CREATE {unique}INDEX{concurrently} {quoted(self.name)} ON {self.definition}"
+
 
 @dataclass(frozen=True)
 class Trigger:
@@ -110,6 +122,20 @@ class Trigger:
         """Return the definition and the state."""
         states = {"O": "", "D": ", disabled", "R": ", on replicas only", "A": ", always"}
         return self.definition + states[self.enabled]
+
+    def create(self, table: str) -> list[str]:
+        """Return PostgreSQL's statements that create it in the state that it is in."""
+        return [self.sql, *([self.set_state(table)] if self.enabled != "O" else [])]
+
+    def set_state(self, table: str) -> str:
+        """Return PostgreSQL's statement that brings it to the state that it is in."""
+        states = {"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+        state = f"{states[self.enabled]} TRIGGER {quoted(self.name)}"
+        return f"ALTER TABLE {quoted(table)} {state}"
+
+    def drop(self, table: str) -> str:
+        """Return PostgreSQL's statement that drops it."""
+        return f"DROP TRIGGER {quoted(self.name)} ON {quoted(table)}"
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,13 @@ class Table:
     def constraint(self, name: str) -> Constraint | None:
         """Return the constraint called `name`, if there is one."""
         return next((one for one in self.constraints if one.name == name), None)
+
+    def triggers_on(self, columns: Iterable[str]) -> list[Trigger]:
+        """Return the triggers whose definitions mention one of the columns."""
+        names = "|".join(map(re.escape, columns))
+        return [
+            one for one in self.triggers.values() if re.search(rf"\b({names})\b", one.definition)
+        ]
 
     def add(self, one: Column | Constraint | Index | Trigger) -> None:
         """Add a part to the table."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,15 @@ from schema.batches.progress import Progress, listener
 from schema.drift.compare import Difference
 from schema.drift.repair import differences, script
 from schema.drift.scratch import built_catalog
+from schema.drift.trial import Limits, TriedRepair, try_repairs
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
+from schema.introspection.views import views_over
 from tests.conftest import Database, new_database
 from tests.schema.batches.unthreaded import fill
+
+PATIENT = Limits(seconds=600)
+"""A busy machine may take its time."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +51,21 @@ class Migrated:
 
     def differences(self) -> list[Difference]:
         """Return what differs from the expected."""
-        return differences(self.expected, read_catalog(self.database.connection))
+        views = partial(views_over, self.database.connection)
+        found = read_catalog(self.database.connection)
+        return differences(self.expected, found, views=views)
+
+    def tried(self, limits: Limits = PATIENT) -> list[TriedRepair]:
+        """Try what repairs the differences; return what is refused or was not tried.
+
+        Trying changes nothing.
+        """
+        before = read_catalog(self.database.connection)
+        tried = try_repairs(
+            self.database.connection, self.differences(), self.expected, before, limits
+        )
+        assert read_catalog(self.database.connection) == before
+        return [one for one in tried if one.refused or one.not_tried]
 
     def repair(self) -> None:
         """Run the SQL that repairs what differs."""

@@ -13,7 +13,7 @@ from schema.adoption.messages import adoption_note
 from schema.adoption.other_schemas import require_own_schema
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
-from schema.drift.repair import script
+from schema.drift.trial import TriedRepair
 from schema.drift.verify import Verification, verify
 from schema.introspection.catalog import CatalogError
 from schema.report import ExitCode, Report, SafeOutputCommand
@@ -48,7 +48,8 @@ class Command(SafeOutputCommand):
             "--sql",
             action="store_true",
             dest="as_sql",
-            help="Print nothing but the SQL that repairs the differences, in the right order.",
+            help="Print nothing but the SQL that repairs the differences, in the right order. It "
+            "is tried and undone first; what cannot be run is printed as a comment.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,7 +60,7 @@ class Command(SafeOutputCommand):
         try:
             connect(connection, Report(self.stdout, quiet=True))
             require_own_schema(connection)
-            result = verify(connection, data=options["data"])
+            result = verify(connection, data=options["data"], tries=options["as_sql"])
             if result.unapplied and (note := adoption_note(connection)):
                 self.stderr.write(note)
         except CommandError as error:
@@ -73,8 +74,8 @@ class Command(SafeOutputCommand):
         if options["as_json"]:
             self.stdout.write(json.dumps(_facts(result), indent=2))
         elif options["as_sql"]:
-            for statement in script(result.all_differences):
-                self.stdout.write(_statement(statement))
+            for repair in result.tried:
+                self._write_tried(repair)
         else:
             self._write(result, data=options["data"])
         if number := len(result.all_differences):
@@ -84,6 +85,17 @@ class Command(SafeOutputCommand):
         if options["as_json"]:
             self.stdout.write(json.dumps({"status": "not checked", "error": text}, indent=2))
         return CommandError(text, returncode=ExitCode.NOT_CHECKED)
+
+    def _write_tried(self, repair: TriedRepair) -> None:
+        """Write the SQL of a repair; as a comment, with the reason, if it cannot be run."""
+        script = "\n".join(map(_statement, repair.statements))
+        if repair.refused:
+            reason = f"{', '.join(repair.objects)}: this SQL cannot be run: {repair.refused}"
+            script = "\n".join(f"-- {line}" for line in f"{reason}\n{script}".splitlines())
+        elif repair.not_tried:
+            reason = f"{', '.join(repair.objects)}: not tried: {repair.not_tried}"
+            script = "\n".join(f"-- {line}" for line in reason.splitlines()) + f"\n{script}"
+        self.stdout.write(script)
 
     def _write(self, result: Verification, *, data: bool) -> None:
         printed: set[tuple[str, ...]] = set()
@@ -153,6 +165,7 @@ def excerpts(one: str, other: str) -> tuple[str, str]:
 
 def _facts(result: Verification) -> dict[str, Any]:
     values = asdict(result)
+    del values["tried"]
     return {"status": "different" if result.all_differences else "clean", **values}
 
 

@@ -69,10 +69,24 @@ def test_json_holds_all_that_was_found(migrated: Migrated) -> None:
     assert facts["differences"][0]["repair"]
 
 
-def test_sql_repairs_what_differs(migrated: Migrated) -> None:
-    migrated.run(["DROP INDEX threads_persona_idx", "ALTER TABLE users DROP COLUMN is_staff"])
+def test_sql_repairs_what_differs_but_for_what_cannot_be_run(migrated: Migrated) -> None:
+    migrated.run(
+        [
+            "DROP INDEX threads_persona_idx",
+            "ALTER TABLE users DROP COLUMN is_staff",
+            "DROP TABLE django_session",
+            "CREATE VIEW django_session AS SELECT 1 AS one",
+        ]
+    )
     status, out = verify(migrated.database, as_sql=True)
     assert status == 1
+    reason = {
+        "postgresql": 'relation "django_session" already exists.',
+        "sqlite": 'view "django_session" already exists',
+    }[migrated.database.connection.vendor]
+    comments = [line for line in out.splitlines() if line.startswith("-- ")]
+    assert comments[0] == f"-- table django_session: this SQL cannot be run: {reason}"
+    assert comments[1].startswith('-- CREATE TABLE "django_session" (')
     if migrated.database.connection.vendor == "postgresql":
         psql = [str(postgres.embedded() / "bin" / "psql"), "-X", "-v", "ON_ERROR_STOP=1"]
         subprocess.run(
@@ -81,6 +95,10 @@ def test_sql_repairs_what_differs(migrated: Migrated) -> None:
     else:
         with closing(sqlite3.connect(migrated.database.url.removeprefix("sqlite:///"))) as file:
             file.executescript(out)
+    migrated.run(["DROP VIEW django_session"])
+    status, out = verify(migrated.database, as_sql=True)
+    assert out.startswith('CREATE TABLE "django_session"')
+    migrated.run(out.strip().removesuffix(";").split(";\n"))
     assert verify(migrated.database)[0] == 0
 
 
