@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from schema.adoption.row_repairs import key_of
 from schema.adoption.type_changes import is_text
 from schema.introspection.catalog import Catalog, Column, Constraint, quoted
-from schema.introspection.views import View, views_over
+from schema.introspection.views import views_over
 
 TYPES = {"smallint", "integer", "bigint"}
 Place = tuple[str, str]
@@ -126,9 +126,9 @@ def conversion(
     """Return the statements of one transaction that make every one of the columns a UUID."""
     salt = secrets.token_hex(16)
     tables = numbers.by_table()
-    views: dict[str, View] = {}
-    for table, columns in tables.items():
-        views |= {view.name: view for view in views_over(connection, table, list(columns))}
+    views = views_over(
+        connection, [(table, column) for table, columns in tables.items() for column in columns]
+    )
     links = list(_links(found, numbers.keys))
     dropped = [
         (table, trigger)
@@ -142,7 +142,7 @@ def conversion(
             for table, key in numbers.integer_keys().items()
             for statement in _old_keys(old_keys_table(found, table), table, key, salt)
         ),
-        *(view.drop for view in reversed(views.values())),
+        *(view.drop for view in reversed(views)),
         *(trigger.drop(table) for table, trigger in dropped),
         *(
             f"ALTER TABLE {quoted(table)} DROP CONSTRAINT {quoted(link.name)}"
@@ -159,7 +159,7 @@ def conversion(
             for table, link in links
         ),
         *(statement for table, trigger in dropped for statement in trigger.create(table)),
-        *(statement for view in views.values() for statement in view.create),
+        *(statement for view in views for statement in view.create),
     )
 
 

@@ -50,7 +50,7 @@ def dependents(
             *((name, "") for (name,) in cursor.fetchall()),
             *(
                 (view.name, f", which {problem},")
-                for view in views_over(connection, table, columns)
+                for view in views_over(connection, [(table, one) for one in columns])
                 if (problem := _problem(view))
             ),
         ]
@@ -58,8 +58,9 @@ def dependents(
 
 def _problem(view: View) -> str:
     """Return why an adoption does not drop the view and create it again."""
-    # To fill one again may take long, and nobody can read the table meanwhile.
-    return "is a materialized view" if view.kind == "MATERIALIZED VIEW" else view.problem
+    if view.materialized:  # to fill it may take long, and nobody can read the table meanwhile
+        return "is a materialized view"
+    return "" if view.mine else f"belongs to {view.owner}"
 
 
 def wrong_types(table: Table, actual: Table) -> list[tuple[Column, Column]]:
@@ -102,7 +103,7 @@ def change_types(
     if not wrong:
         return ()
     names = [column.name for column, _ in wrong]
-    views = views_over(connection, table.name, names)
+    views = views_over(connection, [(table.name, one) for one in names])
     dropped = actual.triggers_on(names)
     changes: list[str] = []
     for column, other in wrong:

@@ -11,7 +11,7 @@ from schema.introspection.catalog import Catalog
 
 
 def differences(
-    expected: Catalog, found: Catalog, *, online: bool = True, views: Views = lambda *_: []
+    expected: Catalog, found: Catalog, *, online: bool = True, views: Views = lambda _: []
 ) -> list[Difference]:
     """Return what differs, in an order in which every repair works after those before it.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from schema.introspection.catalog import Column, Table, quoted
 from schema.introspection.views import View
 
-Views = Callable[[str, Sequence[str]], list[View]]
-"""Returns the views over columns of a table, innermost first."""
+Views = Callable[[list[tuple[str, str | None]]], list[View]]
+"""Returns the views over columns, each with its table, innermost first."""
 
 
 class ColumnRepairer:
@@ -91,7 +91,7 @@ class ColumnRepairer:
 
     def _without_dependents(self, there: Table, column: str, change: list[str]) -> list[str]:
         """Drop what keeps a column from being changed, and create it again, in one transaction."""
-        views = self.views(there.name, [column])
+        views = self.views([(there.name, column)])
         triggers = there.triggers_on([column])
         if not views and not triggers:
             return change
