@@ -108,8 +108,7 @@ def reasons(migrated: Migrated) -> dict[str, str]:
     return {name: one.refused for one in refused for name in one.objects}
 
 
-@pytest.mark.postgresql
-@pytest.mark.every_server
+@pytest.mark.engines("postgresql", "older")
 @pytest.mark.parametrize("kind", POSTGRESQL)
 def test_refused_repair_has_its_reason(migrated: Migrated, kind: str) -> None:
     statements, expected = POSTGRESQL[kind]
@@ -117,7 +116,7 @@ def test_refused_repair_has_its_reason(migrated: Migrated, kind: str) -> None:
     assert reasons(migrated) == expected
 
 
-@pytest.mark.postgresql
+@pytest.mark.engines("postgresql")
 def test_what_would_hold_others_up_is_not_tried(migrated: Migrated) -> None:
     migrated.run(
         [
@@ -211,7 +210,7 @@ SQLITE = {
 }
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("kind", SQLITE)
 def test_refused_rebuild_has_its_reason(migrated: Migrated, kind: str) -> None:
     statements, table, before, after, rows, expected = SQLITE[kind]
@@ -230,7 +229,7 @@ def test_refused_rebuild_has_its_reason(migrated: Migrated, kind: str) -> None:
     assert reasons(migrated) == expected
 
 
-@pytest.mark.sqlite
+@pytest.mark.engines("sqlite")
 def test_large_database_is_tried_without_its_rows(
     migrated: Migrated,
 ) -> None:
