@@ -25,7 +25,12 @@ KEY = re.compile(
 
 
 def with_repairs(
-    findings: list[Finding], expected: Catalog, found: Catalog, *, online: bool, views: Views
+    findings: list[Finding],
+    expected: Catalog,
+    found: Catalog,
+    *,
+    online: bool,
+    views: Views = lambda _: [],
 ) -> list[Difference]:
     """Return the findings with their repairs, missing tables in the order of their references."""
     repairer = _Repairer(expected, found, online, views)
@@ -113,10 +118,10 @@ class _Repairer:
                 if f"{name}(" in index.definition
             ]
         # Neither the result's type nor an argument's name can be replaced.
-        parts = [
+        parts: list[tuple[Table, Constraint | Index]] = [
             (table, one)
             for table in self.found.tables.values()
-            for one in [*table.constraints, *table.indexes.values()]
+            for one in (*table.constraints, *table.indexes.values())
             if f"{name}(" in one.definition
         ]
         return [
