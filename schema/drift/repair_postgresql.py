@@ -118,10 +118,10 @@ class _Repairer:
                 if f"{name}(" in index.definition
             ]
         # Neither the result's type nor an argument's name can be replaced.
-        parts: list[tuple[Table, Constraint | Index]] = [
+        parts = [
             (table, one)
             for table in self.found.tables.values()
-            for one in (*table.constraints, *table.indexes.values())
+            for one in table.definitions()
             if f"{name}(" in one.definition
         ]
         return [

@@ -42,7 +42,7 @@ class CanonicalForms:
         unknown: list[tuple[Table, Constraint | Index]] = [
             (table, one)
             for table in catalog.tables.values()
-            for one in _definitions(table)
+            for one in table.definitions()
             if CAST in one.definition and (table.name, one.definition) not in self.known
         ]
         if not unknown:
@@ -77,10 +77,6 @@ class CanonicalForms:
                 for name, one in table.indexes.items()
             },
         )
-
-
-def _definitions(table: Table) -> list[Constraint | Index]:
-    return [*table.constraints, *table.indexes.values()]
 
 
 def _made_again(table: Table, one: Constraint | Index) -> str:

@@ -167,6 +167,10 @@ class Table:
         """Return the constraint called `name`, if there is one."""
         return next((one for one in self.constraints if one.name == name), None)
 
+    def definitions(self) -> list[Constraint | Index]:
+        """Return the constraints and the indexes."""
+        return [*self.constraints, *self.indexes.values()]
+
     def triggers_on(self, columns: Iterable[str]) -> list[Trigger]:
         """Return the triggers whose definitions mention one of the columns."""
         names = "|".join(map(re.escape, columns))
