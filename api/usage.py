@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from api.models import ApiKey, Exchange, Usage
 from chat.generation.in_flight import InFlightReply
-from chat.generation.prompt import estimate_tokens, for_reply
+from chat.generation.prompt import for_reply
+from chat.generation.tokens import estimate_tokens
 from chat.replies import Outcome
 
 if TYPE_CHECKING:

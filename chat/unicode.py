@@ -2,20 +2,15 @@
 
 import re
 
-REPLACEMENT = "\ufffd"
+from uploads.unicode import REPLACEMENT, storable
+
+__all__ = ["REPLACEMENT", "one_line", "split_surrogate", "storable"]
+
 CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # change the direction of the text around them
     "\u2028\u2029\ufeff]"
 )
-
-
-def storable(text: str) -> str:
-    """Return `text` with U+FFFD for what no database stores: NUL and unpaired surrogates."""
-    text = text.replace("\0", REPLACEMENT)
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def split_surrogate(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from personas.models import Persona
+from personas.models import Persona, Sample
 from schema.admin.large_tables import BigTableAdmin, Panel, chosen
 from users.admin import UserAdmin
 from users.models import User
@@ -73,6 +73,35 @@ class PersonaAdmin(BigTableAdmin):
         """Return a link to the persona's threads."""
         address = reverse("admin:threads_thread_changelist")
         return format_html('<a href="{}?persona={}">Threads</a>', address, persona.pk)
+
+
+@admin.register(Sample)
+class SampleAdmin(BigTableAdmin):
+    """Samples of personas, newest first."""
+
+    list_display = ("excerpt", "source", "origin", "owner", "created_at")
+    list_display_links = ("excerpt",)
+    list_filter = ("source", chosen("persona"))
+    list_select_related = ("persona__user",)
+    search_fields = ("persona__name__istartswith", "persona__user__email__istartswith")
+    search_help_text = "The beginning of a persona's name or of an e-mail address, or an id."
+    user_field = "persona__user"
+    key_fields = ("pk", "persona")
+    autocomplete_fields = ("persona",)
+    ordering = ("-created_at", "-id")
+    sortable_by = ("created_at",)
+    fields = ("persona", "text", "source", "origin", "id", "created_at", "updated_at")
+    readonly_fields = ("id", "created_at", "updated_at")
+
+    @admin.display(description="text")
+    def excerpt(self, sample: Sample) -> str:
+        """Return the beginning of the text."""
+        return str(sample) or "(empty)"
+
+    @admin.display(description="user")
+    def owner(self, sample: Sample) -> str:
+        """Return a link to the user's page."""
+        return link_to(sample.persona.user)
 
 
 def swatch(color: str) -> SafeString:

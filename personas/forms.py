@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from personas.models import DEFAULT_COLOR, Persona
-from personas.voice import MAX_SAMPLES, Voice, lines_of, paragraphs_of
+from personas.voice import Voice, lines_of
 from users.forms import MAX_NAME_LENGTH, check_length
 
 MAX_DESCRIPTION_LENGTH = 500
@@ -33,12 +33,11 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Phrases you often use, one per line.",
     )
-    sample_texts = forms.CharField(
-        label="Sample texts",
+    rules = forms.CharField(
         required=False,
-        max_length=40_000,
-        widget=forms.Textarea(attrs={"rows": 8}),
-        help_text=f"Up to {MAX_SAMPLES} of your mails or messages, separated by empty lines.",
+        max_length=8000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What the twin must always do or never do, one rule per line.",
     )
 
     class Meta:
@@ -65,7 +64,7 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
                 "instructions": voice.instructions,
                 "tone": voice.tone,
                 "common_phrases": "\n".join(voice.common_phrases),
-                "sample_texts": "\n\n".join(voice.sample_texts),
+                "rules": "\n".join(voice.rules),
             }
         )
         self.initial.setdefault("color", DEFAULT_COLOR)
@@ -85,7 +84,7 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             instructions=data["instructions"].strip(),
             tone=data["tone"].strip(),
             common_phrases=lines_of(data["common_phrases"]),
-            sample_texts=paragraphs_of(data["sample_texts"]),
+            rules=lines_of(data["rules"]),
         )
         self.instance.metadata = voice.written_into(self.instance.metadata)
         saved: Persona = super().save(commit)

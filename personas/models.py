@@ -1,4 +1,4 @@
-"""Personas: the twins of a user."""
+"""Personas: the twins of a user, and the samples that they are taught with."""
 
 from collections.abc import Collection
 
@@ -6,9 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from personas.colors import text_on
-from personas.querysets import PersonaQuerySet
+from personas.querysets import PersonaQuerySet, SampleQuerySet
 from schema.functions import IsHexColor, RandomUUID, uuid7
 
 DEFAULT_COLOR = "#4f46e5"
@@ -74,3 +75,62 @@ class Persona(models.Model):
     def text_color(self) -> str:
         """Return a readable text colour on the persona's colour."""
         return text_on(self.color)
+
+
+class Sample(models.Model):
+    """A text that the user wrote, as an example of how a persona speaks.
+
+    `fingerprint` is the same for texts that differ in case, blanks and punctuation only. It is
+    null until a program of this project has seen the row: `personas.teaching.samples`.
+    """
+
+    class Source(models.TextChoices):
+        """Where the text comes from."""
+
+        FORM = "form", _("Written here")
+        TEXT = "text", _("Text file")
+        MAIL = "mail", _("Mail")
+        WHATSAPP = "whatsapp", _("WhatsApp")
+        CHATGPT = "chatgpt", _("ChatGPT")
+        MESSAGES = "messages", _("Your messages here")
+        ANSWER = "answer", _("An answer that you liked or rewrote")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    persona = models.ForeignKey(Persona, models.CASCADE, related_name="samples", db_index=False)
+    text = models.TextField()
+    source = models.CharField(
+        max_length=20, choices=Source, default=Source.FORM, db_default=Source.FORM
+    )
+    origin = models.TextField(
+        blank=True, default="", db_default="", help_text="The file or the conversation."
+    )
+    fingerprint = models.UUIDField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = SampleQuerySet.as_manager()
+
+    class Meta:
+        db_table = "persona_samples"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    source__in=[
+                        *("form", "text", "mail", "whatsapp", "chatgpt", "messages", "answer")
+                    ]
+                ),
+                name="persona_samples_source_check",
+            ),
+            models.UniqueConstraint(
+                fields=["persona", "fingerprint"],
+                name="persona_samples_once",
+                violation_error_message=_("The persona has this sample already."),
+            ),
+        ]
+        indexes = [
+            # A persona's samples, newest first: SampleQuerySet.newest_first, and their CASCADE.
+            models.Index(fields=["persona", "created_at", "id"], name="persona_samples_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(self.text[:80].split())

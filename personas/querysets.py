@@ -1,4 +1,4 @@
-"""Queries for personas."""
+"""Queries for personas and their samples."""
 
 from __future__ import annotations
 
@@ -22,3 +22,15 @@ class PersonaQuerySet(models.QuerySet[M]):
     def active(self) -> Self:
         """Return the active personas, at most one for each user."""
         return self.filter(is_active=True)
+
+
+class SampleQuerySet(models.QuerySet[M]):
+    """Queries for samples."""
+
+    def for_user(self, user: User) -> Self:
+        """Return the samples of the user's personas."""
+        return self.filter(persona__user=user)
+
+    def newest_first(self) -> Self:
+        """Return the samples in the order of their cards."""
+        return self.order_by("-created_at", "-id")

@@ -1,9 +1,9 @@
 """How a persona speaks, read from its `metadata`.
 
-Users edit the keys `instructions`, `tone`, `commonPhrases` and `sampleTexts`. The earlier
-product wrote `tone` and `commonPhrases` in several shapes, and its own measurements: `wordCount`,
-`avgSentenceLength`, `sampleCount`, `riskLevel`, `lastTrained`. Measurements are used where they
-are valid. They and unknown keys are never changed.
+Users edit the keys `instructions`, `tone`, `commonPhrases` and `rules`. The earlier product wrote
+`tone` and `commonPhrases` in several shapes, and kept samples in `sampleTexts`, which are rows of
+`Sample` now; programs and files of earlier versions may still bring some here. Unknown keys are
+never changed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-MAX_SAMPLES = 20
 
 
 @dataclass(frozen=True)
@@ -22,10 +20,13 @@ class Voice:
     instructions: str = ""
     tone: str = ""
     common_phrases: tuple[str, ...] = ()
+    # What the twin must do or avoid, from answers that the user did not like.
+    rules: tuple[str, ...] = ()
+    # Samples that have not become rows yet.
     sample_texts: tuple[str, ...] = ()
     # The first message of a new thread, from an imported character card.
     greeting: str = ""
-    # Measured by the earlier product on texts that it kept elsewhere.
+    # Measured on the samples, or by the earlier product on texts that it kept elsewhere.
     average_sentence: float | None = None
     words_read: int | None = None
 
@@ -37,6 +38,7 @@ class Voice:
             instructions=_text(known.get("instructions")),
             tone=_text(known.get("tone")),
             common_phrases=tuple(_texts(known.get("commonPhrases"))),
+            rules=tuple(_texts(known.get("rules"))),
             sample_texts=tuple(_texts(known.get("sampleTexts"))),
             greeting=_text(known.get("greeting")),
             average_sentence=_number(known.get("avgSentenceLength")),
@@ -51,7 +53,7 @@ class Voice:
             "instructions": (before.instructions, self.instructions),
             "tone": (before.tone, self.tone),
             "commonPhrases": (before.common_phrases, self.common_phrases),
-            "sampleTexts": (before.sample_texts, self.sample_texts),
+            "rules": (before.rules, self.rules),
         }
         for key, (old, new) in fields.items():
             # An unchanged value keeps its shape.
@@ -63,12 +65,6 @@ class Voice:
 def lines_of(text: str) -> tuple[str, ...]:
     """Return the non-empty lines of `text`."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
-def paragraphs_of(text: str) -> tuple[str, ...]:
-    """Return the paragraphs of `text`, separated by empty lines."""
-    parts = "\n".join(line.rstrip() for line in text.splitlines()).split("\n\n")
-    return tuple(part.strip("\n") for part in parts if part.strip())[:MAX_SAMPLES]
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engines("any")
 
 ROOT = Path(__file__).parent.parent
 APPS = ["users", "personas", "threads", "chat", "api"]
-PACKAGES = ["config", "schema", "legacy", *APPS]
+PACKAGES = ["config", "schema", "legacy", "uploads", *APPS]
 # The paths and arguments of these never change, so migrations may import them.
 MIGRATIONS_MAY_IMPORT = {"schema.operations", "schema.functions"}
 DYNAMIC = {"import_module", "__import__"}

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 from django.http import HttpResponse
 from django.utils import timezone
 from ninja import Router, Schema
@@ -44,7 +45,8 @@ def active(request: KeyRequest) -> dict[str, Any]:
 @router.get("/personas/all")
 def every(request: KeyRequest) -> list[dict[str, Any]]:
     """Return all personas, newest first."""
-    return [shapes.persona(row) for row in newest_first(request.user)]
+    rows = newest_first(request.user).annotate(sample_count=Count("samples"))
+    return [shapes.persona(row, row.sample_count) for row in rows]
 
 
 @router.get("/personas/export")

@@ -32,8 +32,10 @@ def user(row: User) -> dict[str, Any]:
     }
 
 
-def persona(row: Persona) -> dict[str, Any]:
-    """Return a persona."""
+def persona(row: Persona, sample_count: int | None = None) -> dict[str, Any]:
+    """Return a persona; its samples are counted unless their number is given."""
+    if sample_count is None:
+        sample_count = row.samples.count()
     return {
         "id": str(row.pk),
         "user_id": str(row.user_id),
@@ -44,7 +46,7 @@ def persona(row: Persona) -> dict[str, Any]:
         "metadata": row.metadata if isinstance(row.metadata, dict) else {},
         "created_at": date(row.created_at),
         "updated_at": date(row.updated_at),
-        "sample_count": len(Voice.read(row.metadata).sample_texts),
+        "sample_count": sample_count + len(Voice.read(row.metadata).sample_texts),
     }
 
 

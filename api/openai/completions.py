@@ -11,6 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -27,12 +28,14 @@ from api.requests import KeyRequest
 from api.streams import with_pings
 from chat.failures import Failure
 from chat.generation import prompt as prompts
-from chat.generation import provider
+from chat.generation import provider, twin
 from chat.generation.engine import engine
 from chat.generation.in_flight import Prompt
+from chat.generation.tokens import estimate_tokens
 from chat.models import Reply
 from chat.replies import InFlightError, Outcome, TooManyInFlightError
 from config.deferred import DeferredResponse
+from personas.models import Persona
 from schema.functions import uuid7
 from users.models import User
 
@@ -149,7 +152,7 @@ def prompt_for(user: User, voice: Voice, data: ChatRequest) -> Prompt:
     own only where the program gives none.
     """
     messages = [message.forwarded() for message in data.messages]
-    own = prompts.twin(voice.persona, user.get_short_name()) if voice.persona else ""
+    own = twin_instructions(user, voice.persona, data) if voice.persona else ""
     leading = 0
     while leading < len(messages) and data.messages[leading].role in INSTRUCTIONS:
         leading += 1
@@ -159,6 +162,16 @@ def prompt_for(user: User, voice: Voice, data: ChatRequest) -> Prompt:
     system = "\n\n".join(text for text in (own, *theirs) if text)
     head = [{"role": "system", "content": system}] if system else []
     return Prompt([*head, *messages[leading:]], data.parameters())  # type: ignore[list-item]  # checked by the schema
+
+
+def twin_instructions(user: User, persona: Persona, data: ChatRequest) -> str:
+    """Return the instructions of a twin, with the samples that fit the last message best."""
+    asked = [message.content for message in data.messages if message.role == "user"]
+    others = sum(estimate_tokens(message.content) for message in data.messages)
+    question = asked[-1] if asked else ""
+    room = prompts.prompt_tokens(settings.OPENAI_MODEL) - others + estimate_tokens(question)
+    person = user.get_short_name()
+    return twin.instructions(persona, person, question=question, room=room)
 
 
 Send = Callable[[Answer, Completion], Awaitable[HttpResponseBase]]

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Generator, Iterator
+from typing import Any
 
 from django.utils import timezone
 
@@ -18,9 +19,11 @@ README = """\
 account.json        everything; Twinthread's import reads this file, or the ZIP itself
 messages.csv        every message, for spreadsheets
 threads/*.md        each conversation, for reading
-personas/*.json     each persona as a Character Card V2, which other programs read
+personas/*.json     each persona as a Character Card V3, which other programs read
 """
 LEVEL = 3
+# How many samples other programs get as examples of messages.
+MAX_EXAMPLES = 20
 
 
 class Buffer(io.RawIOBase):
@@ -65,33 +68,42 @@ def members(source: Source) -> Iterator[tuple[str, Iterator[bytes | memoryview]]
     yield "account.json", formats.json(source)
     yield "messages.csv", formats.csv_table(source)
     for number, persona in enumerate(source.personas(), 1):
-        yield f"personas/{number:03}-{slug(persona.name, 'persona')}.json", iter([card(persona)])
+        yield f"personas/{number:03}-{slug(persona.name, 'persona')}.json", card_file(persona)
     for number, (thread, messages) in enumerate(source.conversations(), 1):
         name = f"threads/{number:05}-{slug(thread.title, 'thread')}.md"
         yield name, formats.conversation(source, thread, messages)
 
 
-def card(persona: Persona) -> bytes:
-    """Return a persona as a Character Card V2.
+def card_file(persona: Persona) -> Iterator[bytes]:
+    """Yield the persona's card, made when it is asked for."""
+    yield card(persona)
 
-    Source: https://github.com/malfoyslastname/character-card-spec-v2
+
+def card(persona: Persona) -> bytes:
+    """Return a persona as a Character Card V3, with what it was taught.
+
+    Source: https://github.com/kwaroran/character-card-spec-v3/blob/main/SPEC_V3.md
     """
     voice = Voice.read(persona.metadata)
+    ours: dict[str, Any] = {"color": persona.color, "metadata": persona.metadata}
+    samples = list(persona.samples.newest_first().values("text", "source", "origin"))
+    examples = [*(row["text"] for row in samples), *voice.sample_texts][:MAX_EXAMPLES]
     data = dict.fromkeys(("scenario", "creator_notes"), "") | {
         "first_mes": voice.greeting,
         "name": persona.name,
         "description": persona.description,
         "personality": "\n".join(filter(None, [voice.tone, *voice.common_phrases])),
-        "mes_example": "".join(f"<START>\n{{{{char}}}}: {text}\n" for text in voice.sample_texts),
-        "system_prompt": voice.instructions,
+        "mes_example": "".join(f"<START>\n{{{{char}}}}: {text}\n" for text in examples),
+        "system_prompt": "\n".join(filter(None, [voice.instructions, *voice.rules])),
         "post_history_instructions": "",
         "alternate_greetings": [],
+        "group_only_greetings": [],
         "tags": [],
         "creator": "",
         "character_version": "",
-        "extensions": {"twinthread": {"color": persona.color, "metadata": persona.metadata}},
+        "extensions": {"twinthread": ours | {"samples": samples[::-1]}},
     }
-    return as_json({"spec": "chara_card_v2", "spec_version": "2.0", "data": data}).encode()
+    return as_json({"spec": "chara_card_v3", "spec_version": "3.0", "data": data}).encode()
 
 
 FORMATS = {

@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from chat.exports.source import (
     PERSONA,
     REPLY,
+    SAMPLE,
     THREAD,
     VERSION,
     ISOTime,
@@ -26,7 +27,7 @@ from chat.exports.source import (
     separated,
 )
 
-FORMAT, FORMAT_VERSION = "twinthread", 1
+FORMAT, FORMAT_VERSION = "twinthread", 2
 CHUNK = 64 * 1024  # bytes
 COLUMNS = ("thread", "persona", "role", "created_at", "content", "message_id", "thread_id")
 # A spreadsheet runs a cell as a formula if its first visible character is one of these, also in
@@ -71,6 +72,7 @@ def json(source: Source) -> Iterator[bytes | memoryview]:
     yield as_json(head)[:-1].encode()
     lists: dict[str, Iterator[bytes | memoryview]] = {
         "personas": separated(lines(source.personas(), PERSONA)),
+        "samples": separated(lines(source.samples(), SAMPLE)),
         "threads": separated(lines(source.threads(), THREAD)),
         "messages": source.message_lines(),
         "versions": separated(lines(source.versions(), VERSION)),

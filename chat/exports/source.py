@@ -15,7 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, transaction
 
 from chat.models import ChatMessage, MessageVersion, Reply
-from personas.models import Persona
+from personas.models import Persona, Sample
 from threads.models import Thread
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ PERSONA = (
     *("id", "name", "description", "color", "is_active", "metadata"),
     *("created_at", "updated_at"),
 )
+SAMPLE = ("id", "persona", "text", "source", "origin", "created_at", "updated_at")
 THREAD = (
     *("id", "persona", "title", "description", "is_general", "title_is_automatic", "model"),
     *("pinned_at", "archived_at", "created_at", "updated_at"),
@@ -120,6 +121,13 @@ class Source:
             keys = Persona.objects.using(self.using).filter(in_thread).values("pk")
             personas = personas.filter(pk__in=keys)
         return personas
+
+    def samples(self) -> models.QuerySet[Sample]:
+        """Return the samples of those personas, oldest first; none for a single thread."""
+        samples = Sample.objects.using(self.using).for_user(self.user)
+        if self.thread:
+            samples = samples.none()
+        return samples.order_by("created_at", "id")
 
     def threads(self) -> models.QuerySet[Thread]:
         """Return the threads that are not deleted, oldest first."""

@@ -9,18 +9,12 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from chat.imports.items import Problem, Read
-from chat.imports.reading import RefusedError
+from uploads.reading import RefusedError
+from uploads.zips import Directory, Unpacked, opened
 
-# The limits on the files that are read, and on the bytes that they unpack to: in all, and as a
-# multiple of their packed size where it is more than is harmless. Deflate itself reaches 1,032;
-# conversations are packed 3 to 20 times.
+# The limits on the files that are read, and on the bytes that they unpack to in all.
 MAX_MEMBERS = 20_000
 MAX_UNPACKED = 2_000_000_000
-HARMLESS = 10_000_000
-MAX_RATIO = 200
-# The list of files is read into memory, where it takes ten times its length. 16 MB hold the
-# names of 100,000 threads.
-MAX_DIRECTORY = 16_000_000
 Reader = Callable[[IO[bytes], bytes], Iterator[Read]]
 
 
@@ -39,7 +33,7 @@ def read_zip(file: IO[bytes], reader: Reader) -> Iterator[Read]:
             members = chosen(archive.infolist())
             left = MAX_UNPACKED
             for member in members:
-                with _opened(archive, member) as raw:
+                with opened(archive, member) as raw:
                     unpacked = Unpacked(raw, member, left)
                     try:
                         yield from _read_member(unpacked, reader)
@@ -52,15 +46,6 @@ def read_zip(file: IO[bytes], reader: Reader) -> Iterator[Read]:
         raise RefusedError("The ZIP file is broken.") from None
     except (NotImplementedError, RuntimeError):
         raise RefusedError("The ZIP file is packed in a way that is not supported.") from None
-
-
-def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    if member.flag_bits & 1:
-        raise RefusedError("The ZIP file is protected by a password.")
-    # The other methods may unpack without bound in one step.
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise NotImplementedError
-    return archive.open(member)
 
 
 def _read_member(unpacked: Unpacked, reader: Reader) -> Iterator[Read]:
@@ -90,45 +75,3 @@ def chosen(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     if len(found) > MAX_MEMBERS:
         raise RefusedError(f"The ZIP file holds more than {MAX_MEMBERS:,} files.")
     return found
-
-
-class Directory:
-    """A ZIP file whose list of files, which is read in one piece, may not exceed `max_read`."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.max_read: int | None = MAX_DIRECTORY
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes."""
-        if self.max_read is not None and size > self.max_read:
-            raise RefusedError("The ZIP file holds too many files.")
-        return self.file.read(size)
-
-
-class Unpacked:
-    """A file inside a ZIP file that refuses to unpack to too much."""
-
-    def __init__(self, raw: IO[bytes], member: zipfile.ZipInfo, left: int) -> None:
-        self.raw = raw
-        self.limit = min(left, max(HARMLESS, member.compress_size * MAX_RATIO))
-        self.taken = 0
-        self.ahead = b""
-        self.is_exceeded = False
-
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes."""
-        if self.ahead:
-            data, self.ahead = self.ahead[:size], self.ahead[size:]
-            return data
-        data = self.raw.read(size)
-        self.taken += len(data)
-        if self.taken > self.limit:
-            self.is_exceeded = True
-            raise RefusedError("The ZIP file unpacks to far more than its size allows.")
-        return data
-
-    def unread(self, data: bytes) -> None:
-        """Return `data` again from the next read."""
-        self.ahead = data

@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import IO, Any
 
 from django.utils import timezone
@@ -20,6 +21,7 @@ from chat.imports.items import Item, Read, Skipped
 from chat.imports.png import text_chunks
 from chat.imports.reading import JSONStream, RefusedError, mapping, text
 from chat.imports.twinthread import COLOR, document
+from personas.models import Sample
 
 MAX_NAME = 255
 SPECS = ("chara_card_v2", "chara_card_v3")
@@ -72,7 +74,10 @@ def read_character(card: dict[str, Any]) -> Iterator[Read]:
         row |= _description(data, name)
         yield from (Skipped(what) for field, what in NOT_IMPORTED.items() if data.get(field))
     content = json.dumps([name, row["description"]]).encode()
-    yield Item("persona", f"character:{hashlib.sha256(content).hexdigest()}", row)
+    key = f"character:{hashlib.sha256(content).hexdigest()}"
+    yield Item("persona", key, row)
+    if isinstance(ours, dict):
+        yield from _samples(key, ours.get("samples", []))
 
 
 def _exported_here(data: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +88,26 @@ def _exported_here(data: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]
     }
     color = ours.get("color")
     return row | ({"color": color} if isinstance(color, str) and COLOR.fullmatch(color) else {})
+
+
+def _samples(persona: str, values: Any) -> Iterator[Item]:
+    """Yield the samples in our own card, the oldest first."""
+    if not isinstance(values, list):
+        raise RefusedError("The character's samples are not a list.")
+    now = timezone.now()
+    for number, value in enumerate(values):
+        sample = mapping(value, f"Sample {number + 1}")
+        source = sample.get("source")
+        row = {
+            "persona": persona,
+            "text": text(sample.get("text"), f"Sample {number + 1}"),
+            "source": source if source in Sample.Source.values else Sample.Source.FORM.value,
+            "origin": text(sample.get("origin") or "", f"The origin of sample {number + 1}"),
+            "created_at": now + timedelta(microseconds=number),
+            "updated_at": now,
+        }
+        digest = hashlib.sha256(str(row["text"]).encode()).hexdigest()
+        yield Item("sample", f"{persona}:{digest}", row)
 
 
 def _description(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["persona", "thread", "message", "version", "reply"]
+Kind = Literal["persona", "sample", "thread", "message", "version", "reply"]
 
 
 @dataclass

@@ -13,7 +13,7 @@ from chat.imports.items import Kind
 from chat.imports.reading import RefusedError
 from chat.imports.seen import Seen
 from chat.models import ChatMessage, MessageVersion, Reply
-from personas.models import Persona
+from personas.models import Persona, Sample
 from threads.models import Thread
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BATCH = 500
 MODELS: dict[Kind, type[models.Model]] = {
     "persona": Persona,
+    "sample": Sample,
     "thread": Thread,
     "message": ChatMessage,
     "version": MessageVersion,
@@ -31,6 +32,7 @@ MODELS: dict[Kind, type[models.Model]] = {
 # The path from a row to its owner.
 OWNER: dict[Kind, str] = {
     "persona": "user",
+    "sample": "persona__user",
     "thread": "user",
     "message": "user",
     "version": "message__user",

@@ -1,17 +1,8 @@
-"""Read a file in a process of its own, whose memory and time are limited.
-
-Parsing a hostile file may take seconds without releasing the interpreter and hundreds of
-megabytes; here neither holds up the other requests. `python -m chat.imports.process FILE`
-writes what it reads to standard output, one JSON value on each line.
-"""
+"""Read a file in a process with limits: `python -m chat.imports.process FILE`."""
 
 from __future__ import annotations
 
 import datetime
-import json
-import os
-import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +12,11 @@ import django
 from django.conf import settings
 
 from chat.imports.items import Conversation, Item, Problem, Read, Skipped
-from chat.imports.reading import RefusedError
+from uploads.process import limit, values_from, write_all
 
 MAX_MEMORY = 1_500_000_000  # bytes of address space, of which the program itself takes a third
 MAX_SECONDS = 300  # of the processor
+GONE = "The file has been deleted or imported already. Choose it again."
 KINDS = {kind.__name__: kind for kind in (Item, Skipped, Problem)}
 
 
@@ -34,44 +26,23 @@ def read_in_process(path: Path) -> Iterator[Read]:
     Raises:
         RefusedError: Nothing in the file can be imported, or reading it takes too much.
     """
-    command = [sys.executable, "-m", "chat.imports.process", str(path)]
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
-    has_ended = False
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env=environment, cwd=settings.BASE_DIR
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                value = json.loads(line)
-                if value is None:
-                    has_ended = True
-                elif "refused" in value:
-                    raise RefusedError(value["refused"])
-                else:
-                    yield decoded(value)
-        finally:
-            process.kill()
-    if not has_ended:
-        raise RefusedError("The file is too large or too complex to be read.")
+    environment = {"DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
+    for value in values_from("chat.imports.process", str(path), environment=environment):
+        yield decoded(value)
 
 
 def main(path: str) -> None:
     """Read the file and write what it holds."""
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
+    limit(memory=MAX_MEMORY, seconds=MAX_SECONDS)
     django.setup(set_prefix=False)
     from chat.imports.files import read  # imports models
 
-    try:
+    def items() -> Iterator[dict[str, Any]]:
         with Path(path).open("rb") as file:
             for item in read(file, Path(path).stat().st_size):
-                _write(encoded(item))
-        _write(None)
-    except RefusedError as refusal:
-        _write({"refused": str(refusal)})
-    except FileNotFoundError:
-        _write({"refused": "The file has been deleted or imported already. Choose it again."})
-    sys.stdout.flush()
+                yield encoded(item)
+
+    write_all(items, missing=GONE)
 
 
 def encoded(item: Read) -> dict[str, Any]:
@@ -91,11 +62,6 @@ def decoded(value: dict[str, Any]) -> Read:
             value["row"][name] = datetime.datetime.fromisoformat(field)
     item: Read = KINDS[value.pop("class")](**value)
     return item
-
-
-def _write(value: dict[str, Any] | None) -> None:
-    sys.stdout.write(json.dumps(value, default=datetime.datetime.isoformat))
-    sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

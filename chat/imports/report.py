@@ -7,6 +7,7 @@ from chat.imports.items import Problem
 
 NAMES = {
     "persona": "Personas",
+    "sample": "Samples of your writing",
     "thread": "Threads",
     "message": "Messages",
     "version": "Earlier versions",

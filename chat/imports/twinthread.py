@@ -12,6 +12,7 @@ from chat.imports.items import Item, Kind
 from chat.imports.reading import JSONStream, RefusedError, mapping, text
 from chat.models import ChatMessage, Reply
 from chat.unicode import storable
+from personas.models import Sample
 
 COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 STATUSES = set(Reply.Status.values) - {"streaming"}
@@ -118,6 +119,8 @@ def _storable(value: Any) -> Any:
 
 
 HEAD = ("format", "version")
+# The lists that files of version 1 do not have.
+SINCE_VERSION_2 = {"samples"}
 ROLES = one_of(*ChatMessage.Role.values)
 LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
     "personas": (
@@ -128,6 +131,17 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "color": color,
             "is_active": boolean,
             "metadata": document,
+            "created_at": timestamp,
+            "updated_at": timestamp,
+        },
+    ),
+    "samples": (
+        "sample",
+        {
+            "persona": key,
+            "text": text,
+            "source": one_of(*Sample.Source.values),
+            "origin": text,
             "created_at": timestamp,
             "updated_at": timestamp,
         },
@@ -204,7 +218,7 @@ def read_stream(source: JSONStream) -> Iterator[Item]:
             check_head(name, source.value())
     source.end()
     missing = [name for name in (*HEAD, *LISTS) if name not in seen]
-    if missing:
+    if set(missing) - SINCE_VERSION_2:
         raise RefusedError(f"The file is not complete: {', '.join(missing)} is missing.")
 
 
@@ -213,6 +227,8 @@ def read_archive(value: dict[str, Any]) -> Iterator[Item]:
     for name in HEAD:
         check_head(name, value.get(name))
     for name in LISTS:
+        if name in SINCE_VERSION_2 and name not in value:
+            continue
         if not isinstance(value.get(name), list):
             raise RefusedError(f"The file is not complete: {name} is missing.")
         yield from read_rows(name, value[name])
@@ -222,9 +238,11 @@ def check_head(name: str, value: Any) -> None:
     """Refuse an archive of another program or a later version."""
     if name == "format" and value != FORMAT:
         raise RefusedError("The file is not a Twinthread export.")
-    if name == "version" and (type(value) is not int or value != FORMAT_VERSION):
+    if name == "version" and (type(value) is not int or not 1 <= value <= FORMAT_VERSION):
         which = f"version {value}" if type(value) is int else "no version that is a number"
-        raise RefusedError(f"The file has {which:.40}; this site reads version {FORMAT_VERSION}.")
+        raise RefusedError(
+            f"The file has {which:.40}; this site reads versions 1 to {FORMAT_VERSION}."
+        )
 
 
 def read_rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
@@ -244,5 +262,6 @@ def read_rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
 
 def _check_order(seen: list[str]) -> None:
     lists = [name for name in seen if name in LISTS]
-    if lists != list(LISTS)[: len(lists)] or "version" not in seen:
+    known = [name for name in LISTS if name in seen or name not in SINCE_VERSION_2]
+    if lists != known[: len(lists)] or "version" not in seen:
         raise RefusedError(f"The lists must follow the version, in this order: {', '.join(LISTS)}.")

@@ -6,12 +6,12 @@ from django.shortcuts import render
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_POST, require_safe
 
-from chat.imports import uploads
 from chat.imports.files import FORMATS
 from chat.imports.loading import import_items, preview
 from chat.imports.process import read_in_process
 from chat.imports.reading import MAX_FILE, RefusedError
 from config.body_limits import max_body
+from uploads import kept
 from users.requests import PersonRequest
 
 
@@ -39,8 +39,8 @@ def upload(request: PersonRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     file = form.cleaned_data["file"]
-    token = uploads.keep(request.user, file)
-    path = uploads.find(request.user, token)
+    token = kept.keep(request.user.pk, file)
+    path = kept.find(request.user.pk, token)
     report = None
     try:
         if path is None:
@@ -59,7 +59,7 @@ def upload(request: PersonRequest) -> HttpResponse:
 @require_POST
 def confirm(request: PersonRequest) -> HttpResponse:
     """Import the file that was previewed."""
-    path = uploads.find(request.user, request.POST.get("token", ""))
+    path = kept.find(request.user.pk, request.POST.get("token", ""))
     form = UploadForm({}, MultiValueDict())
     if path is None:
         form.add_error("file", "The file has been deleted or imported already. Choose it again.")

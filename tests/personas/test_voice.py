@@ -4,7 +4,7 @@ import pytest
 
 from personas.colors import contrast, text_on
 from personas.models import Persona
-from personas.voice import Voice, paragraphs_of
+from personas.voice import Voice
 
 OLD = {
     "tone": "friendly",
@@ -55,10 +55,6 @@ def test_writing_keeps_unknown_keys_and_unchanged_values() -> None:
     assert voice.written_into(old) == old
     changed = Voice(tone="dry", common_phrases=voice.common_phrases)
     assert changed.written_into(old) == old | {"tone": "dry"}
-
-
-def test_samples_are_separated_by_empty_lines() -> None:
-    assert paragraphs_of("Dear Bob,\r\nsee you.\r\n\r\n\r\nBye\n") == ("Dear Bob,\nsee you.", "Bye")
 
 
 @pytest.mark.parametrize(

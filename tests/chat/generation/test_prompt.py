@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from chat.generation import prompt
+from chat.generation import prompt, twin
+from chat.generation.tokens import estimate_tokens
 from chat.models import ChatMessage, Reply
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
@@ -42,7 +43,7 @@ def test_history_is_trimmed_to_what_the_model_reads(settings: Any) -> None:
     sent = prompt.for_reply(make_reply(thread, question))
     assert sent[-1].get("content") == "The question"
     texts = [str(message.get("content")) for message in sent]
-    assert sum(prompt.estimate_tokens(text) for text in texts) <= 750
+    assert sum(estimate_tokens(text) for text in texts) <= 750
     assert 10 < len(sent) < 30
     assert [message["role"] for message in sent[1:3]] == ["user", "assistant"]
     assert texts[1].startswith(str(200 - len(texts[1:-1])))
@@ -97,7 +98,7 @@ def test_twin_speaks_whatever_the_metadata_looks_like(metadata: Any) -> None:
     alice = make_user()
     persona = make_persona(alice, "Captain", description="A sailor")
     persona.metadata = metadata
-    sent = prompt.twin(persona, "Alice")
+    sent = twin.instructions(persona, "Alice", question="Hello", room=6_000)
     assert "You are Captain, the digital twin of Alice" in sent
     assert "About you: A sailor" in sent
     assert "None" not in sent
@@ -105,5 +106,5 @@ def test_twin_speaks_whatever_the_metadata_looks_like(metadata: Any) -> None:
 
 def test_estimate_is_more_than_the_rule_of_thumb() -> None:
     english = "The quick brown fox jumps over the lazy dog, twice a day. " * 10
-    assert prompt.estimate_tokens(english) > len(english) / 4
-    assert prompt.estimate_tokens("今日はとても良い天気ですね。") >= 14
+    assert estimate_tokens(english) > len(english) / 4
+    assert estimate_tokens("今日はとても良い天気ですね。") >= 14

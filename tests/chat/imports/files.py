@@ -138,7 +138,7 @@ def neutral(data: bytes) -> Any:
     """Return an archive without what an import changes: ids, the time, the account."""
     archive = json.loads(data)
     places: dict[str, str] = {}
-    for kind in ("personas", "threads", "messages", "versions", "replies"):
+    for kind in ("personas", "samples", "threads", "messages", "versions", "replies"):
         for place, row in enumerate(archive[kind]):
             places[row["id"]] = f"{kind} {place}"
 

@@ -12,7 +12,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 
-from chat.imports import uploads
 from chat.imports.keys import KeyResolver
 from chat.imports.reading import RefusedError
 from chat.models import ChatMessage, MessageVersion, Reply
@@ -27,6 +26,7 @@ from tests.chat.imports.files import (
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
 from threads.signup import create_account
+from uploads import kept
 from users.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
@@ -137,29 +137,29 @@ def test_two_imports_of_one_file_at_once_add_it_once_and_both_say_so() -> None:
 
 
 def test_one_upload_a_person_waits_and_old_ones_go(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(uploads, "FOLDER", tmp_path / "uploads")
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "uploads")
     alice, bob = quick_user("alice"), quick_user("bob")
 
     def upload() -> SimpleUploadedFile:
         return SimpleUploadedFile("file", b"[]")
 
-    first, his = uploads.keep(alice, upload()), uploads.keep(bob, upload())
-    second = uploads.keep(alice, upload())
-    assert uploads.find(alice, first) is None
-    assert uploads.find(alice, his) is None
-    waiting = [uploads.find(alice, second), uploads.find(bob, his)]
+    first, his = kept.keep(alice.pk, upload()), kept.keep(bob.pk, upload())
+    second = kept.keep(alice.pk, upload())
+    assert kept.find(alice.pk, first) is None
+    assert kept.find(alice.pk, his) is None
+    waiting = [kept.find(alice.pk, second), kept.find(bob.pk, his)]
     assert all(path and path.read_bytes() == b"[]" for path in waiting)
     for path in (tmp_path / "uploads").iterdir():
         os.utime(path, (0, 0))
-    uploads.keep(alice, upload())
-    assert uploads.find(bob, his) is None
+    kept.keep(alice.pk, upload())
+    assert kept.find(bob.pk, his) is None
 
 
 def test_upload_is_not_put_into_a_folder_of_somebody_else(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(uploads, "FOLDER", tmp_path)
+    monkeypatch.setattr(kept, "FOLDER", tmp_path)
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(PermissionError, match="belongs to another user"):
-        uploads.keep(quick_user("alice"), SimpleUploadedFile("file", b"[]"))
+        kept.keep(quick_user("alice").pk, SimpleUploadedFile("file", b"[]"))
     assert list(tmp_path.iterdir()) == []
 
 

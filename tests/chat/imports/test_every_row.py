@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chat.exports.archive import export
 from chat.exports.source import Source
 from chat.models import ChatMessage, MessageVersion, Reply
-from personas.models import Persona
+from personas.models import Persona, Sample
 from tests.chat.imports.files import exported, import_bytes, neutral, quick_user
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
@@ -50,6 +50,13 @@ def rows(data: Any, alice: User) -> None:
         Persona.objects.filter(pk=persona.pk).update(
             metadata=Value(metadata, JSONField()), description=data.draw(TEXT)
         )
+    Sample.objects.create(
+        persona=personas[0],
+        text=data.draw(TEXT),
+        source=data.draw(st.sampled_from(Sample.Source.values)),
+        origin=data.draw(TEXT),
+        created_at=data.draw(TIME),
+    )
     threads = [make_thread(alice, data.draw(TEXT)) for _ in range(2)]
     messages = [
         make_message(thread, data.draw(TEXT), role=role)

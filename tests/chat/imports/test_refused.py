@@ -78,7 +78,7 @@ def test_broken_and_hostile_files_are_refused_and_change_nothing(
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
-        (["version"], 2, "version 2"),
+        (["version"], 3, "version 3"),
         (["format"], "other", "not a Twinthread export"),
         (["messages", 0, "role"], "king", "role of message 1"),
         (["messages", 0, "thread"], "0" * 32, "not in the file"),

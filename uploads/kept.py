@@ -1,4 +1,4 @@
-"""Keep uploaded files on disk between the preview and the import."""
+"""Keep uploaded files on disk between the preview and what is done with them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 
-from users.models import User
-
 # How long an upload is kept.
 MAX_AGE_SECONDS = 3600
 # Several sites of different users may share the machine's temporary folder.
-FOLDER = Path(tempfile.gettempdir(), f"twinthread-imports-{os.getuid()}")
+FOLDER = Path(tempfile.gettempdir(), f"twinthread-uploads-{os.getuid()}")
 
 
-def keep(user: User, upload: UploadedFile[Any]) -> str:
+def keep(user: UUID, upload: UploadedFile[Any]) -> str:
     """Keep an upload and delete the person's earlier ones; return its token.
 
     Raises:
@@ -31,29 +30,29 @@ def keep(user: User, upload: UploadedFile[Any]) -> str:
     if FOLDER.lstat().st_uid != os.getuid():
         raise PermissionError(f"{FOLDER} belongs to another user of this machine.")
     _clear(user)
-    name = f"{user.pk.hex}-{uuid.uuid4().hex}"
+    name = f"{user.hex}-{uuid.uuid4().hex}"
     with (FOLDER / name).open("xb") as file:
         upload.seek(0)
         shutil.copyfileobj(upload, file)
-    return signing.dumps([str(user.pk), name], salt="chat.imports")
+    return signing.dumps([str(user), name], salt="chat.imports")
 
 
-def find(user: User, token: str) -> Path | None:
+def find(user: UUID, token: str) -> Path | None:
     """Return the upload with this token if it is the person's and not deleted yet."""
     try:
         owner, name = signing.loads(token, salt="chat.imports", max_age=MAX_AGE_SECONDS)
     except signing.BadSignature:
         return None
     path = FOLDER / name
-    return path if owner == str(user.pk) and path.exists() else None
+    return path if owner == str(user) and path.exists() else None
 
 
-def _clear(user: User) -> None:
+def _clear(user: UUID) -> None:
     """Delete the person's earlier uploads, and everybody's old ones."""
     for path in FOLDER.iterdir():
         try:
             old = path.stat().st_mtime < time.time() - MAX_AGE_SECONDS
         except FileNotFoundError:  # deleted by another worker
             continue
-        if old or path.name.startswith(user.pk.hex):
+        if old or path.name.startswith(user.hex):
             path.unlink(missing_ok=True)
