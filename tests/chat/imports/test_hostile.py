@@ -27,6 +27,7 @@ from tests.chat.imports.files import (
 from tests.chat.imports.files import quick_user as quick
 from tests.factories import make_message, make_persona, make_thread
 from threads.models import Thread
+from uploads import zips
 from users.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines("any")]
@@ -158,7 +159,7 @@ def test_zip_of_too_many_files_is_refused_before_they_are_listed(monkeypatch: An
             packed.writestr(f"{number}", b"")
         packed.writestr("conversations.json", as_bytes(CHATGPT))
     import_bytes(alice, buffer.getvalue())
-    monkeypatch.setattr(archives, "MAX_DIRECTORY", 50_000)
+    monkeypatch.setattr(zips, "MAX_DIRECTORY", 50_000)
     assert "too many files" in refusal(alice, buffer.getvalue())
 
 

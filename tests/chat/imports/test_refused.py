@@ -11,7 +11,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chat.imports import archives, files, reading
+from chat.imports import files
 from chat.imports.reading import RefusedError
 from chat.imports.report import Report
 from chat.models import MessageVersion, Reply
@@ -31,6 +31,7 @@ from tests.chat.imports.files import (
 )
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
+from uploads import reading, zips
 from users.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines("any")]
@@ -106,7 +107,7 @@ def test_what_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     alice = make_user()
     with pytest.raises(RefusedError, match="larger than 1,000 MB"):
         files.read(io.BytesIO(b"[]"), 2_000_000_000)
-    monkeypatch.setattr(archives, "HARMLESS", 1_000_000)
+    monkeypatch.setattr(zips, "HARMLESS", 1_000_000)
     with pytest.raises(RefusedError, match="unpacks to far more"):
         import_bytes(alice, zipped(conversations__json=b"[" + b" " * 3_000_000 + b"]"))
     monkeypatch.setattr(reading, "MAX_VALUE", 500_000)
