@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tests.conftest import Database
 
-pytestmark = pytest.mark.every_server
+pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
 
 BEFORE = [("personas", "0003_normal_color")]
 AFTER = [("personas", "0005_samples_from_metadata")]
