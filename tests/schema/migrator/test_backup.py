@@ -22,12 +22,19 @@ from tests.schema.processes import run
 ADD_USER = "INSERT INTO users (email, name, password_hash) VALUES ('{0}@example.com', '{0}', 'x')"
 
 
+def search_path() -> str:
+    """Return a PATH that leads to pg_dump and its like of the server's version."""
+    chosen = os.environ["TEST_ENGINE"]
+    programs: Path | str = chosen
+    if not Path(chosen, "pg_dump").exists():
+        programs = postgres.embedded(postgres.EMBEDDED.get(chosen, "pginstall18")) / "bin"
+    return f"{programs}:{os.environ['PATH']}"
+
+
 @pytest.fixture(autouse=True)
 def client_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Find pg_dump and its like of the server's version."""
-    chosen = os.environ["TEST_ENGINE"]
-    programs = postgres.embedded(postgres.EMBEDDED.get(chosen, "pginstall18")) / "bin"
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    """Find the programs of the server's version."""
+    monkeypatch.setenv("PATH", search_path())
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +11,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests import postgres
-from tests.conftest import Database
-from tests.schema.migrator.test_backup import ADD_USER, client_programs, restore
+from tests.conftest import Database, new_database
+from tests.schema.migrator.test_backup import ADD_USER, restore, search_path
 from tests.schema.processes import run
 
-pytestmark = [
-    pytest.mark.usefixtures(client_programs.__name__),
-    pytest.mark.engines("postgresql", "older"),
-]
+pytestmark = pytest.mark.engines("postgresql", "older")
 
 OWN_PART = """
     CREATE SCHEMA reports;
@@ -57,6 +56,7 @@ def other_server() -> dict[str, str]:
     """Start another server; return the variables that make it the default."""
     split = urlsplit(postgres.start(os.environ["TEST_ENGINE"]))
     return {
+        "PATH": search_path(),
         "PGHOST": str(split.hostname),
         "PGPORT": str(split.port),
         "PGUSER": "postgres",
@@ -64,14 +64,26 @@ def other_server() -> dict[str, str]:
     }
 
 
-@pytest.fixture(params=["CREATEDB", "NOCREATEDB"])
+@pytest.fixture(scope="module", params=["CREATEDB", "NOCREATEDB"])
 def owned(
-    request: pytest.FixtureRequest, empty_database: Database, other_server: dict[str, str]
+    request: pytest.FixtureRequest,
+    other_server: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Owned]:
-    split = urlsplit(empty_database.url)
-    role, name = f"owner {uuid.uuid4().hex}", empty_database.alias
-    with psycopg.connect(empty_database.url, autocommit=True) as admin:
-        admin.execute(f'CREATE ROLE "{role}" LOGIN {request.param}'.encode())
+    """Make a database of another role, with things in it that are not this role's."""
+    folder = tmp_path_factory.mktemp("owned")
+    with django_db_blocker.unblock(), new_database(folder) as database:
+        yield from owned_by_a_role(database, request.param, other_server)
+
+
+def owned_by_a_role(
+    database: Database, right: str, other_server: dict[str, str]
+) -> Iterator[Owned]:
+    split = urlsplit(database.url)
+    role, name = f"owner {uuid.uuid4().hex}", database.alias
+    with psycopg.connect(database.url, autocommit=True) as admin:
+        admin.execute(f'CREATE ROLE "{role}" LOGIN {right}'.encode())
         admin.execute(f'ALTER DATABASE "{name}" OWNER TO "{role}"'.encode())
         admin.execute(f'GRANT CREATE ON SCHEMA public TO "{role}"'.encode())
         available = admin.execute(
@@ -85,8 +97,8 @@ def owned(
     user = role.replace(" ", "%20")
     url = f"postgresql://{user}@/{name}?host={split.hostname}&port={split.port}"
     left_out = "the schema theirs" + ("" if trusted else f", the extension {extension}")
-    yield Owned(empty_database, role, url, other_server, left_out)
-    empty_database.connection.close()
+    yield Owned(database, role, url, other_server, left_out)
+    database.connection.close()
     server = split._replace(path="/postgres").geturl()
     with psycopg.connect(server, autocommit=True) as admin:
         found = admin.execute(
@@ -95,7 +107,7 @@ def owned(
         for (one,) in found.fetchall():
             if one != name:
                 admin.execute(f'DROP DATABASE "{one}"'.encode())
-    with psycopg.connect(empty_database.url, autocommit=True) as admin:
+    with psycopg.connect(database.url, autocommit=True) as admin:
         admin.execute(f'REASSIGN OWNED BY "{role}" TO postgres'.encode())
         admin.execute(f'DROP OWNED BY "{role}"'.encode())
         admin.execute(f'DROP ROLE "{role}"'.encode())
@@ -124,9 +136,22 @@ def command(output: str) -> str:
     return lines[place + 1].strip()
 
 
-@pytest.fixture
-def backed_up(owned: Owned, tmp_path: Path) -> tuple[str, dict[str, object]]:
-    """Migrate half-way, fill, and migrate on with a backup; return the command and the content."""
+@dataclass(frozen=True)
+class Backup:
+    """A backup: the printed command, its files, and what the database held."""
+
+    command: str
+    script: Path
+    content: dict[str, object]
+
+    @property
+    def dump(self) -> Path:
+        return self.script.with_name(self.script.name.removesuffix(".restore.sh"))
+
+
+@pytest.fixture(scope="module")
+def backup(owned: Owned, tmp_path_factory: pytest.TempPathFactory) -> Backup:
+    """Migrate half-way, fill, and migrate on with a backup."""
     environment = {"DATABASE_URL": owned.url, **owned.environment}
     status, _, err = run(owned.url, "migrate", "chat", "0001", **environment)
     assert (status, err) == (0, "")
@@ -135,26 +160,25 @@ def backed_up(owned: Owned, tmp_path: Path) -> tuple[str, dict[str, object]]:
         connection.execute(ADD_USER.format("alice").encode())
         connection.execute("INSERT INTO reports.people SELECT id FROM users")
     before = content(owned)
-    folder = tmp_path / "it's kept"
+    folder = tmp_path_factory.mktemp("backups") / "it's kept"
     status, out, err = run(owned.url, "migrate", f"--backup={folder}", **environment)
     assert (status, err) == (0, "")
     left_out = "The backup leaves out what this role may not read or restore: "
     assert f"{left_out}{owned.left_out}\n" in out
-    return command(out), before
+    printed = command(out)
+    script = Path(re.sub("^sh '?|'?$", "", printed).replace("'\"'\"'", "'"))
+    return Backup(printed, script, before)
 
 
-def test_a_restore_brings_everything_back_and_nothing_else(
-    owned: Owned, backed_up: tuple[str, dict[str, object]]
-) -> None:
-    printed, before = backed_up
+def test_a_restore_brings_everything_back_and_nothing_else(owned: Owned, backup: Backup) -> None:
     with owned.connect() as connection:
         connection.execute("UPDATE users SET email = 'damaged@example.com'")
         connection.execute("DROP TABLE threads CASCADE")
         connection.execute("SELECT lo_put(4711, 0, 'A LARGE')")
-    status, err = restore(printed, **owned.environment)
+    status, err = restore(backup.command, **owned.environment)
     assert err == ""
     assert status == 0
-    assert content(owned) == before
+    assert content(owned) == backup.content
     other = owned.environment
     with psycopg.connect(
         host=other["PGHOST"], port=other["PGPORT"], user="postgres", dbname="postgres"
@@ -163,43 +187,33 @@ def test_a_restore_brings_everything_back_and_nothing_else(
         assert tables.fetchall() == []
 
 
-def test_a_restore_that_fails_leaves_the_database_as_it_was(
-    owned: Owned, backed_up: tuple[str, dict[str, object]]
-) -> None:
-    printed, _ = backed_up
-    script = Path(re.sub("^sh '?|'?$", "", printed).replace("'\"'\"'", "'"))
-    dump = script.with_name(script.name.removesuffix(".restore.sh"))
-    size = dump.stat().st_size
-    os.truncate(dump, size - size // 4)
+def test_a_restore_that_fails_leaves_the_database_as_it_was(owned: Owned, backup: Backup) -> None:
+    whole = backup.dump.read_bytes()
+    os.truncate(backup.dump, len(whole) * 3 // 4)
     with owned.connect() as connection:
         connection.execute(ADD_USER.format("bob").encode())
     before = content(owned)
-    status, err = restore(printed, **owned.environment)
+    status, err = restore(backup.command, **owned.environment)
+    backup.dump.write_bytes(whole)
     assert status != 0
     assert "The restore failed. The database is as it was before." in err
     assert content(owned) == before
 
 
-def test_a_restore_waits_for_the_site_to_stop(
-    owned: Owned, backed_up: tuple[str, dict[str, object]]
-) -> None:
-    printed, _ = backed_up
+def test_a_restore_waits_for_the_site_to_stop(owned: Owned, backup: Backup) -> None:
     with owned.connect() as connection:
         connection.execute("SELECT 1")
-        status, err = restore(printed, **owned.environment)
+        status, err = restore(backup.command, **owned.environment)
     assert (status, err) == (1, "The database has 1 other sessions. Stop the site first.\n")
 
 
-def test_a_restore_refuses_another_server(
-    owned: Owned, backed_up: tuple[str, dict[str, object]]
-) -> None:
-    printed, _ = backed_up
-    script = Path(re.sub("^sh '?|'?$", "", printed).replace("'\"'\"'", "'"))
-    text = script.read_text()
+def test_a_restore_refuses_another_server(owned: Owned, backup: Backup) -> None:
+    text = backup.script.read_text()
     port, other = str(urlsplit(owned.database.url).port), owned.environment["PGPORT"]
     text = text.replace(f"port={port}", f"port={other}").replace(owned.role, "postgres")
-    script.write_text(text.replace(f"dbname={owned.database.alias}", "dbname=postgres"))
-    status, err = restore(printed)
+    other_script = backup.script.with_name("other.sh")
+    other_script.write_text(text.replace(f"dbname={owned.database.alias}", "dbname=postgres"))
+    status, err = restore(f"sh {shlex.quote(str(other_script))}", PATH=search_path())
     assert (status, err) == (
         1,
         "This is another server than the one that was backed up. Nothing was changed.\n",
