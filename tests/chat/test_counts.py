@@ -14,7 +14,7 @@ from tests.chat.counts import assert_counts_are_right, recounted, stored
 from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 
-pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql", "older")]
+pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -183,7 +183,7 @@ def test_deleting_people_and_threads_through_the_models_leaves_right_counts() ->
     assert_counts_are_right()
 
 
-@pytest.mark.engines("postgresql", "older")
+@pytest.mark.engines("postgresql")
 @pytest.mark.parametrize("table", ["chat_messages CASCADE", "threads CASCADE", "users CASCADE"])
 def test_truncate_sets_the_counts_to_nothing(table: str) -> None:
     thread = make_thread(make_user())
@@ -220,7 +220,7 @@ def test_thread_that_arrives_with_a_count_does_not_count_twice() -> None:
     assert_counts_are_right()
 
 
-@pytest.mark.engines("postgresql", "older")
+@pytest.mark.engines("postgresql")
 def test_count_written_by_a_client_is_replaced_by_the_real_one() -> None:
     thread = make_thread(make_user())
     make_message(thread, created_at=NOON)

@@ -19,7 +19,7 @@ from users.models import User
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.engines("sqlite", "postgresql", "older"),
+    pytest.mark.engines("sqlite", "postgresql"),
 ]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from tests.factories import make_message, make_persona, make_thread, make_user
 from threads.models import Thread
 from users.models import User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.engines("postgresql", "older")]
+pytestmark = pytest.mark.django_db
 
 FAR = ["infinity", "-infinity", "0044-03-15 BC", "12024-01-01", "9999-12-31 23:59:59+00"]
 

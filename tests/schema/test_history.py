@@ -10,8 +10,6 @@ from schema.history.checksums import source_checksum
 from schema.models import MigrationRun
 from tests.conftest import Database
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
-
 
 def history(database: Database, *, as_json: bool = False) -> str:
     out = StringIO()

@@ -167,7 +167,6 @@ def project(tmp_path: Path, empty_database: Database) -> Project:
     return Project(tmp_path / "project", empty_database)
 
 
-@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_commands_work_in_another_project(project: Project) -> None:
     lines = project.run("migrate")
     assert [line.split(" (")[0] for line in lines if "library" in line][:3] == [
@@ -195,7 +194,7 @@ def test_commands_work_in_another_project(project: Project) -> None:
     }
 
 
-@pytest.mark.engines("postgresql", "older")
+@pytest.mark.engines("postgresql")
 def test_adoption_works_in_another_project(project: Project, empty_database: Database) -> None:
     with psycopg.connect(empty_database.url) as owner:
         owner.execute(BY_HAND)

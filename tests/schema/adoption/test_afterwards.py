@@ -12,12 +12,10 @@ from schema.models import MigrationRun, QuarantinedRow
 from tests.schema.adoption import people as p
 from tests.schema.adoption import scripts as s
 from tests.schema.adoption.accounting import all_rows, fetch
-from tests.schema.adoption.conftest import Make, assert_like_fresh
+from tests.schema.adoption.conftest import ADOPTED, Make, assert_like_fresh
 from tests.schema.adoption.people import key
 from tests.schema.adoption.states import EARLY, HELPED_TO_V4, OTHER_LINKS, STATES, STUCK
 from users.models import User
-
-pytestmark = pytest.mark.engines("postgresql", "older")
 
 
 def test_old_password_still_logs_in_and_is_upgraded(make: Make) -> None:
@@ -40,7 +38,7 @@ def test_old_password_still_logs_in_and_is_upgraded(make: Make) -> None:
 
 def test_records_have_the_times_of_the_old_tool(make: Make) -> None:
     database = make(HELPED_TO_V4)
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     records = {
         (app, name): applied
         for app, name, applied in fetch(
@@ -111,7 +109,7 @@ def test_record_of_a_file_that_left_an_older_table_in_place_is_not_believed(make
 
 def test_index_of_others_with_an_old_name_stays(make: Make) -> None:
     database = make([*EARLY, "CREATE INDEX idx_chat_messages_created ON messages (body)"])
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     assert fetch(database.connection, "SELECT to_regclass('idx_chat_messages_created')::text") == [
         ("idx_chat_messages_created",)
     ]
@@ -119,7 +117,7 @@ def test_index_of_others_with_an_old_name_stays(make: Make) -> None:
 
 def test_deleting_a_thread_takes_its_messages_whatever_the_link_did_before(make: Make) -> None:
     database = make([*HELPED_TO_V4, *p.OWN_THREAD, *OTHER_LINKS])
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     fetch(database.connection, f"DELETE FROM threads WHERE id = '{key('f', 2)}' RETURNING 1")
     assert fetch(database.connection, f"SELECT FROM chat_messages WHERE id = '{key('e', 4)}'") == []
 
@@ -134,7 +132,7 @@ def test_json_tells_machines_what_was_found_and_repaired(make: Make) -> None:
         ]
     )
     out = io.StringIO()
-    call_command("migrate", database=database.alias, as_json=True, stdout=out)
+    call_command("migrate", *ADOPTED, database=database.alias, as_json=True, stdout=out)
     events = {line["event"]: line for line in map(json.loads, out.getvalue().splitlines())}
     found = events["adoption"]
     assert found["rows"] == {"users": 3, "personas": 5, "chat_messages": 12}
@@ -165,7 +163,7 @@ def test_json_tells_machines_what_was_found_and_repaired(make: Make) -> None:
 def test_quarantined_row_is_whole_and_says_why_and_what_it_was_linked_to(make: Make) -> None:
     database = make([*EARLY, *p.OWNERLESS_PERSONA, *p.OWNERLESS_MESSAGES])
     before = all_rows(database.connection)
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     kept = {
         row.row["id"]: row for row in QuarantinedRow.objects.using(database.alias).order_by("id")
     }
@@ -197,7 +195,7 @@ def test_owners_views_and_triggers_do_what_they_did(make: Make) -> None:
     database = make([*EARLY, *p.VIEWS, *p.TRIGGERS])
     views = fetch(database.connection, VIEWS)
     rows = fetch(database.connection, "SELECT * FROM recent")
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     assert fetch(database.connection, VIEWS) == views
     assert sorted(fetch(database.connection, "SELECT * FROM recent")) == sorted(rows)
     fetch(

@@ -6,10 +6,8 @@ from django.core.management import CommandError, call_command
 from schema.introspection.catalog import Catalog
 from tests.schema.adoption import scripts as s
 from tests.schema.adoption.accounting import all_rows, fetch
-from tests.schema.adoption.conftest import Make, assert_like_fresh
+from tests.schema.adoption.conftest import ADOPTED, Make, assert_like_fresh
 from tests.schema.adoption.test_states import WRONG
-
-pytestmark = pytest.mark.engines("postgresql", "older")
 
 
 def as_numbers(statements: list[str]) -> list[str]:
@@ -107,7 +105,7 @@ def test_sequence_that_another_table_counts_with_stays(make: Make) -> None:
             "CREATE TABLE tickets (number integer DEFAULT nextval('users_id_seq'))",
         ]
     )
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     made = fetch(database.connection, "INSERT INTO tickets DEFAULT VALUES RETURNING number")
     assert made == [(3,)]
 
@@ -151,7 +149,7 @@ def test_new_keys_cannot_be_computed_from_the_old_ones(make: Make) -> None:
     keys = []
     for _ in range(2):
         database = make([*as_numbers(STATES["v4"]), *ROWS, *THREADS])
-        call_command("migrate", database=database.alias, verbosity=0)
+        call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
         for table in ("users", "personas", "chat_messages", "threads"):
             rows = fetch(database.connection, f"SELECT new_key FROM schema_old_keys_{table}")
             assert rows
@@ -162,7 +160,7 @@ def test_new_keys_cannot_be_computed_from_the_old_ones(make: Make) -> None:
 
 def test_every_key_and_every_link_to_it_is_converted(make: Make) -> None:
     database = make([*as_numbers(STATES["v4"]), *ROWS, *THREADS])
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     types = fetch(
         database.connection,
         "SELECT table_name || '.' || column_name, data_type FROM information_schema.columns"

@@ -11,12 +11,10 @@ from schema.introspection.catalog import Catalog
 from tests.conftest import Database
 from tests.schema.adoption import people as p
 from tests.schema.adoption.accounting import all_rows, fetch
-from tests.schema.adoption.conftest import Make, assert_like_fresh, run
+from tests.schema.adoption.conftest import ADOPTED, Make, assert_like_fresh, run
 from tests.schema.adoption.people import key
 from tests.schema.adoption.states import HELPED_TO_V4, STUCK
 from tests.schema.adoption.test_key_conversion import ROWS, STATES, as_numbers
-
-pytestmark = pytest.mark.engines("postgresql", "older")
 
 LINKS = [
     "CREATE TABLE notes (id serial PRIMARY KEY, about_user_id integer, reader_ids integer[],"
@@ -27,16 +25,16 @@ LINKS = [
 ]
 
 
-def migrate(database: Database) -> str:
+def migrate(database: Database, *target: str) -> str:
     out = io.StringIO()
-    call_command("migrate", database=database.alias, stdout=out)
+    call_command("migrate", *target, database=database.alias, stdout=out)
     return out.getvalue()
 
 
 def test_old_keys_are_kept_beside_the_new_ones_and_lead_back(make: Make) -> None:
     database = make([*as_numbers(STATES["v4"]), *ROWS])
     emails = fetch(database.connection, "SELECT id, email FROM users ORDER BY id")
-    message = migrate(database)
+    message = migrate(database, *ADOPTED)
     for table in ("users", "personas", "chat_messages"):
         line = f"Kept: the old keys of {table}, in schema_old_keys_{table} (old_key, new_key)\n"
         assert line in message
@@ -53,7 +51,7 @@ def test_old_keys_are_kept_beside_the_new_ones_and_lead_back(make: Make) -> None
         "SELECT p.name, k.old_key FROM schema_old_keys_personas k"
         " JOIN personas p ON p.id = k.new_key ORDER BY 2",
     ) == [("A", 1), ("B", 2), ("C", 3)]
-    again = migrate(database)
+    again = migrate(database, *ADOPTED)
     assert "Nothing to do" in again
 
 
@@ -61,7 +59,7 @@ def test_links_without_a_foreign_key_are_reported_with_the_sql_that_converts_the
     make: Make,
 ) -> None:
     database = make([*as_numbers(STATES["v4"]), *ROWS, *LINKS])
-    message = migrate(database)
+    message = migrate(database, *ADOPTED)
     notes = [
         f"{place} looks like a link to {target} without a foreign key: {matches} values are keys."
         for place, target, matches in [
@@ -104,7 +102,7 @@ def test_links_without_a_foreign_key_are_reported_with_the_sql_that_converts_the
 
 def test_columns_that_look_like_links_are_not_reported_where_keys_stay(make: Make) -> None:
     database = make([*STUCK, *LINKS])
-    assert "looks like a link" not in migrate(database)
+    assert "looks like a link" not in migrate(database, *ADOPTED)
 
 
 FLAGS = {
@@ -147,7 +145,7 @@ def test_administrators_made_later_stay_when_a_further_step_is_adopted(make: Mak
     database = make(STUCK)
     call_command("migrate", "users", "0001", database=database.alias, verbosity=0)
     run(database, [f"UPDATE users SET is_staff = true WHERE id = '{p.ALICE}'"])
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     assert fetch(database.connection, "SELECT id::text FROM users WHERE is_staff") == [(p.ALICE,)]
 
 
@@ -176,7 +174,7 @@ def test_timestamps_that_python_cannot_hold_are_replaced_and_kept(make: Make, ki
         f" WHERE user_id = '{p.ALICE}'",
     ]
     database = make([*HELPED_TO_V4, *(types if kind == "timestamp" else []), *times])
-    message = migrate(database)
+    message = migrate(database, *ADOPTED)
     for table in ("users", "personas", "chat_messages", "threads"):
         rows = all_rows(database.connection)[table].values()
         for row in rows:

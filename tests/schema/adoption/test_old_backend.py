@@ -17,8 +17,6 @@ from tests.schema.adoption.old_backend import OldBackend
 from tests.schema.adoption.states import STATES
 from tests.schema.adoption.test_states import WRONG
 
-pytestmark = pytest.mark.engines("postgresql", "older")
-
 EVERY = 6
 """Let it work between every sixth pair of statements."""
 

@@ -14,8 +14,6 @@ from tests.schema.adoption.people import key
 from tests.schema.adoption.states import HELPED_TO_V4, STUCK
 from tests.schema.adoption.test_refusals import assert_refuses_and_changes_nothing
 
-pytestmark = pytest.mark.engines("postgresql", "older")
-
 
 def trigger(timing: str, body: str) -> list[str]:
     """Return a trigger of the owner's: its timing up to FOR EACH, and what its function does."""

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from tests.conftest import Database
 from tests.schema.adoption import scripts as s
 from tests.schema.adoption.accounting import fetch
-from tests.schema.adoption.conftest import Make, run
+from tests.schema.adoption.conftest import ADOPTED, Make, run
 from tests.schema.adoption.states import STUCK
 from tests.schema.adoption.test_refusals import assert_refuses_and_changes_nothing
 
@@ -40,7 +40,6 @@ OTHERS = {
 }
 
 
-@pytest.mark.engines("postgresql", "older")
 @pytest.mark.parametrize("statement", OTHERS)
 def test_name_that_something_else_has_is_refused_by_an_adoption(make: Make, statement: str) -> None:
     words, remedy = OTHERS[statement]
@@ -49,10 +48,9 @@ def test_name_that_something_else_has_is_refused_by_an_adoption(make: Make, stat
     assert words in message
     assert remedy in message
     run(database, [remedy])
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
 
 
-@pytest.mark.engines("postgresql", "older")
 def test_array_of_a_type_and_a_type_of_another_schema_do_not_prevent_adoption(make: Make) -> None:
     database = make(
         [
@@ -62,7 +60,7 @@ def test_array_of_a_type_and_a_type_of_another_schema_do_not_prevent_adoption(ma
             "CREATE TYPE mood AS ENUM ('good')",
         ]
     )
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +97,6 @@ def test_name_that_something_else_has_is_refused_on_an_empty_site(
     assert names(empty_database.connection) <= {"attempts", *BOOKKEEPING}
 
 
-@pytest.mark.engines("postgresql", "older")
 @pytest.mark.parametrize(
     "statements",
     [
@@ -124,13 +121,12 @@ def test_database_that_may_be_another_programs_is_refused(
     assert "run migrate with --adopt." in message
 
 
-@pytest.mark.engines("postgresql", "older")
 def test_database_with_users_only_is_adopted_on_insistence(make: Make) -> None:
     database = make(
         [*s.BASE[:1], "INSERT INTO users (email, password_hash) VALUES ('alice@example.com', 'x')"]
     )
     assert "it has only users" in assert_refuses_and_changes_nothing(database)
-    call_command("migrate", database=database.alias, verbosity=0, adopt=True)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0, adopt=True)
     assert fetch(database.connection, "SELECT email FROM users") == [("alice@example.com",)]
 
 

@@ -16,7 +16,7 @@ from tests.conftest import Database
 from tests.schema.adoption import people as p
 from tests.schema.adoption import scripts as s
 from tests.schema.adoption.accounting import all_rows, assert_all_accounted_for, fetch, quarantined
-from tests.schema.adoption.conftest import Make, run
+from tests.schema.adoption.conftest import ADOPTED, Make, run
 from tests.schema.adoption.people import key
 from tests.schema.adoption.states import HELPED_TO_V4, STUCK
 from tests.schema.adoption.test_refusals import acting_as, assert_refuses_and_changes_nothing
@@ -136,7 +136,7 @@ def test_policy_of_a_table_with_links_to_converted_keys_is_refused(make: Make) -
 def test_role_that_policies_do_not_apply_to_adopts_every_row(make: Make) -> None:
     database = make([*STUCK, *POLICIES["by a setting of the session, on messages"][0]])
     before = all_rows(database.connection)
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     assert_all_accounted_for(before, database.connection)
     assert quarantined(database.connection) == {}
 
@@ -175,7 +175,7 @@ def test_styles_of_dates_and_intervals_do_not_prevent_adoption(make: Make, style
         ],
     )
     database.connection.close()
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     assert fetch(database.connection, "SELECT interval '1 day 2 hours'")[0][0].days == 1
 
 
@@ -277,7 +277,7 @@ def test_more_rows_in_quarantine_than_plausible_are_refused_with_examples(make: 
     assert "the message's user does not exist (30: " in message
     assert "--quarantine-limit 30." in message
     before = all_rows(database.connection)
-    call_command("migrate", database=database.alias, verbosity=0, quarantine_limit=30)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0, quarantine_limit=30)
     assert_all_accounted_for(before, database.connection)
     assert len(quarantined(database.connection)["chat_messages"]) == 30
 
@@ -294,7 +294,7 @@ def test_threads_that_the_old_script_made_are_no_reason_to_refuse(make: Make) ->
         f" SELECT '{p.ALICE}', 'General' FROM generate_series(1, 40)"
     )
     database = make([*HELPED_TO_V4, generals])
-    call_command("migrate", database=database.alias, verbosity=0)
+    call_command("migrate", *ADOPTED, database=database.alias, verbosity=0)
     assert fetch(
         database.connection,
         f"SELECT count(*) FROM threads WHERE title = 'General' AND user_id = '{p.ALICE}'",

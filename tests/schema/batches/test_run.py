@@ -22,7 +22,6 @@ from tests.conftest import Database
 from tests.schema.batches.unthreaded import ROWS, Killed, counts_are_right, step, value
 
 
-@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_backfill_leaves_no_message_and_counts_each(
     messages_without_threads: Database, heard: list[Progress]
 ) -> None:
@@ -131,7 +130,7 @@ def test_batch_that_never_gets_its_row_gives_up(
     assert record.finished_at is None
 
 
-@pytest.mark.engines("postgresql", "older")
+@pytest.mark.engines("postgresql")
 def test_step_restores_the_lock_timeout_that_was_set_before(
     messages_without_threads: Database,
 ) -> None:
@@ -154,7 +153,7 @@ LOG_LOCK_TIMEOUTS = """
 """
 
 
-@pytest.mark.engines("postgresql", "older")
+@pytest.mark.engines("postgresql")
 def test_every_statement_of_a_run_has_the_lock_timeout(messages_without_threads: Database) -> None:
     with psycopg.connect(messages_without_threads.url) as owner:
         owner.execute(LOG_LOCK_TIMEOUTS)

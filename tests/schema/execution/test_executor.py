@@ -7,8 +7,6 @@ from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from tests.conftest import Database
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
-
 REFUSE = {
     "postgresql": [
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$"

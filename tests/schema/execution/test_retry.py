@@ -11,7 +11,7 @@ from django.db import connections
 from schema.models import MigrationRun
 from tests.conftest import Database
 
-pytestmark = pytest.mark.engines("postgresql", "older")
+pytestmark = pytest.mark.engines("postgresql")
 
 
 class Crowd(threading.Thread):

@@ -10,8 +10,6 @@ from tests.conftest import Database
 from tests.faults import kills
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
-
 
 @pytest.fixture
 def before_index(migrated: Migrated) -> Database:
@@ -36,7 +34,7 @@ def test_killed_on_the_way_back_it_converges(migrated: Migrated, point: int) -> 
     assert migrated.differences() == []
 
 
-@pytest.mark.engines("postgresql", "older")
+@pytest.mark.engines("postgresql")
 def test_killed_within_a_concurrent_build_the_index_is_built_again(
     migrated: Migrated, before_index: Database
 ) -> None:

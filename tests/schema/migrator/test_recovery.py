@@ -17,8 +17,6 @@ from schema.models import MigrationRun
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
-
 STEPS = [
     ("users", "0001_users"),
     ("personas", "0002_multi_persona"),

@@ -8,8 +8,6 @@ from django.core.management import CommandError, call_command
 from tests.conftest import Database
 from tests.schema.conftest import Migrated
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
-
 ROWS = [
     "INSERT INTO users (id, email, name, password_hash) VALUES ('{u}', 'a@example.com', 'A', 'x')",
     "INSERT INTO personas (id, user_id, name) VALUES ('{p}', '{u}', 'One')",

@@ -18,8 +18,6 @@ from schema.history.status import known_migrations
 from tests.conftest import Database
 from tests.schema.processes import ROOT
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql", "older")
-
 
 def migrate(database: Database, *arguments: str, **options: Any) -> str:
     out = StringIO()

@@ -37,7 +37,7 @@ steps = st.one_of(
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
 )

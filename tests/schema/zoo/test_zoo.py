@@ -25,7 +25,6 @@ DRIFT = {
 }
 
 
-@pytest.mark.engines("sqlite", "postgresql", "older")
 def test_whole_life_calls_each_code_once_each_way(zoo: Zoo, tmp_path: Path) -> None:
     assert zoo.look("migrate", "--plan")[0] == 0
     zoo.migrate()
