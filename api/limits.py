@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MINUTE = timedelta(minutes=1)
 # A person has several keys, and an address several people.
 PER_PERSON, PER_ADDRESS = 2, 4
-SEARCHES, EXPORTS = 120, 20
+SEARCHES, EXPORTS, IMPORTS = 120, 20, 20
 
 
 @dataclass(eq=False)
@@ -73,6 +73,15 @@ def count_export(request: KeyRequest) -> None:
         LimitError: There were too many within the last minute.
     """
     _count(request, RateLimit("api-export", EXPORTS, MINUTE), str(request.user.pk))
+
+
+def count_import(request: KeyRequest) -> None:
+    """Count an import of a person.
+
+    Raises:
+        LimitError: There were too many within the last minute.
+    """
+    _count(request, RateLimit("api-import", IMPORTS, MINUTE), str(request.user.pk))
 
 
 def _count(request: KeyRequest, limit: RateLimit, subject: str) -> None:

@@ -29,11 +29,26 @@ def bearer_key(request: HttpRequest) -> ApiKey:
     Raises:
         RefusedKeyError: There is none, or it lets nobody in.
     """
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    token = token.strip() if kind.lower() == BEARER else ""
+    token = bearer_token(request.headers.get("Authorization", ""))
     key = keys.authenticate(token, client=request.headers.get("User-Agent", ""))
     request.user = key.user
     return key
+
+
+def bearer_token(authorization: str) -> str:
+    """Return the token of an Authorization header; an empty string if there is none."""
+    kind, _, token = authorization.partition(" ")
+    return token.strip() if kind.lower() == BEARER else ""
+
+
+def has_key(headers: dict[bytes, bytes]) -> bool:
+    """Return whether the headers of an ASGI request name a key that is valid."""
+    token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+    try:
+        keys.authenticate(token, client=headers.get(b"user-agent", b"").decode("latin-1"))
+    except keys.RefusedKeyError:
+        return False
+    return True
 
 
 def login_free(urls: tuple[Any, str, str]) -> tuple[Any, str, str]:

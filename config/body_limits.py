@@ -28,6 +28,8 @@ Headers = dict[bytes, bytes]
 # Called with the path and the headers of a refused request; return the headers and the body of
 # the answer, or None for an answer in plain text.
 refusals: list[Callable[[str, Headers], tuple[Headers, bytes] | None]] = []
+# Called with the headers of a request; return whether they name a user who is logged in.
+identities: list[Callable[[Headers], bool]] = []
 
 
 def max_body(size: int) -> Callable[[View], View]:
@@ -97,17 +99,22 @@ async def limit_for(path: str, headers: dict[bytes, bytes]) -> int:
         limit: int = getattr(resolve(path).func, "max_body", DEFAULT)
     except Resolver404:
         return DEFAULT
-    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-    key = cookies.get(settings.SESSION_COOKIE_NAME, "")
-    return limit if limit <= DEFAULT or (key and await is_logged_in(key)) else DEFAULT
+    return limit if limit <= DEFAULT or await is_logged_in(headers) else DEFAULT
 
 
 @sync_to_async
-def is_logged_in(session_key: str) -> bool:
-    """Return whether the session belongs to a user who is logged in."""
+def is_logged_in(headers: Headers) -> bool:
+    """Return whether a request is made by a user who is logged in."""
     close_old_connections()
+    return any(has_identity(headers) for has_identity in (has_session, *identities))
+
+
+def has_session(headers: Headers) -> bool:
+    """Return whether the request's session belongs to a user."""
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    key = cookies.get(settings.SESSION_COOKIE_NAME, "")
     sessions = import_module(settings.SESSION_ENGINE)
-    return SESSION_KEY in sessions.SessionStore(session_key)
+    return bool(key) and SESSION_KEY in sessions.SessionStore(key)
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""The resources: threads, messages, replies, personas, search, usage, export."""
+"""The resources: threads, messages, replies, personas, search, usage, export, import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from django.db import IntegrityError
 from django.http import Http404, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from ninja import Query, Router, Status
+from ninja import File, Query, Router, Status, UploadedFile
 from ninja.errors import HttpError
 from ninja.params import functions
 from pydantic import Field
@@ -27,6 +27,8 @@ from chat.conversation import send_message, stop
 from chat.exports.archive import export
 from chat.exports.source import Source
 from chat.generation.stream import event
+from chat.imports.loading import import_items, preview
+from chat.imports.process import read_in_process
 from chat.models import ChatMessage, Reply
 from chat.search.results import search_messages
 from personas.models import Persona
@@ -34,6 +36,8 @@ from personas.switching import add_persona, delete_persona, switch_to
 from threads import listing, organising
 from threads.listing import InvalidCursorError, ThreadState
 from threads.models import Thread
+from uploads import kept
+from uploads.reading import RefusedError
 
 router = Router()
 PAGE = 50
@@ -244,6 +248,25 @@ def export_account(request: KeyRequest) -> HttpResponseBase:
     limits.count_export(request)
     produce = partial(export, Source(request.user), "json")
     return streamed(request, produce, {"Content-Type": "application/json; charset=utf-8"})
+
+
+@router.post("/import", response={200: schemas.ImportReport, **WRITE_ERRORS})
+def import_file(request: KeyRequest, file: File[UploadedFile], preview_only: bool = False) -> Any:
+    """Import an export of this site or of another program; what is there already is not repeated.
+
+    With `preview_only` nothing is imported, and the report tells what would be.
+    """
+    limits.count_import(request)
+    path = kept.find(request.user.pk, kept.keep(request.user.pk, file))
+    if path is None:
+        raise HttpError(409, "Another upload of yours replaced this one. Upload it again.")
+    read = preview if preview_only else import_items
+    try:
+        return read(request.user, read_in_process(path))
+    except RefusedError as refusal:
+        raise HttpError(400, str(refusal)) from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def for_url(cursor: str) -> str:

@@ -17,6 +17,8 @@ from api.contracts import json_response
 from api.models import ApiKey
 from api.requests import bearer_key, login_free
 from api.v2 import problems, resources
+from chat.imports.views import MAX_UPLOAD
+from config.body_limits import max_body
 
 PREFIX = "/api/v2/"
 READS = {"GET", "HEAD"}
@@ -49,6 +51,9 @@ api = NinjaAPI(
 problems.add_handlers(api)
 api.add_router("", resources.router)
 urls = login_free(api.urls)
+for route in urls[0]:
+    if route.name == "import_file":
+        max_body(MAX_UPLOAD)(route.callback)
 
 
 def document() -> dict[str, Any]:

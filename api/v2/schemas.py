@@ -194,3 +194,14 @@ class HitPage(Schema):
 
     items: list[Hit]
     next_cursor: str | None
+
+
+class ImportReport(Schema):
+    """What an import added, or would add."""
+
+    added: dict[str, int]
+    known: dict[str, int]
+    restored: int
+    skipped: dict[str, int]
+    problems: list[str]
+    problem_count: int

@@ -14,6 +14,8 @@ from config.body_limits import max_body
 from uploads import kept
 from users.requests import PersonRequest
 
+MAX_UPLOAD = MAX_FILE + 1_000_000  # the form takes some room beside the file
+
 
 class UploadForm(forms.Form):
     """A file to import."""
@@ -31,7 +33,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return _page(request, UploadForm())
 
 
-@max_body(MAX_FILE + 1_000_000)  # the form takes some room beside the file
+@max_body(MAX_UPLOAD)
 @require_POST
 def upload(request: PersonRequest) -> HttpResponse:
     """Show what the file would add, or why it cannot be imported."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from api.keys import create_key
@@ -248,3 +249,50 @@ def test_reply_is_followed_as_events(site: Site) -> None:
     words = "".join(json.loads(one["data"]) for one in events if one["event"] == "text")
     assert words == "word1 word2 word3 word4 "
     assert (events[-1]["event"], json.loads(events[-1]["data"])) == ("end", {"status": "complete"})
+
+
+def test_export_is_imported_once(alice: Program) -> None:
+    make_message(make_thread(alice.user, title="Trip"), "Bring the tent")
+    archive = json.dumps(alice.get("/export")).encode()
+    bob = Program(make_user("bob"))
+
+    def upload(query: str = "") -> Any:
+        headers = {"Authorization": f"Bearer {bob.token}"}
+        file = SimpleUploadedFile("export.json", archive)
+        return Client().post(f"/api/v2/import{query}", {"file": file}, headers=headers).json()
+
+    added = {"thread": 1, "message": 1}
+    assert upload("?preview_only=true")["added"] == added
+    assert ChatMessage.objects.filter(user=bob.user).count() == 0
+    assert upload()["added"] == added
+    again = upload()
+    assert (again["added"], again["known"], again["problems"]) == (
+        {"thread": 0, "message": 0},
+        added,
+        [],
+    )
+    texts = ChatMessage.objects.filter(user=bob.user).values_list("content", flat=True)
+    assert list(texts) == ["Bring the tent"]
+
+
+def test_refused_import_gives_the_reason(alice: Program) -> None:
+    headers = {"Authorization": f"Bearer {alice.token}"}
+    file = SimpleUploadedFile("letter.txt", b"Dear Bob")
+    response = Client().post("/api/v2/import", {"file": file}, headers=headers)
+    assert (response.status_code, response.json()["status"]) == (400, 400)
+    assert response.json()["detail"].startswith("The file")
+
+
+def test_large_import_needs_a_key(site: Site) -> None:
+    program = Program(make_user())
+    spaces = b"[" + b" " * 5_000_000 + b"]"
+    statuses = {}
+    for token in (program.token, "none"):
+        answer = httpx2.post(
+            f"{site.url}/api/v2/import",
+            files={"file": ("large.json", spaces)},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+        )
+        statuses[token] = answer.status_code
+    assert statuses == {program.token: 200, "none": 413}
