@@ -59,6 +59,8 @@ class RecordingExecutor(MigrationExecutor):
         super().__init__(connection)
         self.run = run
         self.found = found
+        self.after_unapply: Callable[[], None] = lambda: None
+        """Called after each migration that was rolled back, in its transaction."""
         self._detector: StateDetector | None = None
         self._state: tuple[frozenset[tuple[str, str]], ProjectState] | None = None
 
@@ -117,6 +119,7 @@ class RecordingExecutor(MigrationExecutor):
         with self.connection.schema_editor(atomic=migration.atomic) as editor:
             before = migration.unapply(state, editor)
             flush(editor)
+            self.after_unapply()
             self.record_as_unapplied(migration)
         return before
 

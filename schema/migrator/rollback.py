@@ -54,7 +54,7 @@ def agree_to_losses(
     if options["accept_data_loss"]:
         return
     if options["interactive"] and not report.as_json and at_terminal():
-        if _answer("Type yes to lose it: ") == "yes":
+        if answer_to("Type yes to lose it: ") == "yes":
             return
         raise CommandError("Nothing was changed.", returncode=ExitCode.REFUSED)
     shown = "" if not report.quiet else f"\n{text}"
@@ -73,7 +73,8 @@ def at_terminal() -> bool:
         return False
 
 
-def _answer(question: str) -> str:
+def answer_to(question: str) -> str:
+    """Return what somebody types."""
     try:
         return input(question).strip().lower()
     except EOFError:
@@ -108,6 +109,16 @@ def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
                 and column.generated is None  # computed from the other columns
             ]
     return [loss for loss in lost if loss.rows]
+
+
+def dropped_names(executor: RecordingExecutor, plan: Plan) -> set[tuple[str, str | None]]:
+    """Return the tables, as (table, None), and columns that are gone after the backwards `plan`.
+
+    Raises:
+        CatalogError: the role may not build the scratch schema this is read from.
+    """
+    with reads_only():
+        return _made_by(executor, [migration for migration, _ in plan])
 
 
 def _made_by(

@@ -156,6 +156,7 @@ class Migrator:
 
     def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
         """Stop before the first change if there is a problem, or if data would be lost."""
+        from schema.migrator.owners_objects import agree_to_drops, find_owners_objects
         from schema.migrator.preflight import find_problems
         from schema.migrator.rollback import agree_to_losses
 
@@ -166,6 +167,9 @@ class Migrator:
             count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"
             raise CommandError("\n".join([f"{count} in the way; nothing was changed:", *lines]))
         if plan[0][1]:
+            owned = find_owners_objects(executor, plan)
+            agree_to_drops(owned, self.report, self.options)
+            executor.after_unapply = owned.create_anew
             agree_to_losses(executor, plan, self.report, self.options)
 
     def _report_state(
