@@ -1,7 +1,9 @@
 """gunicorn's configuration; options on the command line override it."""
 
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,12 @@ workers = int(values.get("WEB_CONCURRENCY") or 1)
 # Replies stream for minutes. A worker that stops needs time to save them.
 timeout = 120
 graceful_timeout = 30
-accesslog = "-"
-logger_class = "config.access_log.AccessLogger"
+if (values.get("LOG_FORMAT") or "").strip().lower() == "json":
+    # The site logs every request, with the person and the queries.
+    logger_class = "config.access_log.JSONLogger"
+else:
+    accesslog = "-"
+    logger_class = "config.access_log.AccessLogger"
 # Forwarded headers are Django's business, see BEHIND_PROXY. By default gunicorn believes those of
 # local peers, and all of a Unix socket's.
 forwarded_allow_ips = ""
@@ -30,6 +36,18 @@ secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 # The socket is in the home folder, so two sites of one user would share it.
 control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Make the folder in which the workers count for /metrics."""
+    if values.get("METRICS_TOKEN"):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="twinthread-metrics-")
+
+
+def on_exit(server: Any) -> None:
+    """Delete that folder."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:

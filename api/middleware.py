@@ -13,7 +13,7 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import quote_etag
 
 from api.contracts import RESOURCES, Contract, contract_of
-from schema.functions import uuid7
+from config.requests import request_id
 
 ANY = "*"
 METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -50,7 +50,7 @@ class ApiMiddleware:
         allow_origin(request.headers.get("Origin", ""), response)
         for name, value in getattr(request, "limit_headers", {}).items():
             response.headers.setdefault(name, value)
-        response.headers["X-Request-Id"] = uuid7().hex
+        response.headers["X-Request-Id"] = request_id()
         return response
 
     def answer(self, request: HttpRequest, contract: Contract) -> HttpResponseBase:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from chat.failures import Failure
 from chat.models import ChatMessage, MessageVersion, Reply
@@ -205,6 +206,12 @@ def write_progress(
         in_flight.update(heartbeat_at=Now())
         found = dict(in_flight.values_list("pk", "stop_requested"))
     return {pk for pk, stop in found.items() if stop}, set(alive) - set(found)
+
+
+def in_flight_metric() -> list[Metric]:
+    """Return the number of replies in flight, in all processes, for `/metrics`."""
+    name, count = "twinthread_replies_in_flight", Reply.objects.in_flight().count()
+    return [GaugeMetricFamily(name, "Replies in flight.", value=count)]
 
 
 def _write_message(reply: Reply, text: str) -> ChatMessage:

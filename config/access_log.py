@@ -1,10 +1,19 @@
 """gunicorn's access log, without search words and reset tokens."""
 
+import logging
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from config.logs import JSONFormatter
 from config.redaction import redact_url
+
+
+class JSONLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own lines as JSON. The site itself logs requests, see config/requests.py."""
+
+    def _set_handler(self, log: logging.Logger, output: Any, fmt: Any, stream: Any = None) -> None:
+        super()._set_handler(log, output, JSONFormatter(), stream)
 
 
 class AccessLogger(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -15,6 +15,8 @@ from config import lifespan  # noqa: E402 - Django has to be set up first
 from config.body_limits import BodyLimit  # noqa: E402 - as above
 from config.deferred import DeferredResponse  # noqa: E402 - as above
 from config.executors import ExecutorGroup, SingleThreadExecutor  # noqa: E402 - as above
+from config.probes import PROBES  # noqa: E402 - as above
+from config.requests import FollowedRequests  # noqa: E402 - as above
 
 # WhiteNoise's responses cause this warning; its files are read before they are sent.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
@@ -33,7 +35,7 @@ class Application(ASGIHandler):
         self.executors = ExecutorGroup(REQUEST_THREADS, "request")
         # Health checks have a thread of their own: they answer while all others are busy.
         self.health_executor = SingleThreadExecutor("health")
-        self.limited = BodyLimit(super().__call__)
+        self.followed = FollowedRequests(BodyLimit(super().__call__))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, or follow the server's start and stop."""
@@ -42,10 +44,10 @@ class Application(ASGIHandler):
             return
         if scope.get("method") == "HEAD":
             send = without_body(send)
-        is_health_check = scope["path"] in {"/healthz", "/readyz"}
+        is_health_check = scope["path"] in PROBES
         executor = self.health_executor if is_health_check else self.executors.least_busy()
         async with ThreadSensitiveContext(executor=executor):
-            await self.limited(scope, receive, send)
+            await self.followed(scope, receive, send)
 
     async def send_response(self, response: Any, send: Any) -> None:
         """Send an answer; wait for one that takes long here, where it holds no thread."""

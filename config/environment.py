@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -112,6 +112,15 @@ def log_level(name: str) -> str:
     value = os.environ.get(name, "").strip().upper() or "INFO"
     if value not in logging.getLevelNamesMapping():
         raise ImproperlyConfigured(f"{name} must be DEBUG, INFO, WARNING or ERROR, not {value!r}.")
+    return value
+
+
+@collected(lambda name, choices: choices[0])
+def choice(name: str, choices: Sequence[str]) -> str:
+    """Return the variable `name`, which is one of `choices`; the first is the default."""
+    value = os.environ.get(name, "").strip().lower() or choices[0]
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(choices)}, not {value!r}.")
     return value
 
 

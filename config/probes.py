@@ -1,4 +1,4 @@
-"""Health checks for a load balancer: is the process alive, and can it serve requests?"""
+"""Health checks for a load balancer, and metrics: what machines ask for."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,14 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 
+from config import metrics
 from schema.history.status import pending_migrations
+
+PROBES = {"/healthz", "/readyz", "/metrics"}
 
 
 class Probes:
-    """Answer `/healthz` and `/readyz` before any other middleware.
+    """Answer `/healthz`, `/readyz` and `/metrics` before any other middleware.
 
     A load balancer addresses the process by IP address: its requests have a host that is not
     in ALLOWED_HOSTS, no TLS and no session.
@@ -20,7 +23,9 @@ class Probes:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer a health check, or pass the request on."""
+        """Answer a machine, or pass the request on."""
+        if request.path_info == "/metrics":
+            return metrics.page(request)
         probe = {"/healthz": healthz, "/readyz": readyz}.get(request.path_info)
         return probe() if probe else self.get_response(request)
 

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.probes.Probes",
+    "config.requests.RequestDetails",
     "api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -212,19 +213,33 @@ if BEHIND_PROXY:
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.redaction.ReporterFilter"
 
+# Programs that collect logs read JSON.
+LOG_FORMAT = environment.choice("LOG_FORMAT", ["text", "json"])
+# With it, Prometheus may read /metrics; without it there is no such page.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "text": {
+            "()": "config.logs.TextFormatter",
+            "fmt": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "config.logs.JSONFormatter"},
+    },
     "filters": {"urls": {"()": "config.redaction.URLFilter"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["urls"]}
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["urls"]}
     },
     "root": {"handlers": ["stderr"], "level": environment.log_level("LOG_LEVEL")},
     "loggers": {
         # Under DEBUG these two have handlers of their own, which would repeat every line.
         "django": {"handlers": []},
         "django.server": {"handlers": [], "propagate": True},
+        # With JSON, every request has a line of its own, without its path.
+        "django.request": {"level": "ERROR" if LOG_FORMAT == "json" else "NOTSET"},
         "httpx2": {"level": "WARNING"},  # a line for each request to the model server
     },
 }

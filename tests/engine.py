@@ -29,7 +29,8 @@ OWN = (
     "HSTS_",
     "BEHIND_PROXY",
     "STATIC_ROOT",
-    "LOG_LEVEL",
+    "LOG_",
+    "METRICS_",
 )
 named = dotenv_values(ROOT / ".env")
 for name in [*named, *(name for name in os.environ if name.startswith(OWN))]:

@@ -51,7 +51,7 @@ class Site:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
-    access_log: str = os.devnull
+    access_log: str = os.devnull  # "" leaves it to gunicorn.conf.py
     files: int = 0  # how many files it may have open; 0 leaves the limit as it is
     process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +70,8 @@ class Site:
     def start(self, database: str) -> None:
         """Start gunicorn on a database and wait until it responds."""
         command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{self.socket.fileno()}"]
-        command += ["-w", str(self.workers), "--access-logfile", self.access_log]
+        command += ["-w", str(self.workers)]
+        command += ["--access-logfile", self.access_log] if self.access_log else []
         command += ["--no-control-socket"]
         if self.files:
             command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(self.files), *command]

@@ -20,6 +20,7 @@ from chat.generation.reasoning import ReasoningFilter
 from chat.models import Reply
 from chat.replies import Outcome
 from chat.unicode import split_surrogate, storable
+from config import metrics
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
@@ -78,7 +79,9 @@ async def _outcome(reply: InFlightReply, generate: Generate, in_database: InData
         status, failure = Reply.Status.FAILED, Failure.INTERNAL
     reply.is_finishing = True
     if failure:
-        log.warning("reply %s failed: %s %s", reply.reply_id, failure.label, error)
+        # The row has the server's words, which may quote the conversation.
+        log.warning("reply %s failed: %s", reply.reply_id, failure.value)
+    metrics.reply_ended(status.value, failure.value if failure else "", reply.first_text_ms)
     counts = (usage.prompt, usage.completion, reply.first_text_ms)
     reply.outcome = Outcome(status, reply.text, failure, error, wait, *counts)
     return reply.outcome

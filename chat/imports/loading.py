@@ -15,6 +15,7 @@ from chat.imports.keys import BATCH, MODELS, KeyResolver
 from chat.imports.reading import RefusedError
 from chat.imports.report import Report
 from chat.imports.seen import Seen
+from config import metrics
 from threads.models import Thread
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ def preview(user: User, items: Iterable[Read], using: str = "default") -> Report
 
 def import_items(user: User, items: Iterable[Read], using: str = "default") -> Report:
     """Add what was read to the account: all of it or, if it is refused, nothing."""
+    try:
+        report = _import_items(user, items, using)
+    except RefusedError:
+        metrics.IMPORTS.labels("refused").inc()
+        raise
+    metrics.IMPORTS.labels("imported").inc()
+    return report
+
+
+def _import_items(user: User, items: Iterable[Read], using: str) -> Report:
     try:
         with transaction.atomic(using):
             _lock(user, using)
