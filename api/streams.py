@@ -60,7 +60,7 @@ def json_array(rows: Iterable[Any]) -> Iterator[bytes]:
 
 async def words_of(reply_id: uuid.UUID) -> AsyncIterator[str]:
     """Yield a reply's text as it grows, until the reply has ended."""
-    position = 0
+    position = recalls = 0
     in_flight = engine.find(reply_id)
     if in_flight is None:
         async for words in _words_elsewhere(reply_id):
@@ -68,6 +68,8 @@ async def words_of(reply_id: uuid.UUID) -> AsyncIterator[str]:
         return
     while True:
         changed = in_flight.changed
+        if in_flight.recalls != recalls:  # what was sent turned out to be reasoning
+            position, recalls = 0, in_flight.recalls
         if len(in_flight.text) > position:
             words, position = in_flight.text[position:], len(in_flight.text)
             yield words

@@ -171,6 +171,15 @@ class Reply(models.Model):
     )
     text = models.TextField(default="", db_default="", blank=True)
     stop_requested = models.BooleanField(default=False, db_default=False)
+    reasoning = models.TextField(
+        default="",
+        db_default="",
+        blank=True,
+        help_text="What the model thought before it answered.",
+    )
+    reasoning_ms = models.IntegerField(
+        null=True, blank=True, help_text="How long it thought, in milliseconds; null if it did not."
+    )
     prompt_tokens = models.IntegerField(null=True, blank=True)
     completion_tokens = models.IntegerField(null=True, blank=True)
     failure = models.CharField(
@@ -227,6 +236,11 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_voice_display()}: {self.get_status_display()}"
+
+    @property
+    def thought_seconds(self) -> int:
+        """Return how long the model thought, in seconds."""
+        return max(1, round((self.reasoning_ms or 0) / 1000))
 
     @property
     def reason(self) -> str:

@@ -122,4 +122,5 @@ class ReplyQuerySet(models.QuerySet[M]):
     def of_messages(self, messages: Iterable[models.Model]) -> Self:
         """Keep the ended replies that became one of these messages, oldest first."""
         ended = self.filter(answer__in=list(messages)).exclude(status="streaming")
-        return ended.select_related("persona").order_by("created_at")
+        # The reasoning may be long, and is shown when somebody asks for it.
+        return ended.select_related("persona").defer("reasoning", "text").order_by("created_at")

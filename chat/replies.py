@@ -49,6 +49,8 @@ class Outcome:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     first_text_ms: int | None = None
+    reasoning: str = ""
+    reasoning_ms: int | None = None
 
 
 # Called with the key of the person before a reply begins; may raise BudgetSpentError.
@@ -119,6 +121,8 @@ def finish(reply_id: uuid.UUID, outcome: Outcome, *, abandoned: bool = False) ->
     reply.retry_after = outcome.retry_after
     reply.prompt_tokens = outcome.prompt_tokens
     reply.completion_tokens = outcome.completion_tokens
+    reply.reasoning = outcome.reasoning
+    reply.reasoning_ms = outcome.reasoning_ms if outcome.reasoning else None
     reply.save()
     for call in on_end:
         call(reply, outcome)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat import views
+from chat import reply_views, views
 from chat.exports import views as export
 from chat.imports import views as imports
 from chat.search import views as search
@@ -20,8 +20,9 @@ urlpatterns = [
     path("messages/<uuid:message>/delete/", views.delete, name="delete"),
     path("messages/<uuid:message>/text/", views.text, name="text"),
     path("messages/<uuid:message>/versions/", views.versions, name="versions"),
-    path("replies/<uuid:reply>/stop/", views.stop, name="stop"),
-    path("replies/<uuid:reply>/stream/", views.stream, name="stream"),
+    path("replies/<uuid:reply>/stop/", reply_views.stop, name="stop"),
+    path("replies/<uuid:reply>/stream/", reply_views.stream, name="stream"),
+    path("replies/<uuid:reply>/reasoning/", reply_views.reasoning, name="reasoning"),
     path("search/", search.search, name="search"),
     path("export/", export.page, name="export"),
     path("export/<slug:name>/", export.everything, name="export_everything"),

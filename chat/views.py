@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -11,20 +10,15 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages as notices
 from django.db import IntegrityError
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
-from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chat import conversation, pages
 from chat.forms import MessageForm, ModelForm, VoiceForm, first_error
 from chat.generation import model_catalog, provider
-from chat.generation.engine import engine
-from chat.generation.stream import follow
-from chat.models import ChatMessage, Reply
-from chat.querysets import ReplyQuerySet
+from chat.models import ChatMessage
 from chat.replies import MAX_IN_FLIGHT, BudgetSpentError, InFlightError, TooManyInFlightError
 from schema.functions import uuid7
 from threads.models import Thread
@@ -171,39 +165,6 @@ def versions(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     return render(request, template, context)
 
 
-@require_POST
-def stop(request: PersonRequest, reply: uuid.UUID) -> HttpResponse:
-    """Stop a reply."""
-    found = get_object_or_404(_replies(request), pk=reply)
-    conversation.stop(reply=found)
-    if request.htmx:
-        return HttpResponse(status=204)
-    return redirect("chat:conversation", found.thread_id)
-
-
-@require_GET
-async def stream(request: PersonRequest, reply: uuid.UUID) -> HttpResponseBase:
-    """Stream a reply, starting where the browser has stopped reading."""
-    if not await engine.in_database(lambda: _replies(request).filter(pk=reply).exists()):
-        raise Http404
-    at = request.headers.get("Last-Event-ID") or request.GET.get("from") or ""
-    position = int(at) if re.fullmatch("[0-9]{1,9}", at) else 0
-    events = follow(reply, position, partial(_render_end, request))
-    response = StreamingHttpResponse(events, content_type="text/event-stream")
-    patch_cache_control(response, no_cache=True, no_store=True)
-    response["X-Accel-Buffering"] = "no"  # nginx would delay the text
-    return response
-
-
-def _render_end(request: PersonRequest, reply: Reply) -> str:
-    """Return the HTML that replaces the stream."""
-    context: dict[str, object] = {"thread": reply.thread, "attempt": reply}
-    if reply.answer is None:
-        return render_to_string("chat/_attempt.html", context, request=request)
-    context["entry"] = entry = pages.entry(reply.answer, reply.thread)
-    return render_to_string("chat/_entry.html", context, request=request) if entry else ""
-
-
 def _part(
     request: PersonRequest,
     key: uuid.UUID,
@@ -277,10 +238,6 @@ def _thread(request: PersonRequest, key: uuid.UUID) -> Thread:
 def _message(request: PersonRequest, key: uuid.UUID) -> ChatMessage:
     messages = ChatMessage.objects.for_user(request.user).filter(thread__deleted_at=None)
     return get_object_or_404(messages.select_related("thread__persona", "thread__user"), pk=key)
-
-
-def _replies(request: PersonRequest) -> ReplyQuerySet[Reply]:
-    return Reply.objects.for_user(request.user)
 
 
 def _in(message: ChatMessage) -> Thread:

@@ -130,9 +130,12 @@ def conversation(
     yield f"# {' '.join(thread.title.split())}\n\n".encode()
     if thread.description:
         yield f"{thread.description}\n\n".encode()
-    for role, created_at, content in messages:
+    for role, created_at, content, *thoughts in messages:
         minute = created_at[:16].replace("T", " ")
-        yield f"**{names[role]}** · {minute}\n\n{content}\n\n---\n\n".encode()
+        yield f"**{names[role]}** · {minute}\n\n".encode()
+        for thought in filter(None, thoughts):
+            yield f"> {'> '.join(thought.splitlines(keepends=True))}\n\n".encode()
+        yield f"{content}\n\n---\n\n".encode()
 
 
 def file_name(source: Source, suffix: str) -> str:

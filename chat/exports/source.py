@@ -44,7 +44,16 @@ MESSAGE = ("id", "thread", "role", "content", "created_at", "updated_at")
 VERSION = ("id", "message", "role", "content", "written_at", "replaced_at")
 REPLY = (
     *("id", "thread", "question", "answer", "voice", "persona", "model", "status", "text"),
-    *("prompt_tokens", "completion_tokens", "failure", "error", "created_at", "updated_at"),
+    *(
+        "reasoning",
+        "reasoning_ms",
+        "prompt_tokens",
+        "completion_tokens",
+        "failure",
+        "error",
+        "created_at",
+        "updated_at",
+    ),
 )
 
 # PostgreSQL writes each message as a line of JSON, which is faster than building rows in Python.
@@ -90,6 +99,7 @@ class Source:
     user: User
     thread: Thread | None = None
     using: str = "default"
+    has_reasoning: bool = False  # whether what is written for reading has the models' thoughts
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -166,7 +176,7 @@ class Source:
         return replies.order_by("created_at", "id")
 
     def conversations(self) -> Iterator[tuple[ThreadRow, Iterator[Sequence[Any]]]]:
-        """Yield each thread with its messages: role, timestamp and text.
+        """Yield each thread with its messages: role, timestamp, text and, if asked for, reasoning.
 
         A query for each thread would take most of the time of an export of many short threads,
         so the messages of a batch are read together. Read a thread's messages before the next
@@ -183,9 +193,12 @@ class Source:
         messages = self.messages().filter(thread__in=[thread.id for thread in batch])
         if len(batch) > 1:
             messages = messages.order_by("thread__created_at", "thread_id", "created_at", "id")
-        rows = one_by_one(
-            messages.values_list("thread_id", "role", ISOTime("created_at"), "content")
-        )
+        fields: list[Any] = ["thread_id", "role", ISOTime("created_at"), "content"]
+        if self.has_reasoning:
+            origins = Reply.objects.filter(answer=models.OuterRef("pk")).exclude(reasoning="")
+            newest = origins.order_by("-created_at").values("reasoning")[:1]
+            fields.append(models.Subquery(newest))
+        rows = one_by_one(messages.values_list(*fields))
         groups = groupby(rows, key=itemgetter(0))
         group = next(groups, None)
         for thread in batch:

@@ -37,7 +37,8 @@ def page(request: PersonRequest) -> HttpResponse:
 @require_safe
 def everything(request: PersonRequest, name: str) -> HttpResponseBase:
     """Send the whole account."""
-    return download(request, Source(request.user), name)
+    has_reasoning = "reasoning" in request.GET
+    return download(request, Source(request.user, has_reasoning=has_reasoning), name)
 
 
 @require_safe
@@ -45,7 +46,8 @@ def thread(request: PersonRequest, thread: UUID, name: str) -> HttpResponseBase:
     """Send one conversation."""
     threads = Thread.objects.for_user(request.user).filter(deleted_at=None)
     found = get_object_or_404(threads, pk=thread)
-    return download(request, Source(request.user, found), name)
+    has_reasoning = "reasoning" in request.GET
+    return download(request, Source(request.user, found, has_reasoning=has_reasoning), name)
 
 
 def download(request: PersonRequest, source: Source, name: str) -> HttpResponseBase:

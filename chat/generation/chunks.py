@@ -33,6 +33,8 @@ FAILURES = {
         *("malformed_model_output", "unexpected_tool_call"),
     },
 }
+# DeepSeek, vLLM, llama.cpp and others; OpenRouter and Ollama.
+REASONING = ("reasoning_content", "reasoning")
 REASONS: dict[str, Failure | None] = dict.fromkeys(COMPLETE) | {
     reason: failure for failure, reasons in FAILURES.items() for reason in reasons
 }
@@ -40,12 +42,13 @@ REASONS: dict[str, Failure | None] = dict.fromkeys(COMPLETE) | {
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part of a reply's text, the reason for its end, or its token counts."""
+    """A part of a reply's text or reasoning, the reason for its end, or its token counts."""
 
     text: str = ""
     finish_reason: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning: str = ""
 
 
 def read_chunk(data: object, event: str = "") -> Chunk:
@@ -72,6 +75,7 @@ def read_chunk(data: object, event: str = "") -> Chunk:
         str(choice.get("finish_reason") or ""),
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
+        _reasoning(content),
     )
 
 
@@ -95,6 +99,20 @@ def _text(content: object) -> str:
         parts = (_mapping(part) for part in content)
         return "".join(_text(part.get("text")) for part in parts if part.get("type") == "text")
     return content if isinstance(content, str) else ""
+
+
+def _reasoning(content: dict[str, Any]) -> str:
+    """Return the reasoning: a field of its own or, as of Mistral, parts of the content."""
+    for name in REASONING:
+        if isinstance(found := content.get(name), str) and found:
+            return found
+    parts = content.get("content")
+    thoughts = [_mapping(part) for part in parts] if isinstance(parts, list) else []
+    return "".join(
+        found if isinstance(found := part.get("thinking"), str) else _text(found)
+        for part in thoughts
+        if part.get("type") == "thinking"
+    )
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class InFlightReply:
     started_at: float = field(default_factory=time.monotonic)
     text: str = ""
     saved: int = 0
+    reasoning: str = ""
+    reasoning_at: float = 0.0  # when it began, as time.monotonic()
+    reasoning_ms: int | None = None
+    recalls: int = 0  # how often the text so far turned out to be reasoning
     is_finishing: bool = False
     has_ended: bool = False
     stopped_as: Reply.Status | None = None
@@ -50,12 +54,34 @@ class InFlightReply:
     @property
     def is_unsaved(self) -> bool:
         """Return whether the row lacks some of the text."""
-        return len(self.text) > self.saved
+        return len(self.text) != self.saved
 
     @property
     def age_ms(self) -> int:
         """Return the milliseconds since the reply was started."""
         return int((time.monotonic() - self.started_at) * 1000)
+
+    def think(self, text: str) -> None:
+        """Append to the reasoning; wake the readers when it begins."""
+        if not text:
+            return
+        if not self.reasoning:
+            self.reasoning_at = time.monotonic()
+            self._wake()
+        self.reasoning += text
+        self._measure()
+
+    def recall(self) -> None:
+        """Turn the text so far into reasoning."""
+        self.reasoning_at = self.reasoning_at or self.started_at
+        self.reasoning += self.text
+        self.text = ""
+        self.recalls += 1
+        self._measure()
+        self._wake()
+
+    def _measure(self) -> None:
+        self.reasoning_ms = int((time.monotonic() - self.reasoning_at) * 1000)
 
     def append(self, text: str) -> None:
         """Append text and wake the readers."""

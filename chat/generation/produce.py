@@ -16,7 +16,7 @@ from chat.failures import Failure
 from chat.generation import model_catalog, prompt, provider, titles
 from chat.generation.errors import ProviderError
 from chat.generation.in_flight import InFlightReply
-from chat.generation.reasoning import ReasoningFilter
+from chat.generation.reasoning import Parts, ReasoningFilter, tidy
 from chat.models import Reply
 from chat.replies import Outcome
 from chat.unicode import split_surrogate, storable
@@ -83,7 +83,8 @@ async def _outcome(reply: InFlightReply, generate: Generate, in_database: InData
         log.warning("reply %s failed: %s", reply.reply_id, failure.value)
     metrics.reply_ended(status.value, failure.value if failure else "", reply.first_text_ms)
     counts = (usage.prompt, usage.completion, reply.first_text_ms)
-    reply.outcome = Outcome(status, reply.text, failure, error, wait, *counts)
+    thought = (tidy(reply.reasoning), reply.reasoning_ms)
+    reply.outcome = Outcome(status, reply.text, failure, error, wait, *counts, *thought)
     return reply.outcome
 
 
@@ -147,14 +148,15 @@ Generate = Callable[[InFlightReply, Usage, InDatabase], Awaitable[None]]
 async def _receive(
     reply: InFlightReply, usage: Usage, model: str, messages: list[ChatCompletionMessageParam]
 ) -> None:
-    """Append the text as it arrives, without the model's reasoning."""
-    half, received, reasoning = "", 0, ReasoningFilter()
+    """Append the text as it arrives, and the model's reasoning apart from it."""
+    half, received, filter_ = "", 0, ReasoningFilter()
     parameters = reply.prompt.parameters if reply.prompt else {}
     try:
         async for chunk in provider.stream(model=model, messages=messages, parameters=parameters):
             text, half = split_surrogate(half + chunk.text)
-            reply.append(reasoning.feed(storable(text)))
-            received += len(chunk.text)
+            reply.think(storable(chunk.reasoning))
+            _append(reply, filter_.feed(storable(text)))
+            received += len(chunk.text) + len(chunk.reasoning)
             if received > MAX_CHARACTERS:
                 raise ProviderError(Failure.LENGTH)
             if chunk.prompt_tokens is not None:
@@ -162,9 +164,16 @@ async def _receive(
             if chunk.completion_tokens is not None:
                 usage.completion = chunk.completion_tokens
     finally:
-        reply.append(reasoning.end())
+        _append(reply, filter_.end())
     if not reply.text:
         raise ProviderError(Failure.EMPTY)
+
+
+def _append(reply: InFlightReply, parts: Parts) -> None:
+    if parts.is_recall:
+        reply.recall()
+    reply.think(parts.reasoning)
+    reply.append(parts.text)
 
 
 def _prompt(

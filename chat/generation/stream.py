@@ -160,8 +160,15 @@ async def _rendered(text: str) -> pool.Rendered:
 async def _from_memory(in_flight: InFlightReply, position: int) -> AsyncIterator[str]:
     """Yield what this process generates, as soon as it arrives."""
     progress = Progress(position)
+    recalls, is_thinking = 0, False
     while True:
         changed = in_flight.changed
+        if in_flight.recalls != recalls:
+            recalls, progress = in_flight.recalls, Progress(0)
+            yield event({}, name="recall", key=0)
+        if in_flight.reasoning and not (in_flight.text or is_thinking):
+            is_thinking = True
+            yield event({}, name="thinking")
         if len(in_flight.text) > progress.position:
             yield await progress.advance(in_flight.text)
             if not in_flight.has_ended:
@@ -188,6 +195,9 @@ async def _from_row(reply_id: uuid.UUID, position: int) -> AsyncIterator[str]:
         if silent > RECHECK_SECONDS:
             await engine.in_database(interrupt_suspects, {reply_id})
             continue
+        if len(text) < progress.position:  # it turned out to be reasoning
+            progress = Progress(0)
+            yield event({}, name="recall", key=0)
         if len(text) > progress.position:
             yield await progress.advance(text)
             quiet = 0.0

@@ -121,6 +121,8 @@ def _storable(value: Any) -> Any:
 HEAD = ("format", "version")
 # The lists that files of version 1 do not have.
 SINCE_VERSION_2 = {"samples"}
+# The values of the fields that files of version 1 do not have.
+DEFAULTS: dict[Kind, dict[str, Any]] = {"reply": {"reasoning": "", "reasoning_ms": None}}
 ROLES = one_of(*ChatMessage.Role.values)
 LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
     "personas": (
@@ -192,6 +194,8 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "model": text,
             "status": one_of(*STATUSES),
             "text": text,
+            "reasoning": text,
+            "reasoning_ms": optional(number),
             "prompt_tokens": optional(number),
             "completion_tokens": optional(number),
             "failure": at_most(20),
@@ -249,7 +253,7 @@ def read_rows(name: str, values: Iterable[Any]) -> Iterator[Item]:
     """Read one of the lists."""
     kind, checks = LISTS[name]
     for place, value in enumerate(values, 1):
-        row = mapping(value, f"{kind.title()} {place}")
+        row = DEFAULTS.get(kind, {}) | mapping(value, f"{kind.title()} {place}")
         missing = {"id", *checks} - row.keys()
         if missing:
             raise RefusedError(f"{kind.title()} {place} has no {', '.join(sorted(missing))}.")

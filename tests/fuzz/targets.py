@@ -72,7 +72,7 @@ def stream(data: bytes) -> None:
         except ProviderError as problem:
             problem.detail.encode()
             continue
-        reasoning.feed(chunk.text)
+        reasoning.feed(chunk.text + chunk.reasoning)
         outcome(chunk.finish_reason, has_text=True, is_done=True)
         title_from(chunk).encode()
     reasoning.end()

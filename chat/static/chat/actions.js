@@ -1,4 +1,4 @@
-/* The actions on a message: copy, edit, answer again, delete, show earlier versions. */
+/* The actions on a message: copy, edit, answer again, delete, show what is fetched when it is opened. */
 (() => {
   "use strict";
   const { entries, ask, send, nodes, notify, retire, add, announce, draft } = window.conversation;
@@ -147,8 +147,8 @@
         field.dispatchEvent(new Event("input", { bubbles: true }));
         field.focus();
         field.setSelectionRange(field.value.length, field.value.length);
-      } else if (details.dataset.versions && !details.dataset.loaded) {
-        const answer = await ask(details.dataset.versions);
+      } else if (details.dataset.src && !details.dataset.loaded) {
+        const answer = await ask(details.dataset.src);
         if (!answer.ok) return;
         details.dataset.loaded = "yes";
         details.querySelector("p").replaceWith(...nodes(answer.text));

@@ -51,8 +51,17 @@
     let source, position, timer;
     const open = () => {
       source = new EventSource(`${reply.dataset.stream}?from=${position || 0}`);
-      for (const name of ["open", "ping", "message", "end", "title"]) source.addEventListener(name, heard);
+      for (const name of ["open", "ping", "message", "thinking", "recall", "end", "title"]) source.addEventListener(name, heard);
       source.addEventListener("message", more);
+      source.addEventListener("thinking", () => {
+        waiting.lastElementChild.textContent = gettext("Thinking");
+      });
+      /* The text so far was what the model thought. */
+      source.addEventListener("recall", () => {
+        position = complete = 0;
+        text.replaceChildren();
+        waiting.hidden = false;
+      });
       source.addEventListener("end", end);
       source.addEventListener("title", (event) => {
         close();

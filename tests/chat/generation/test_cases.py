@@ -235,6 +235,12 @@ def test_reason_for_the_end_is_known(reason: str, failure: str | None) -> None:
         ("<", "<"),
         ("   ", "   "),
         ("", ""),
+        ("Hm.\n</think>\n\nHello", "Hello"),
+        ("</think>Hello\n", "</think>Hello\n"),
+        ("Hm.\n</think>", ""),
+        ("Close it with `</think>`\n", "Close it with `</think>`\n"),
+        ("```\n</think>\n```", "```\n</think>\n```"),
+        ("<think>Hm</think>Hello\n</think>\n", "Hello\n</think>\n"),
     ],
 )
 def test_reasoning_is_separated_however_it_arrives(text: str, expected: str) -> None:
@@ -242,7 +248,50 @@ def test_reasoning_is_separated_however_it_arrives(text: str, expected: str) -> 
     for size in (1, 2, 5):
         reader = ReasoningFilter()
         parts = [reader.feed(text[at : at + size]) for at in range(0, len(text), size)]
-        assert "".join(parts) + reader.end() == expected
+        reply, thought = "", ""
+        for part in [*parts, reader.end()]:
+            if part.is_recall:
+                reply, thought = "", thought + reply
+            reply, thought = reply + part.text, thought + part.reasoning
+        assert reply == expected
+        assert ("Hm" in thought) == ("Hm" in text)
+
+
+def thought(field: str, text: object) -> bytes:
+    """Return the event of some reasoning."""
+    return f"data: {json.dumps({'choices': [{'delta': {field: text}}]})}\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [thought("reasoning_content", "Hm, "), thought("reasoning_content", "secret"), word("Yes")],
+        [thought("reasoning", "Hm, secret"), word("Yes")],
+        [thought("content", [{"type": "thinking", "thinking": "Hm, secret"}]), word("Yes")],
+        [word("<think>Hm, sec"), word("ret</th"), word("ink>\n\nYes")],
+        [word("Hm, "), word("secret\n"), word("</think>"), word("\n\n"), word("Yes")],
+    ],
+)
+def test_reasoning_is_kept_apart_from_the_reply(
+    site: Site, provider: ProviderServer, parts: list[bytes]
+) -> None:
+    reply = reply_to(site, provider, [STREAM, *parts, STOP])
+    assert reply.answer is not None
+    assert (reply.answer.content, reply.reasoning, reply.failure) == ("Yes", "Hm, secret", "")
+    assert reply.reasoning_ms is not None
+    visitor = site.log_in(reply.thread.user)
+    page = visitor.get(f"/threads/{reply.thread_id}/")[1]
+    assert ("Thought for 1 second" in page, "secret" in page) == (True, False)
+    assert "Hm, secret" in visitor.get(f"/replies/{reply.pk}/reasoning/")[1]
+    assert "Nothing matches" in visitor.get("/search/?q=secret")[1]
+    assert "secret" not in visitor.get(f"/threads/{reply.thread_id}/export/markdown/")[1]
+    plain = visitor.get(f"/threads/{reply.thread_id}/export/markdown/?reasoning=1")[1]
+    assert "Hm, secret" in plain
+    assert '"reasoning":"Hm, secret"' in visitor.get("/export/json/")[1]
+    list(visitor.follow(visitor.send(reply.thread, "And?").pk))
+    assert "secret" not in json.dumps(provider.requests)
+    other = site.log_in(make_user("bob"))
+    assert other.get(f"/replies/{reply.pk}/reasoning/")[0] == 404
 
 
 def test_every_case_has_a_test() -> None:
