@@ -5,6 +5,8 @@ from django.db.models.functions import Now
 
 MigrationKey = tuple[str, str]
 """A migration's app label and name."""
+KEPT_PREFIX = "kept_by_migrate_"
+"""What the names of objects begin with that a rollback set aside; no comparison reads them."""
 
 
 class MigrationRun(models.Model):
@@ -94,3 +96,36 @@ class QuarantinedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.table_name}: {self.reason}"
+
+
+class KeptObject(models.Model):
+    """A table or a column that a rollback set aside in place of dropping it.
+
+    It stands under the name `kept_as` until its migration is applied again or
+    `migrate --forget` drops it.
+    """
+
+    app = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    table_name = models.TextField()
+    column_name = models.TextField(db_default="", help_text="Empty for a table.")
+    rows = models.BigIntegerField(null=True, help_text="Rows with data, counted before.")
+    kept_at = models.DateTimeField(db_default=Now())
+    details = models.JSONField(default=dict, help_text="What is needed to put it back.")
+    returning = models.BooleanField(
+        db_default=False, help_text="It has its own name again, and its constraints follow."
+    )
+
+    class Meta:
+        db_table = "schema_kept"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        if self.column_name:
+            return f"column {self.table_name}.{self.column_name}"
+        return f"table {self.table_name}"
+
+    @property
+    def kept_as(self) -> str:
+        """Return the name it has meanwhile, in its table if it is a column."""
+        return f"{KEPT_PREFIX}{self.pk}"

@@ -36,12 +36,31 @@ def ignore(
     """Do nothing."""
 
 
+class Keeper:
+    """Sets aside what a rollback would drop, and puts it back; this one does neither."""
+
+    notes: Sequence[str] = ()
+    """What became of the current migration's tables and columns, for its record."""
+
+    def rolling_back(self, migration: Migration) -> AbstractContextManager[None]:
+        """Return a block in which the migration is rolled back, within its transaction."""
+        return nullcontext()
+
+    def made_again(self, migration: Migration) -> None:
+        """Called within the transaction that applied the migration, before it is recorded."""
+
+    def finish(self, migration: Migration) -> None:
+        """Called after the migration was applied and recorded."""
+
+
 class RecordingExecutor(MigrationExecutor):
     """Records each atomic migration in the transaction that makes its changes.
 
     Django commits the changes first and the record afterwards, in both directions; a process
     killed in between leaves a database that contradicts its records.
     """
+
+    keeper = Keeper()
 
     def __init__(
         self,
@@ -92,12 +111,15 @@ class RecordingExecutor(MigrationExecutor):
                 with self.connection.schema_editor(atomic=migration.atomic) as editor:
                     after = migration.apply(state.clone(), editor)
                     flush(editor)
+                    self.keeper.made_again(migration)
                     self.record_as_applied(migration)
             except DatabaseError as error:
                 return self._look_forwards(state, migration, error)
             return after
 
-        return self.run(migration, Direction.FORWARDS, work)
+        state = self.run(migration, Direction.FORWARDS, work)
+        self.keeper.finish(migration)
+        return state
 
     def unapply_migration(
         self, state: ProjectState, migration: Migration, fake: bool = False
@@ -117,8 +139,9 @@ class RecordingExecutor(MigrationExecutor):
 
     def _unapply(self, state: ProjectState, migration: Migration) -> ProjectState:
         with self.connection.schema_editor(atomic=migration.atomic) as editor:
-            before = migration.unapply(state, editor)
-            flush(editor)
+            with self.keeper.rolling_back(migration):
+                before = migration.unapply(state, editor)
+                flush(editor)
             self.after_unapply()
             self.record_as_unapplied(migration)
         return before
@@ -134,7 +157,9 @@ class RecordingExecutor(MigrationExecutor):
         self.found(migration, Direction.FORWARDS, migration_state)
         if migration_state is MigrationState.PARTIAL:
             return self._complete(state, migration, detector)
-        self.record_as_applied(migration)
+        with transaction.atomic(using=self.connection.alias):
+            self.keeper.made_again(migration)
+            self.record_as_applied(migration)
         return migration.mutate_state(state)
 
     def _look_backwards(
@@ -207,6 +232,7 @@ class RecordingExecutor(MigrationExecutor):
                 elif migration_state is not MigrationState.APPLIED:
                     operation.database_forwards(migration.app_label, editor, before, state)
                     flush(editor)
+            self.keeper.made_again(migration)
             if (migration.app_label, migration.name) not in self.recorder.applied_migrations():
                 self.record_as_applied(migration)
         return state

@@ -16,7 +16,7 @@ from schema.connection.blockers import Blocker, Watch
 from schema.connection.errors import first_line, remedy, waited_for_a_lock
 from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_policy
 from schema.connection.session import session_settings
-from schema.execution.executor import Work
+from schema.execution.executor import Keeper, Work
 from schema.history.runs import History, Run
 from schema.introspection.catalog import Catalog
 from schema.introspection.changes import changes, server_of, to_json
@@ -56,6 +56,7 @@ class Runner:
         self.history = history
         self.report = report
         self.policy = policy
+        self.keeper = Keeper()
         self._reported_at = 0.0
         self._blockers: list[Blocker] = []
         """What the migration waited for when it gave up."""
@@ -122,7 +123,8 @@ class Runner:
         if before is None:
             return None
         self._catalog = read_catalog(self.connection)
-        return to_json(changes(before, self._catalog), self._server)
+        document = to_json(changes(before, self._catalog), self._server)
+        return document | ({"kept": list(self.keeper.notes)} if self.keeper.notes else {})
 
     @cached_property
     def _server(self) -> str:

@@ -19,8 +19,9 @@ from schema.connection.errors import waited_for_a_lock
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError, quoted
 from schema.introspection.views import View, views_over
+from schema.migrator.confirm import answer_to, at_terminal
 from schema.migrator.preflight import altered_tables
-from schema.migrator.rollback import answer_to, at_terminal, dropped_names
+from schema.migrator.rollback import dropped_names
 from schema.report import ExitCode, Report
 
 Name = tuple[str, str | None]

@@ -1,5 +1,7 @@
 """What the arguments of `migrate` name, and the plan that follows from them."""
 
+from __future__ import annotations
+
 from django.apps import apps
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
@@ -7,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import AmbiguityError, MigrationLoader
 
+from schema.execution.executor import RecordingExecutor
 from schema.report import Report
 
 Target = tuple[str, str | None]
@@ -83,3 +86,32 @@ def write_plan(
         },
     )
     return bool(plan)
+
+
+def write_data(
+    connection: BaseDatabaseWrapper,
+    report: Report,
+    app_label: str | None,
+    migration_name: str | None,
+    *,
+    keep: bool,
+) -> None:
+    """Report what the plan would lose or set aside, or put back, with the numbers of rows."""
+    from schema.migrator.kept.keeper import has_kept, in_rows, kept_objects
+    from schema.migrator.rollback import losses
+
+    executor = RecordingExecutor(connection)
+    plan = executor.migration_plan(find_targets(executor.loader, app_label, migration_name))
+    if plan and plan[0][1]:
+        lost = losses(executor, plan)
+        event, head = ("kept", "sets aside") if keep else ("losses", "loses")
+        lines, fields = [f"  {one}" for one in lost], [vars(one) for one in lost]
+        head = f"This rollback {head}:"
+    else:
+        applied = [migration for migration, _ in plan] if has_kept(connection) else []
+        objects = [kept for one in applied for kept in kept_objects(connection, one)]
+        event, head = "put_back", "This puts back what a rollback set aside:"
+        lines = [f"  {kept}{in_rows(kept.rows)}" for kept in objects]
+        fields = [{"object": str(kept), "rows": kept.rows} for kept in objects]
+    if lines:
+        report.write(event, "\n".join([head, *lines]), objects=fields)

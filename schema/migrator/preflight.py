@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import shorten
 
+from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
@@ -17,11 +18,28 @@ from schema.drift.expected import compare_with_expected
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError
 from schema.migrator.taken_names import taken_names
-from schema.report import Problem
+from schema.report import Problem, Report
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 SPARE = 16 * 2**20
 """Bytes that should stay free on a disk in any case."""
+
+
+def require_no_problems(
+    executor: RecordingExecutor, plan: Plan, report: Report, *, own_names: bool
+) -> None:
+    """Report everything that prevents `plan`.
+
+    Raises:
+        CommandError: Something does.
+    """
+    problems = find_problems(executor, plan, own_names=own_names)
+    if not problems:
+        return
+    lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
+    report.write("problems", problems=[vars(problem) for problem in problems])
+    count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"
+    raise CommandError("\n".join([f"{count} in the way; nothing was changed:", *lines]))
 
 
 def find_problems(

@@ -1,6 +1,5 @@
-"""Count what a rollback would lose, before the first change."""
+"""Count what a rollback would lose, before the first change, and offer to set it aside."""
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,9 @@ from schema.drift.scratch import expected_steps
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted
 from schema.introspection.read import read_catalog
+from schema.migrator.confirm import answer_to, at_terminal
+from schema.migrator.kept.keeper import Keeper, ObjectName, columns_aside
+from schema.models import KeptObject
 from schema.report import ExitCode, Report
 
 
@@ -35,50 +37,70 @@ class Loss:
 
 def agree_to_losses(
     executor: RecordingExecutor, plan: Plan, report: Report, options: dict[str, Any]
-) -> None:
+) -> Keeper | None:
     """Report what the rollback would lose, and continue only if somebody confirms it.
 
+    Returns what sets it aside, with --keep or where somebody answers so.
+
     Raises:
-        CommandError: Nobody did.
+        CommandError: Nobody confirmed it.
     """
     try:
         lost = losses(executor, plan)
-        text = "\n".join(["This rollback loses:", *(f"  {loss}" for loss in lost)])
     except CatalogError as error:
+        if options["keep"]:
+            raise CommandError(
+                f"What this rollback would lose cannot be determined: {error}\n"
+                "Nothing was changed. Roll back without --keep, after a backup."
+            ) from error
         lost = []
         text = f"What this rollback loses cannot be determined: {error}"
     else:
+        if options["keep"]:
+            return _keep(executor, plan, report, lost)
         if not lost:
-            return
+            return None
+        text = "\n".join(["This rollback loses:", *(f"  {loss}" for loss in lost)])
     report.write("losses", text, losses=[vars(loss) for loss in lost])
     if options["accept_data_loss"]:
-        return
+        return None
     if options["interactive"] and not report.as_json and at_terminal():
-        if answer_to("Type yes to lose it: ") == "yes":
-            return
+        choices = "keep to set it aside, yes to lose it" if lost else "yes to lose it"
+        answer = answer_to(f"Type {choices}: ")
+        if answer == "yes":
+            return None
+        if answer == "keep" and lost:
+            return _keep(executor, plan, report, lost)
         raise CommandError("Nothing was changed.", returncode=ExitCode.REFUSED)
     shown = "" if not report.quiet else f"\n{text}"
     raise CommandError(
         "The rollback would lose data. Confirmation is required, and no terminal is attached.\n"
-        f"Nothing was changed. Add --accept-data-loss to confirm it.{shown}",
+        "Nothing was changed. Add --keep to set it aside, so that migrating forwards puts it back,"
+        f" or --accept-data-loss to lose it.{shown}",
         returncode=ExitCode.REFUSED,
     )
 
 
-def at_terminal() -> bool:
-    """Return whether somebody can answer a question."""
-    try:
-        return sys.stdin is not None and sys.stdin.isatty()
-    except ValueError:  # closed
-        return False
+def _keep(executor: RecordingExecutor, plan: Plan, report: Report, lost: list[Loss]) -> Keeper:
+    """Report what is set aside, and return what does it.
 
-
-def answer_to(question: str) -> str:
-    """Return what somebody types."""
-    try:
-        return input(question).strip().lower()
-    except EOFError:
-        return ""
+    Raises:
+        CommandError: There is no table to record it in.
+    """
+    if KeptObject._meta.db_table not in executor.connection.introspection.table_names():
+        raise CommandError(
+            "This database has no table to record what is set aside.\n"
+            "Nothing was changed. Run `python manage.py migrate schema` first."
+        )
+    if any(migration.app_label == "schema" for migration, _ in plan):
+        raise CommandError(
+            "The tables of the app schema record what is set aside, so they cannot be set aside.\n"
+            "Nothing was changed. Leave --keep out."
+        )
+    text = "\n".join(["This rollback sets aside:", *(f"  {loss}" for loss in lost)])
+    report.write("kept", text if lost else "", kept=[vars(loss) for loss in lost])
+    rows = {(loss.table, loss.column): loss.rows for loss in lost}
+    return Keeper(executor.connection, report, losable(executor, plan), rows)
 
 
 def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
@@ -91,14 +113,11 @@ def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
         CatalogError: the role may not build the scratch schema this is read from.
     """
     connection = executor.connection
-    derived = {name for migration, _ in plan for name in getattr(migration, "derived_tables", ())}
     with reads_only():
         found = read_catalog(connection)
-        made = _made_by(executor, [migration for migration, _ in plan])
+        made = set[ObjectName]().union(*losable(executor, plan).values())
         lost: list[Loss] = []
         for table in found.tables.values():
-            if table.name in derived:
-                continue
             if (table.name, None) in made:
                 lost.append(Loss(table.name, None, _count(connection, table.name)))
                 continue
@@ -106,25 +125,52 @@ def losses(executor: RecordingExecutor, plan: Plan) -> list[Loss]:
                 Loss(table.name, column.name, _count(connection, table.name, column))
                 for column in table.columns.values()
                 if (table.name, column.name) in made
-                and column.generated is None  # computed from the other columns
             ]
+        lost += [
+            Loss(kept.table_name, f"{kept.column_name} (set aside)", kept.rows or 0)
+            for kept in columns_aside(connection)
+            if (kept.table_name, None) in made
+        ]
     return [loss for loss in lost if loss.rows]
 
 
-def dropped_names(executor: RecordingExecutor, plan: Plan) -> set[tuple[str, str | None]]:
+def dropped_names(executor: RecordingExecutor, plan: Plan) -> set[ObjectName]:
     """Return the tables, as (table, None), and columns that are gone after the backwards `plan`.
 
     Raises:
         CatalogError: the role may not build the scratch schema this is read from.
     """
     with reads_only():
-        return _made_by(executor, [migration for migration, _ in plan])
+        made = _made_by(executor, [migration for migration, _ in plan])
+    return set[ObjectName]().union(*made.values())
+
+
+def losable(executor: RecordingExecutor, plan: Plan) -> dict[Migration, set[ObjectName]]:
+    """Return the tables, as (table, None), and columns with data that each migration made.
+
+    Raises:
+        CatalogError: the role may not build the scratch schema this is read from.
+    """
+    with reads_only():
+        made = _made_by(executor, [migration for migration, _ in plan])
+        found = read_catalog(executor.connection)
+    tables = {name for migration, _ in plan for name in getattr(migration, "derived_tables", ())}
+    computed = {
+        (table.name, column.name)
+        for table in found.tables.values()
+        for column in table.columns.values()
+        if column.generated is not None
+    }
+    return {
+        migration: {name for name in names if name[0] not in tables and name not in computed}
+        for migration, names in made.items()
+    }
 
 
 def _made_by(
     executor: RecordingExecutor, migrations: list[Migration]
-) -> set[tuple[str, str | None]]:
-    """Return the tables, as (table, None), and columns that the migrations made.
+) -> dict[Migration, set[ObjectName]]:
+    """Return the tables, as (table, None), and columns that each of the migrations made.
 
     A trusted migration is built. Of another one the record of its run tells; where there is
     none, its models do.
@@ -136,27 +182,26 @@ def _made_by(
         [migration for migration, _ in whole if migration in going],
         list(executor.loader.applied_migrations),
     )
-    made: set[tuple[str, str | None]] = set()
-    if steps:
-        made |= _names(steps[-1].after) - _names(steps[0].before)
-    for migration in going - {step.migration for step in steps}:
+    made = {step.migration: _names(step.after) - _names(step.before) for step in steps}
+    for migration in going - made.keys():
         recorded = recorded_step(executor.connection, migration)
         if recorded is not None:
-            made |= _names(recorded.after) - _names(recorded.before)
+            made[migration] = _names(recorded.after) - _names(recorded.before)
         else:
             key = (migration.app_label, migration.name)
             after = executor.loader.project_state(key)
-            made |= _model_names(after) - _model_names(executor.loader.project_state(key, False))
+            before = executor.loader.project_state(key, False)
+            made[migration] = _model_names(after) - _model_names(before)
     return made
 
 
-def _names(catalog: Catalog) -> set[tuple[str, str | None]]:
+def _names(catalog: Catalog) -> set[ObjectName]:
     return {
         (table.name, name) for table in catalog.tables.values() for name in [None, *table.columns]
     }
 
 
-def _model_names(state: ProjectState) -> set[tuple[str, str | None]]:
+def _model_names(state: ProjectState) -> set[ObjectName]:
     return {
         (model._meta.db_table, name)
         for model in state.apps.get_models(include_auto_created=True)

@@ -23,6 +23,7 @@ from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
 from schema.migrator.backup import back_up
+from schema.migrator.kept.keeper import Keeper
 from schema.migrator.plan import Target, find_targets
 from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
 from schema.models import MigrationRun
@@ -81,10 +82,14 @@ class Migrator:
             raise CommandError(str(error)) from error
         first_run = not applied_in_order(executor.recorder)
         self._look_back(executor)
+        keeper = Keeper(self.connection, self.report)
+        keeper.resume()
         targets, plan = self._plan(executor)
         backwards = bool(plan and plan[0][1])
         if plan and not self.options["fake"]:
-            self._check(executor, plan)
+            asked = self._check(executor, plan)
+            if asked is not None or not backwards:
+                executor.keeper = runner.keeper = asked or keeper
         if plan and self.options["backup"]:
             back_up(self.connection, Path(self.options["backup"]), self.report)
         doing = "Rolling back" if backwards else "Running"
@@ -154,23 +159,25 @@ class Migrator:
                 returncode=ExitCode.EDITED,
             )
 
-    def _check(self, executor: RecordingExecutor, plan: Plan) -> None:
-        """Stop before the first change if there is a problem, or if data would be lost."""
+    def _check(self, executor: RecordingExecutor, plan: Plan) -> Keeper | None:
+        """Stop before the first change if there is a problem, or if data would be lost.
+
+        Returns what sets the data aside, if it was asked for.
+        """
         from schema.migrator.owners_objects import agree_to_drops, find_owners_objects
-        from schema.migrator.preflight import find_problems
+        from schema.migrator.preflight import require_no_problems
         from schema.migrator.rollback import agree_to_losses
 
         own_names = self.adoption is not None or self.options["fake_initial"]
-        if problems := find_problems(executor, plan, own_names=own_names):
-            lines = [f"  {number}. {problem}" for number, problem in enumerate(problems, 1)]
-            self.report.write("problems", problems=[vars(problem) for problem in problems])
-            count = "A problem stands" if len(problems) == 1 else f"{len(problems)} problems stand"
-            raise CommandError("\n".join([f"{count} in the way; nothing was changed:", *lines]))
+        require_no_problems(executor, plan, self.report, own_names=own_names)
         if plan[0][1]:
+            if self.options["keep"]:  # views and foreign keys go along with what is set aside
+                return agree_to_losses(executor, plan, self.report, self.options)
             owned = find_owners_objects(executor, plan)
             agree_to_drops(owned, self.report, self.options)
             executor.after_unapply = owned.create_anew
-            agree_to_losses(executor, plan, self.report, self.options)
+            return agree_to_losses(executor, plan, self.report, self.options)
+        return None
 
     def _report_state(
         self,

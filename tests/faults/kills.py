@@ -88,7 +88,7 @@ def picture(database: Database) -> Picture:
     return Picture(catalog, set(applied), rows)
 
 
-def migrate(database: Database, target: tuple[str, str]) -> None:
+def migrate(database: Database, target: tuple[str, ...], *, keep: bool = False) -> None:
     call_command(
         "migrate",
         *target,
@@ -96,6 +96,7 @@ def migrate(database: Database, target: tuple[str, str]) -> None:
         verbosity=0,
         interactive=False,
         accept_data_loss=True,
+        keep=keep,
         lock_timeout=30,
     )
 
@@ -113,7 +114,7 @@ def count_statements(database: Database, target: tuple[str, str]) -> int:
     return points
 
 
-def killed(database: Database, target: tuple[str, str], point: int) -> bool:
+def killed(database: Database, target: tuple[str, ...], point: int, *, keep: bool = False) -> bool:
     """Migrate in a child process that dies right before its statement number `point`.
 
     Return False if it ended before.
@@ -131,7 +132,7 @@ def killed(database: Database, target: tuple[str, str], point: int) -> bool:
 
         try:
             with before_each_statement(die):
-                migrate(database, target)
+                migrate(database, target, keep=keep)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)

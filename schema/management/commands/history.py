@@ -41,6 +41,8 @@ class Command(SafeOutputCommand):
             "--json", action="store_true", dest="as_json", help="Print one JSON object a run."
         )
 
+    kept: dict[int, list[str]] = {}
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Print one line a run, and the error of one that failed under it."""
         connection = connections[options["database"]]
@@ -52,11 +54,13 @@ class Command(SafeOutputCommand):
                 runs = list(
                     MigrationRun.objects.using(options["database"]).defer("changes").order_by("id")
                 )
+                self.kept = kept_of(runs, options["database"])
         except Error as error:
             raise CommandError(f"The history cannot be read: {first_line(error)}") from error
         if options["as_json"]:
             for run in runs:
                 values = {field: getattr(run, field) for field in FIELDS}
+                values["kept"] = self.kept.get(run.pk, [])
                 self.stdout.write(
                     json.dumps(values | {"seconds": seconds(run)}, cls=DjangoJSONEncoder)
                 )
@@ -79,7 +83,7 @@ class Command(SafeOutputCommand):
             + ("" if took is None else f" in {duration(took)}")
             + f"  ({run.operator} on {run.host})"
         )
-        for line in run.error.strip().splitlines():
+        for line in [*self.kept.get(run.pk, []), *run.error.strip().splitlines()]:
             self.stdout.write(f"    {line}")
 
 
@@ -88,3 +92,15 @@ def seconds(run: MigrationRun) -> float | None:
     if run.finished_at is None:
         return None
     return (run.finished_at - run.started_at).total_seconds()
+
+
+def kept_of(runs: list[MigrationRun], alias: str) -> dict[int, list[str]]:
+    """Return what each run set aside or put back, of those that did."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        table = MigrationRun._meta.db_table
+        columns = connection.introspection.get_table_description(cursor, table)
+    if not runs or "changes" not in {column.name for column in columns}:
+        return {}
+    records = MigrationRun.objects.using(alias).filter(changes__has_key="kept")
+    return dict(records.values_list("pk", "changes__kept"))

@@ -84,6 +84,17 @@ class Command(SafeOutputCommand, migrate.Command):
             help="Roll back without a question, whatever is lost.",
         )
         parser.add_argument(
+            "--keep",
+            action="store_true",
+            help="Roll back without a loss: set aside what would be dropped, until the migrations "
+            "are applied again, which puts it back.",
+        )
+        parser.add_argument(
+            "--forget",
+            action="store_true",
+            help="Drop for good what --keep set aside, of an app or a migration if one is named.",
+        )
+        parser.add_argument(
             "--adopt",
             action="store_true",
             help="Adopt a database made by other means even if little shows that it is the one "
@@ -174,18 +185,32 @@ class Command(SafeOutputCommand, migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what was asked, or leave it to Django where that changes no schema."""
         if options["plan"] or options["check_unapplied"] or options["prune"]:
-            if options["plan"]:
-                self._report_adoption(options)
-            if options["as_json"] and not options["prune"]:
-                self._write_plan(options)
-            else:
-                super().handle(*args, **options)
+            self._inspect(*args, **options)
+            return
+        if options["forget"]:
+            from schema.migrator.kept.forget import forget
+
+            forget(connections[options["database"]], self.report, options)
             return
         self.verbosity, self.interactive = options["verbosity"], options["interactive"]
         for app in apps.get_app_configs():  # where receivers of the two signals are registered
             if module_has_submodule(app.module, "management"):
                 import_module(".management", app.name)
         Migrator(self, connections[options["database"]], self.holder, self.report, options).run()
+
+    def _inspect(self, *args: Any, **options: Any) -> None:
+        """Show the plan and what it does to data, or leave it to Django."""
+        if options["plan"]:
+            self._report_adoption(options)
+        if options["as_json"] and not options["prune"]:
+            self._write_plan(options)
+        else:
+            super().handle(*args, **options)
+        if options["plan"]:
+            from schema.migrator.plan import write_data
+
+            names = options["app_label"], options["migration_name"]
+            write_data(connections[options["database"]], self.report, *names, keep=options["keep"])
 
     def _report_adoption(self, options: dict[str, Any]) -> None:
         from schema.adoption.detect import find_adoption

@@ -45,7 +45,8 @@ def test_rollback_names_what_is_lost_and_refuses(with_rows: Database) -> None:
         roll_back(with_rows, "personas", "0001")
     assert error.value.returncode == 5
     assert str(error.value).splitlines()[1] == (
-        "Nothing was changed. Add --accept-data-loss to confirm it."
+        "Nothing was changed. Add --keep to set it aside, so that migrating forwards puts it back,"
+        " or --accept-data-loss to lose it."
     )
     with with_rows.connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM threads")
