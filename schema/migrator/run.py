@@ -146,12 +146,9 @@ class Migrator:
         nodes = executor.loader.graph.nodes
         changed = edited(past, [nodes[key] for key in applied if key in nodes])
         for migration in changed:
-            self.report.write(
-                "edited",
-                f"The file of {migration} was edited after it was applied.",
-                style=self.command.style.WARNING,
-                migration=str(migration),
-            )
+            text = f"The file of {migration} was edited after it was applied."
+            style = self.command.style.WARNING
+            self.report.write("edited", text, style=style, migration=str(migration))
         if changed and self.options["strict"]:
             raise CommandError(
                 "Applied migrations were edited, and --strict was asked for.\nNothing was changed."
