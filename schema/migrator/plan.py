@@ -8,6 +8,7 @@ from django.core.management.commands import migrate
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import AmbiguityError, MigrationLoader
+from django.db.migrations.state import ModelState, ProjectState
 
 from schema.execution.executor import RecordingExecutor
 from schema.report import Report
@@ -115,3 +116,13 @@ def write_data(
         fields = [{"object": str(kept), "rows": kept.rows} for kept in objects]
     if lines:
         report.write(event, "\n".join([head, *lines]), objects=fields)
+
+
+def render_again(state: ProjectState) -> None:
+    """Render the apps without migrations once more: their relations are known only now."""
+    state.clear_delayed_apps_cache()
+    with state.apps.bulk_update():
+        keys = [(model.app_label, model.name_lower) for model in state.apps.real_models]
+        for key in keys:
+            state.apps.unregister_model(*key)
+    state.apps.render_multiple([ModelState.from_model(apps.get_model(*key)) for key in keys])

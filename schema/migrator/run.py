@@ -12,7 +12,7 @@ from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrat
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
-from django.db.migrations.state import ModelState, ProjectState
+from django.db.migrations.state import ProjectState
 
 from schema.connection.retry import RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import session_settings
@@ -24,7 +24,7 @@ from schema.history.runs import History, edited
 from schema.migrator import recovery
 from schema.migrator.backup import back_up
 from schema.migrator.kept.keeper import Keeper
-from schema.migrator.plan import Target, find_targets
+from schema.migrator.plan import Target, find_targets, render_again
 from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
 from schema.models import MigrationRun
 from schema.report import ExitCode, Report
@@ -134,12 +134,12 @@ class Migrator:
         past = self.history.past()
         applied = executor.loader.applied_migrations
         for run in recovery.recover_runs(self.history, past, applied):
+            name = f"{run.app}.{run.name}"
             self.report.write(
                 "interrupted",
-                f"An earlier run of {run.app}.{run.name} ({run.direction}) was interrupted:"
-                " checking its state.",
+                f"An earlier run of {name} ({run.direction}) was interrupted: checking its state.",
                 style=self.command.style.WARNING,
-                migration=f"{run.app}.{run.name}",
+                migration=name,
                 direction=run.direction,
             )
         self._unfinished = recovery.unfinished(executor, past)
@@ -229,13 +229,12 @@ class Migrator:
             executor.record_as_unapplied(migration)
             executor.loader.applied_migrations.pop((migration.app_label, migration.name))
         if not gone:
-            self.report.write(
-                "drift",
+            text = (
                 f"Applied migrations made {', '.join(missing)}, and it is missing:"
-                " `python manage.py verify` shows how to repair it.",
-                style=self.command.style.WARNING,
-                missing=missing,
+                " `python manage.py verify` shows how to repair it."
             )
+            style = self.command.style.WARNING
+            self.report.write("drift", text, style=style, missing=missing)
         return bool(gone)
 
     def _migrate(self, executor: RecordingExecutor, targets: list[Target], plan: Plan) -> None:
@@ -267,7 +266,7 @@ class Migrator:
             take_as_found(self.connection, self.history, after.apps)
         else:
             executor.check_replacements()
-        _render_again(after)
+        render_again(after)
         emit_post_migrate_signal(
             verbosity,
             interactive,
@@ -293,13 +292,3 @@ class Migrator:
                 style=self.command.style.NOTICE,
                 apps=sorted(changes),
             )
-
-
-def _render_again(state: ProjectState) -> None:
-    """Render the apps without migrations once more: their relations are known only now."""
-    state.clear_delayed_apps_cache()
-    with state.apps.bulk_update():
-        keys = [(model.app_label, model.name_lower) for model in state.apps.real_models]
-        for key in keys:
-            state.apps.unregister_model(*key)
-    state.apps.render_multiple([ModelState.from_model(apps.get_model(*key)) for key in keys])

@@ -18,8 +18,6 @@ from tests.faults import kills
 from tests.schema.conftest import Migrated
 from tests.schema.migrator.test_rollback import ROWS, key
 
-pytestmark = pytest.mark.every_server
-
 
 def migrate(database: Database, *arguments: str, **options: object) -> str:
     out = StringIO()
