@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from django.http import HttpResponse
 
 
 @dataclass(frozen=True)
-class Contract:
+class Contract(ABC):
     """Where a contract is served, and how it reports an error.
 
     Attributes:
@@ -27,11 +28,11 @@ class Contract:
         """Return whether the contract is about this path."""
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self.prefixes)
 
+    @abstractmethod
     def error(
         self, status: int, message: str, headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
         """Return an error in the shape of this contract."""
-        raise NotImplementedError
 
     def undeclared(self, status: int, headers: Mapping[str, str]) -> HttpResponse:
         """Return the error for an answer that no view of the contract made."""

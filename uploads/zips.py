@@ -15,6 +15,8 @@ MAX_RATIO = 200
 # names of 100,000 threads.
 MAX_DIRECTORY = 16_000_000
 
+UNSUPPORTED = "The ZIP file is packed in a way that is not supported."
+
 
 def opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     """Open a file in the archive, unless it is packed in a way without bounds."""
@@ -22,7 +24,7 @@ def opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
         raise RefusedError("The ZIP file is protected by a password.")
     # The other methods may unpack without bound in one step.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise NotImplementedError
+        raise RefusedError(UNSUPPORTED)
     return archive.open(member)
 
 

@@ -10,7 +10,7 @@ from typing import IO
 
 from chat.imports.items import Problem, Read
 from uploads.reading import RefusedError
-from uploads.zips import Directory, Unpacked, opened
+from uploads.zips import UNSUPPORTED, Directory, Unpacked, opened
 
 # The limits on the files that are read, and on the bytes that they unpack to in all.
 MAX_MEMBERS = 20_000
@@ -44,8 +44,8 @@ def read_zip(file: IO[bytes], reader: Reader) -> Iterator[Read]:
                     left -= unpacked.taken
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
         raise RefusedError("The ZIP file is broken.") from None
-    except (NotImplementedError, RuntimeError):
-        raise RefusedError("The ZIP file is packed in a way that is not supported.") from None
+    except RuntimeError:  # zipfile does not know the version of the format, or the encryption
+        raise RefusedError(UNSUPPORTED) from None
 
 
 def _read_member(unpacked: Unpacked, reader: Reader) -> Iterator[Read]:

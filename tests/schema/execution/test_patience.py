@@ -21,13 +21,13 @@ def server() -> str:
     return postgres.start(os.environ["TEST_ENGINE"], settings=settings)
 
 
-@pytest.fixture
-def url(server: str) -> Iterator[str]:
-    """Make a database from before the threads, with messages; return its URL."""
-    name = f"patience_{uuid.uuid4().hex}"
+@pytest.fixture(scope="module")
+def before_threads(server: str) -> str:
+    """Make a database to copy, from before the threads, with messages; return its name."""
+    name = "before_threads"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}".encode())
-    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    url = on(server, name)
     for app, target in (("chat", "0001"), ("personas", "0002")):
         assert run(url, "migrate", app, target, "-v0") == (0, "", "")
     with psycopg.connect(url) as connection:
@@ -38,9 +38,21 @@ def url(server: str) -> Iterator[str]:
             "INSERT INTO chat_messages (user_id, role, content)"
             " SELECT id, 'user', 'hello' FROM users, generate_series(1, 50)"
         )
-    yield url
+    return name
+
+
+@pytest.fixture
+def url(server: str, before_threads: str) -> Iterator[str]:
+    """Copy the database from before the threads; return the copy's URL."""
+    name = f"patience_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {before_threads}".encode())
+        yield on(server, name)
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def on(server: str, database: str) -> str:
+    return urlsplit(server)._replace(path=f"/{database}").geturl()
 
 
 def test_an_index_build_behind_an_old_snapshot_gives_up(url: str) -> None:
