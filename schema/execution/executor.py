@@ -1,9 +1,12 @@
 """Django's migration executor, which records each migration in the same transaction."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,10 +16,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import waited_for_a_lock
-from schema.drift.migration_state import MigrationState, StateDetector
+from schema.drift.migration_state import MigrationState
 from schema.drift.trusted import is_trusted
-from schema.introspection.catalog import CatalogError
 from schema.models import MigrationRun
+
+if TYPE_CHECKING:
+    from schema.drift.detector import StateDetector
 
 Direction = MigrationRun.Direction
 Work = Callable[[], ProjectState]
@@ -182,6 +187,9 @@ class RecordingExecutor(MigrationExecutor):
 
     def _contradiction(self, migration: Migration, error: DatabaseError) -> StateDetector:
         """Return a detector that can tell about `migration`, or raise `error` again."""
+        from schema.drift.detector import StateDetector
+        from schema.introspection.catalog import CatalogError
+
         if waited_for_a_lock(error) or not self.connection.is_usable():
             raise error
         if self._detector is None or migration not in self._detector.plan:

@@ -1,9 +1,11 @@
 """Run each migration with its history, its report and its retries."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 from django.db import Error, transaction
@@ -18,11 +20,11 @@ from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_polic
 from schema.connection.session import session_settings
 from schema.execution.executor import Keeper, Work
 from schema.history.runs import History, Run
-from schema.introspection.catalog import Catalog
-from schema.introspection.changes import changes, server_of, to_json
-from schema.introspection.read import read_catalog
 from schema.models import MigrationRun
 from schema.report import ExitCode, Report, duration
+
+if TYPE_CHECKING:
+    from schema.introspection.catalog import Catalog
 
 DOING = {
     MigrationRun.Direction.FORWARDS: ("applying", "applied"),
@@ -114,12 +116,17 @@ class Runner:
 
     def _read_schema(self) -> Catalog:
         """Return the schema as the last migration left it."""
+        from schema.introspection.read import read_catalog
+
         if self._catalog is None:
             self._catalog = read_catalog(self.connection)
         return self._catalog
 
     def _changes_since(self, before: Catalog | None) -> dict[str, Any] | None:
         """Return what has changed since `before` was read, for the history."""
+        from schema.introspection.changes import changes, to_json
+        from schema.introspection.read import read_catalog
+
         if before is None:
             return None
         self._catalog = read_catalog(self.connection)
@@ -128,6 +135,8 @@ class Runner:
 
     @cached_property
     def _server(self) -> str:
+        from schema.introspection.changes import server_of
+
         return server_of(self.connection)
 
     def _try(self, migration: Migration, work: Work) -> ProjectState:

@@ -46,8 +46,8 @@ def parse_object(kind: str, name: str, sql: str) -> Any:
     parsed = parse_table(sql)
     return Table(
         name,
-        parsed.columns,
-        parsed.constraints,
+        dict(parsed.columns),
+        list(parsed.constraints),
         options=parsed.options,
         sql=sql,
         items=tuple(parsed.items),
@@ -55,4 +55,5 @@ def parse_object(kind: str, name: str, sql: str) -> Any:
 
 
 def _is_virtual(sql: str) -> bool:
-    return tokens(sql)[1].value == "virtual"
+    # SQLite itself writes the beginning of the statements that it keeps.
+    return sql.upper().startswith("CREATE VIRTUAL TABLE")

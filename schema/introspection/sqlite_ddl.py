@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from schema.introspection.catalog import Column, Constraint, Item
 
@@ -37,11 +39,12 @@ STARTS = {
     "generated",
     "as",
 }
+PARSED = 4096
+"""How many statements are kept parsed: those that a database holds stand in its records too."""
 TABLE_STARTS = {"constraint", "primary", "unique", "check", "foreign"}
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A word, name, text, number or sign; `start` and `end` are its place in the text."""
 
     value: str
@@ -78,6 +81,7 @@ def normal(parts: list[Token]) -> str:
     return text
 
 
+@lru_cache(maxsize=PARSED)
 def normal_after(sql: str, word: str) -> str:
     """Return, in its normal form, what follows the first `word` that is outside quotes."""
     parts = tokens(sql)
@@ -95,8 +99,9 @@ class Definition:
     options: str = ""
 
 
+@lru_cache(maxsize=PARSED)
 def parse_table(sql: str) -> Definition:
-    """Take apart a CREATE TABLE statement as SQLite keeps it."""
+    """Take apart a CREATE TABLE statement as SQLite keeps it; not to be changed."""
     parts = tokens(sql)
     begin = next(i for i, token in enumerate(parts) if token.value == "(")
     end = _closing(parts, begin)

@@ -6,7 +6,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.state import StateApps
 
-from schema.drift.migration_state import MigrationState, StateDetector
+from schema.drift.migration_state import MigrationState
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.history.runs import Direction, History, Outcome, PastRun
 from schema.models import MigrationKey
@@ -120,6 +120,8 @@ def unrecorded_rollbacks(executor: RecordingExecutor) -> list[Migration]:
 
     Only from the last ones on: an earlier one that is missing below others is drift.
     """
+    from schema.drift.detector import StateDetector
+
     whole = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
     applied = executor.loader.applied_migrations
     plan = [one for one, _ in whole if (one.app_label, one.name) in applied]

@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from schema.connection.read_only import reads_only
-from schema.drift.migration_state import recorded_step
+from schema.drift.detector import recorded_step
 from schema.drift.scratch import expected_steps
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import Catalog, CatalogError, Column, quoted

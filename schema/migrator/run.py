@@ -16,13 +16,11 @@ from django.db.migrations.state import ProjectState
 
 from schema.connection.retry import RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import session_settings
-from schema.drift.baseline import take_as_found
 from schema.drift.migration_state import MigrationState
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
-from schema.migrator.backup import back_up
 from schema.migrator.kept.keeper import Keeper
 from schema.migrator.plan import Target, find_targets, render_again
 from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Migrator:
-    """Plan, run and summarize; the caller holds the lock."""
+    """Plan, run and summarize; the caller holds the lock. Rare paths import what they need."""
 
     def __init__(
         self,
@@ -91,6 +89,8 @@ class Migrator:
             if asked is not None or not backwards:
                 executor.keeper = runner.keeper = asked or keeper
         if plan and self.options["backup"]:
+            from schema.migrator.backup import back_up
+
             back_up(self.connection, Path(self.options["backup"]), self.report)
         doing = "Rolling back" if backwards else "Running"
         if self.options["fake"]:
@@ -256,6 +256,8 @@ class Migrator:
         )
         after = before
         if plan:
+            from schema.drift.baseline import take_as_found
+
             after = executor.migrate(
                 targets,
                 plan=plan,

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.adoption.messages import adoption_note
 from schema.adoption.other_schemas import require_own_schema
 from schema.connection.connect import connect
 from schema.connection.errors import first_line, sqlstate
@@ -61,8 +61,8 @@ class Command(SafeOutputCommand):
             connect(connection, Report(self.stdout, quiet=True))
             require_own_schema(connection)
             result = verify(connection, data=options["data"], tries=options["as_sql"])
-            if result.unapplied and (note := adoption_note(connection)):
-                self.stderr.write(note)
+            if result.unapplied:
+                self._write_adoption_note(connection)
         except CommandError as error:
             raise self._not_checked(str(error), options) from error
         except CatalogError as error:
@@ -85,6 +85,13 @@ class Command(SafeOutputCommand):
         if options["as_json"]:
             self.stdout.write(json.dumps({"status": "not checked", "error": text}, indent=2))
         return CommandError(text, returncode=ExitCode.NOT_CHECKED)
+
+    def _write_adoption_note(self, connection: BaseDatabaseWrapper) -> None:
+        # To import it takes a tenth of a second, which most runs are spared.
+        from schema.adoption.messages import adoption_note
+
+        if note := adoption_note(connection):
+            self.stderr.write(note)
 
     def _write_tried(self, repair: TriedRepair) -> None:
         """Write the SQL of a repair; as a comment, with the reason, if it cannot be run."""
