@@ -2,7 +2,8 @@
 
 Each input is one that works, with a few bytes or JSON values changed. An exception, or an input
 that takes longer than the limit, is written to a file in the current folder, and the exit
-code is 1. Inputs that were found become tests.
+code is 1. Inputs that were found become tests. `search` needs a database that is empty,
+DATABASE_URL or one in memory.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.management import call_command
+
 from chat.generation.chunks import outcome, read_chunk
 from chat.generation.errors import ProviderError
 from chat.generation.reasoning import ReasoningFilter
@@ -17,10 +19,24 @@ from chat.imports import characters, files
 from chat.imports.process import decoded, encoded
 from chat.imports.reading import RefusedError
 from chat.rendering import markdown
-from chat.search.query import parse
+from chat.search.results import search_messages
 from tests.chat.imports.files import CARD, CHATGPT, OPENWEBUI, as_bytes, png, zipped
 from tests.chat.rendering.attacks import ATTACKS
+from tests.factories import make_message, make_thread, make_user
+from users.models import User
 
+TEXTS = [
+    "The invoice, see you",
+    "ὁδός и ёж",
+    "東京タワー",
+    "Bring the **tent** (or not)",
+    "a" * 5_000,
+]
+QUERIES = [
+    'invoice "see you" -recipe from:user in:"Trip" after:2025-01-31 before:2026',
+    "ΟΔΟΣ ёж 東京 OR AND NOT persona:work",
+    "tent OR invoice*",
+]
 CASES = Path(__file__).parent.parent / "chat" / "cases"
 
 
@@ -84,8 +100,21 @@ def text(data: bytes) -> None:
 
 
 def search(data: bytes) -> None:
-    """Parse a query."""
-    parse(data.decode("utf-8", "replace"))
+    """Search for a query in both orders, and mark what was found."""
+    person = User.objects.get()
+    query = data.decode("utf-8", "replace")
+    for best in (False, True):
+        for hit in search_messages(person, query, best=best).hits:
+            str(hit.snippet).encode()
+
+
+def queries() -> list[bytes]:
+    """Make the tables and some messages in an empty database; return queries for them."""
+    call_command("migrate", verbosity=0)
+    thread = make_thread(make_user("alice"), title="Trip")
+    for text in TEXTS:
+        make_message(thread, text)
+    return [query.encode() for query in QUERIES]
 
 
 def _cases(pattern: str) -> list[bytes]:
@@ -104,11 +133,5 @@ TARGETS = {
     "cards": Target(cards, lambda: [*_cases("A-*.png"), png(as_bytes(CARD))]),
     "stream": Target(stream, lambda: _cases("B-*.sse")),
     "markdown": Target(text, lambda: [attack.encode() for attack in ATTACKS]),
-    "search": Target(
-        search,
-        lambda: [
-            b'invoice "see you" -recipe from:twin in:"Trip" after:2025-01-31 before:2026',
-            "ΟΔΟΣ ёж 東京 OR AND NOT persona:work".encode(),
-        ],
-    ),
+    "search": Target(search, queries),
 }
