@@ -17,11 +17,12 @@ from django.utils.safestring import SafeString, mark_safe
 
 from chat.models import ChatMessage
 from personas.admin import link, link_to
-from schema.admin.large_tables import BigTableAdmin, Panel, chosen
+from schema.admin.large_tables import Panel, chosen
 from threads.admin import ThreadAdmin
 from threads.models import Thread
 from users.admin import UserAdmin
 from users.models import User
+from users.staff_reads import PrivateRowsAdmin
 
 PAGE = 50
 SHOWN = 600  # characters of a message in a list; some messages have megabytes
@@ -45,7 +46,7 @@ class MessageForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
 
 @admin.register(ChatMessage)
-class ChatMessageAdmin(BigTableAdmin):
+class ChatMessageAdmin(PrivateRowsAdmin):
     """Messages, newest first."""
 
     form = MessageForm

@@ -11,9 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from personas.models import Persona, Sample
-from schema.admin.large_tables import BigTableAdmin, Panel, chosen
+from schema.admin.large_tables import Panel, chosen
 from users.admin import UserAdmin
 from users.models import User
+from users.staff_reads import PrivateRowsAdmin
 
 ACTIVE = format_html('<span class="badge succeeded">{}</span>', "Active")
 
@@ -31,7 +32,7 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
 
 @admin.register(Persona)
-class PersonaAdmin(BigTableAdmin):
+class PersonaAdmin(PrivateRowsAdmin):
     """Personas, newest first."""
 
     form = PersonaForm
@@ -76,7 +77,7 @@ class PersonaAdmin(BigTableAdmin):
 
 
 @admin.register(Sample)
-class SampleAdmin(BigTableAdmin):
+class SampleAdmin(PrivateRowsAdmin):
     """Samples of personas, newest first."""
 
     list_display = ("excerpt", "source", "origin", "owner", "created_at")

@@ -10,10 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from personas.models import Persona
+from personas.models import Persona, Sample
 from schema.models import QuarantinedRow
 from tests.factories import make_message, make_persona, make_thread, make_user
-from users.models import User
+from users.models import StaffRead, User
 
 pytestmark = pytest.mark.django_db
 TEXT, TITLE, PERSONA = "words of alice", "Title of alice", "Twin of alice"
@@ -102,7 +102,7 @@ def test_putting_back_needs_the_permission_to_add(
     row |= {"id": as_json(persona.pk), "user_id": as_json(persona.user_id)}
     persona.delete()
     quarantined = QuarantinedRow.objects.create(table_name="personas", row=row, reason="no user")
-    permissions = ["view_quarantinedrow", "change_quarantinedrow"]
+    permissions = ["view_quarantinedrow", "change_quarantinedrow", "view_persona"]
     client = staff(*permissions, *(["add_persona"] if has_permission else []))
     messages = put_back(client, quarantined)
     if has_permission:
@@ -126,7 +126,7 @@ def test_account_put_back_does_not_open_the_admin(staff: Callable[..., Client]) 
         "updated_at": "2025-01-01 00:00:00+00:00",
     }
     quarantined = QuarantinedRow.objects.create(table_name="users", row=row, reason="no name")
-    client = staff("view_quarantinedrow", "change_quarantinedrow", "add_user")
+    client = staff("view_quarantinedrow", "change_quarantinedrow", "view_user", "add_user")
     assert put_back(client, quarantined) == ["1 put back."]
     mallory = User.objects.get(email="mallory@example.com")
     assert (mallory.is_staff, mallory.is_superuser, mallory.is_active) == (False, False, True)
@@ -166,3 +166,59 @@ def test_staff_cannot_change_or_delete_a_superuser(staff: Callable[..., Client])
         assert client.post(reverse(f"admin:{name}", args=[root.pk]), posted).status_code == 403
     root.refresh_from_db()
     assert (root.email, root.check_password("correct horse battery")) == ("root@example.com", True)
+
+
+def test_what_staff_reads_of_others_is_recorded_and_shown(staff: Callable[..., Client]) -> None:
+    alice = make_user()
+    thread = make_thread(alice, TITLE, persona=make_persona(alice, PERSONA))
+    message = make_message(thread, TEXT)
+    sample = Sample.objects.create(persona=thread.persona, text=TEXT)
+    names = {
+        "chat_chatmessage": message,
+        "threads_thread": thread,
+        "personas_persona": thread.persona,
+        "personas_sample": sample,
+    }
+    client = staff("view_user", *(f"view_{name.partition('_')[2]}" for name in names))
+    carol = User.objects.get(name="Carol")
+    make_thread(carol)
+    expected = []
+    for name, row in names.items():
+        pages = {"list": reverse(f"admin:{name}_changelist")}
+        for page, view in (("row", "change"), ("history", "history")):
+            pages[page] = reverse(f"admin:{name}_{view}", args=[row.pk])
+        for page, address in pages.items():
+            assert client.get(address).status_code == 200
+            key = None if page == "list" else row.pk
+            expected.append((page, name.replace("_", "."), key, 1))
+    account = reverse("admin:users_user_change", args=[alice.pk])
+    assert client.get(account).status_code == 200
+    expected.append(("account", "users.user", alice.pk, 1))
+    reads = StaffRead.objects.order_by("id")
+    assert list(reads.values_list("page", "kind", "row", "rows")) == expected
+    assert {(read.staff, read.staff_email, read.person) for read in reads} == {
+        (carol.pk, carol.email, alice.pk)
+    }
+    # Who may only see accounts reads no words, so nothing is recorded, and is not shown the reads.
+    carol.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    assert carol.email not in client.get(account).content.decode()
+    assert reads.count() == len(expected)
+    boss = Client()
+    boss.force_login(make_user("bob", is_staff=True, is_superuser=True))
+    assert carol.email in boss.get(account).content.decode()
+    everything = boss.get(reverse("admin:users_staffread_changelist"), {"q": str(alice.pk)})
+    assert everything.content.decode().count(carol.email) == len(expected)
+
+
+def test_quarantined_rows_are_shown_with_the_permission_to_view_their_table(
+    staff: Callable[..., Client],
+) -> None:
+    for table in ("chat_messages", "personas", "gone"):
+        QuarantinedRow.objects.create(table_name=table, row={"content": TEXT}, reason="no user")
+    page = reverse("admin:schema_quarantinedrow_changelist")
+    client = staff("view_quarantinedrow", "view_persona")
+    shown = client.get(page).context["cl"].result_list
+    assert [row.table_name for row in shown] == ["personas"]
+    hidden = QuarantinedRow.objects.get(table_name="chat_messages")
+    address = reverse("admin:schema_quarantinedrow_change", args=[hidden.pk])
+    assert TEXT not in client.get(address, follow=True).content.decode()

@@ -14,10 +14,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from personas.admin import link, link_to, swatch
-from schema.admin.large_tables import BigTableAdmin, Panel, chosen
+from schema.admin.large_tables import Panel, chosen
 from threads.models import Thread
 from users.admin import UserAdmin
 from users.models import User
+from users.staff_reads import PrivateRowsAdmin
 
 RECENT = 15
 
@@ -40,7 +41,7 @@ class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 
 @admin.register(Thread)
-class ThreadAdmin(BigTableAdmin):
+class ThreadAdmin(PrivateRowsAdmin):
     """Threads, newest first."""
 
     form = ThreadForm

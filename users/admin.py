@@ -10,11 +10,19 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db import models
 from django.forms import Field
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from schema.admin.large_tables import BigTableAdmin, Panel
-from users.models import User
+from schema.admin.large_tables import BigTableAdmin, Panel, may_view
+from schema.admin.pages import ReadOnlyAdmin
+from users.models import StaffRead, User
+from users.staff_reads import record
 
+RECENT = 15
 PERMISSION_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -67,6 +75,22 @@ class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg] 
     )
     panels: ClassVar[list[Panel]] = []
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the account, and record it if titles or personas are shown below."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        models_shown = {panel.model for panel in self.panels} - {StaffRead}
+        shows_words = any(may_view(self.admin_site, model, request) for model in models_shown)
+        user = self.get_object(request, object_id)
+        if user is not None and shows_words and response.status_code == 200:
+            record(request, StaffRead.Page.ACCOUNT, User, [user.pk], row=user.pk)
+        return response
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Let only superusers grant permissions."""
         fields = self.readonly_fields
@@ -90,3 +114,34 @@ class UserAdmin(BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg] 
         if db_field.name in widgets:
             kwargs["widget"] = widgets[db_field.name]
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+@admin.register(StaffRead)
+class StaffReadAdmin(ReadOnlyAdmin):
+    """What staff read of other people's words, newest first."""
+
+    list_display = ("created_at", "staff_email", "page", "kind", "rows", "whose")
+    list_filter = ("page", "created_at")
+    search_fields = ("staff_email__istartswith",)
+    search_help_text = _("The beginning of the e-mail address of staff, or a whole id.")
+    key_fields = ("pk", "staff", "person", "row")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    @admin.display(description=_("whose"))
+    def whose(self, read: StaffRead) -> str:
+        """Return a link to the person's page, which exists unless the account is deleted."""
+        address = reverse("admin:users_user_change", args=[read.person])
+        return format_html('<a href="{}">{}</a>', address, read.person)
+
+
+def reads_of_user(request: HttpRequest, user: User) -> SafeString:
+    """Show what staff read last of a user's words."""
+    rows = StaffRead.objects.filter(person=user.pk).order_by("-id")[:RECENT]
+    everything = f"{reverse('admin:users_staffread_changelist')}?q={user.pk}"
+    return render_to_string(
+        "admin/users/reads_of_user.html", {"rows": rows, "everything": everything}
+    )
+
+
+UserAdmin.panels.append(Panel(StaffRead, reads_of_user))

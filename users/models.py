@@ -8,6 +8,7 @@ from django.core.validators import validate_email
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from schema.functions import RandomUUID, uuid7
 from users.fields import PasswordHashField
@@ -92,6 +93,44 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """Return the first name, or the part of the e-mail address before the @."""
         return self.name.split()[0] if self.name.strip() else self.email.split("@")[0]
+
+
+class StaffRead(models.Model):
+    """A member of staff opened an admin page with somebody else's words; see users/staff_reads.py.
+
+    It outlives both accounts, so it has their keys instead of foreign keys, and no words.
+    """
+
+    class Page(models.TextChoices):
+        """What was opened."""
+
+        LIST = "list", _("list")
+        ROW = "row", _("row")
+        HISTORY = "history", _("history")
+        DELETION = "deletion", _("confirmation of a deletion")
+        ACCOUNT = "account", _("page of the account")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    staff = models.UUIDField(_("staff"))
+    staff_email = models.TextField(_("staff"))
+    person = models.UUIDField(_("whose"))
+    page = models.CharField(_("page"), max_length=10, choices=Page.choices)
+    kind = models.CharField(_("kind"), max_length=100)
+    row = models.UUIDField(_("row"), null=True)
+    rows = models.IntegerField(_("rows"), default=1, db_default=1)
+    created_at = models.DateTimeField(_("time"), db_default=Now())
+
+    class Meta:
+        db_table = "staff_reads"
+        verbose_name = _("read by staff")
+        verbose_name_plural = _("reads by staff")
+        indexes = [
+            # The panel on the page of a user, newest first.
+            models.Index(fields=["person", "-id"], name="staff_reads_person_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.staff_email}: {self.kind}"
 
 
 class Attempt(models.Model):

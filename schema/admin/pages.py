@@ -90,6 +90,21 @@ class QuarantinedRowAdmin(BigTableAdmin):
         """Refuse: rows come here by themselves."""
         return False
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[QuarantinedRow]:
+        """Show the rows of those tables that the user may view, and of all to superusers.
+
+        A table without a page in the admin has no permission that would show its rows.
+        """
+        rows: models.QuerySet[QuarantinedRow] = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        shown = [
+            model._meta.db_table
+            for model in self.admin_site._registry
+            if may_view(self.admin_site, model, request)
+        ]
+        return rows.filter(table_name__in=shown)
+
     @admin.display(description="row")
     def excerpt(self, quarantined: QuarantinedRow) -> str:
         """Return the beginning of the row."""
