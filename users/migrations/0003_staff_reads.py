@@ -1,8 +1,9 @@
 """A table that records what staff read of other people's words in the admin."""
 
 import django.db.models.functions.datetime
-import schema.functions
 from django.db import migrations, models
+
+import schema.functions
 
 
 class Migration(migrations.Migration):
