@@ -10,9 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from chat.models import ChatMessage
 from personas.models import Persona, Sample
 from schema.models import QuarantinedRow
 from tests.factories import make_message, make_persona, make_thread, make_user
+from threads.models import Thread
 from users.models import StaffRead, User
 
 pytestmark = pytest.mark.django_db
@@ -170,13 +172,14 @@ def test_staff_cannot_change_or_delete_a_superuser(staff: Callable[..., Client])
 
 def test_what_staff_reads_of_others_is_recorded_and_shown(staff: Callable[..., Client]) -> None:
     alice = make_user()
-    thread = make_thread(alice, TITLE, persona=make_persona(alice, PERSONA))
+    persona = make_persona(alice, PERSONA)
+    thread = make_thread(alice, TITLE, persona=persona)
     message = make_message(thread, TEXT)
-    sample = Sample.objects.create(persona=thread.persona, text=TEXT)
-    names = {
+    sample = Sample.objects.create(persona=persona, text=TEXT)
+    names: dict[str, ChatMessage | Thread | Persona | Sample] = {
         "chat_chatmessage": message,
         "threads_thread": thread,
-        "personas_persona": thread.persona,
+        "personas_persona": persona,
         "personas_sample": sample,
     }
     client = staff("view_user", *(f"view_{name.partition('_')[2]}" for name in names))
