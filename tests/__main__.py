@@ -19,7 +19,7 @@ from tests import postgres
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PYTHON = sys.executable
-PYTEST = [PYTHON, "-m", "pytest", "-q", "--share", "-n", "2", "--dist", "worksteal", *sys.argv[1:]]
+CORES = os.cpu_count() or 1
 NO_TESTS = 5  # pytest's exit status
 # Debian packages whose programs the tests run, and these programs.
 PROGRAMS = {
@@ -70,17 +70,28 @@ def main() -> int:
 
 
 def engines() -> list[Check]:
-    """Return the tests, shared by the engines: PostgreSQL, SQLite and an older PostgreSQL."""
+    """Return the tests, shared by the engines: PostgreSQL, SQLite and an older PostgreSQL.
+
+    PostgreSQL's share is the largest. Every worker collects the tests and migrates a database, so
+    there are no more of them than keep the machine busy.
+    """
     older = (postgres.installed() or ["postgresql-16"])[0]
-    return [tests("PostgreSQL", "postgresql"), tests("SQLite", "sqlite"), tests(older, older)]
+    return [
+        tests("PostgreSQL", "postgresql", CORES),
+        tests("SQLite", "sqlite", CORES // 2),
+        tests(older, older, CORES // 2),
+    ]
 
 
-def tests(name: str, engine: str) -> Check:
+def tests(name: str, engine: str, workers: int) -> Check:
     """Return an engine's share of the tests; TEST_DATABASE_URL names a server for PostgreSQL's."""
-    environment = {"TEST_ENGINE": engine}
+    # pytest then rewrites the assertions once, and not in every worker of every run.
+    environment = {"TEST_ENGINE": engine, "PYTHONDONTWRITEBYTECODE": ""}
     if engine != "postgresql":
         environment["TEST_DATABASE_URL"] = ""
-    return Check(f"tests on {name}", PYTEST, environment)
+    command = [PYTHON, "-m", "pytest", "-q", "--share"]
+    command += ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else ["-n", "0"]
+    return Check(f"tests on {name}", [*command, *sys.argv[1:]], environment)
 
 
 def static_checks() -> list[Check]:

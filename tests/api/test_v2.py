@@ -16,6 +16,7 @@ from chat.models import ChatMessage, Reply
 from personas.models import Persona
 from tests.factories import make_message, make_persona, make_thread, make_user
 from tests.site import Site
+from tests.waiting import PATIENCE
 from threads import listing
 from threads.models import Thread
 from users.models import User
@@ -235,12 +236,17 @@ def test_reply_is_followed_as_events(site: Site) -> None:
     alice = Program(make_user())
     headers = {"Authorization": f"Bearer {alice.token}"}
     base = f"{site.url}/api/v2"
-    thread = httpx2.post(f"{base}/threads", json={"title": "x"}, headers=headers).json()
+    thread = httpx2.post(
+        f"{base}/threads", json={"title": "x"}, headers=headers, timeout=PATIENCE
+    ).json()
     sent = httpx2.post(
-        f"{base}/threads/{thread['id']}/messages", json={"text": "Hello"}, headers=headers
+        f"{base}/threads/{thread['id']}/messages",
+        json={"text": "Hello"},
+        headers=headers,
+        timeout=PATIENCE,
     )
     reply = sent.json()["reply"]["id"]
-    text = httpx2.get(f"{base}/replies/{reply}/events", headers=headers, timeout=60).text
+    text = httpx2.get(f"{base}/replies/{reply}/events", headers=headers, timeout=PATIENCE).text
     events = [
         dict(line.split(": ", 1) for line in part.split("\n"))
         for part in text.split("\n\n")
