@@ -1,81 +1,305 @@
-"""How long do the pages take that grow with use? `python -m benchmarks.pages`
+"""How fast are the pages? `python -m benchmarks.pages [--old REVISION]`
 
-PostgreSQL holds one person with a conversation of `--messages` (10,000) and `--threads`
-(10,000) more. Each page is asked for through Django's own stack, by a session that is logged
-in. The limit for opening the conversation is 100 ms of the server's time.
+PostgreSQL holds one person with `--threads` threads of 40 formatted messages each. One worker of
+gunicorn serves the site. Beside each page the table has a bare Django view that returns the same
+bytes through the same worker, with every middleware but without a session. With `--old`, the
+code of another revision answers in turn with this one, from a copy of the same database.
 """
 
+from __future__ import annotations
+
 import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import psycopg
 
 from benchmarks import databases
 
-LIMIT = 100  # ms
+ROOT = Path(__file__).parent.parent
+TEXT = """**Number {n}**: what `f(x)` does, in three steps
+
+1. It reads *invoice {n}* and the [list](https://example.com/{n}).
+2. It adds what is due.
+
+| Month | Due |
+|---|--:|
+| May | {n} |
+
+```python
+def due(number):
+    return sum(row.amount for row in rows(number))
+```
+"""
+FILL = """
+    INSERT INTO users (email, password_hash) VALUES ('heavy@example.com', '!');
+    INSERT INTO personas (user_id, name, is_active, created_at)
+        SELECT u.id, 'Persona ' || n, n = 1, now() + n * interval '1 second'
+        FROM users u, generate_series(1, %(personas)s) n;
+    INSERT INTO threads (user_id, title, persona_id)
+        SELECT u.id, 'Thread ' || n, (SELECT id FROM personas
+            ORDER BY created_at OFFSET n %% %(personas)s LIMIT 1)
+        FROM users u, generate_series(1, %(threads)s) n;
+    INSERT INTO chat_messages (user_id, thread_id, role, content, created_at)
+        SELECT t.user_id, t.id, CASE n %% 2 WHEN 1 THEN 'user' ELSE 'assistant' END,
+            replace(%(text)s, '{n}', n::text), now() - n * interval '1 minute'
+        FROM threads t, generate_series(1, 40) n;
+    ANALYZE
+"""
 
 
-def fill(messages: int, threads: int) -> dict[str, str]:
-    """Write the person's rows; return the addresses to ask for, by what they show."""
-    from chat.models import ChatMessage
-    from threads.models import Thread
-    from users.models import User
+@dataclass
+class Figures:
+    """What was measured of one page, or of the bare view beside it."""
 
-    person = User.objects.create_user("heavy@example.com")
-    Thread.objects.bulk_create(
-        Thread(user=person, title=f"Thread {number}") for number in range(threads)
+    rates: list[float] = field(default_factory=list)
+    p95: float = 0
+    size: int = 0
+    compressed: int = 0
+    parts: list[float] = field(default_factory=list)
+
+    def cells(self) -> list[str]:
+        """Return the figures as text."""
+        one, eight = (max(self.rates[first::2]) for first in (0, 1))
+        cells = [f"{one:.0f}", f"{eight:.0f}", f"{self.p95:.0f}"]
+        if not self.parts:
+            return cells + [""] * 6
+        queries, sql, templates, total = self.parts
+        cells += [f"{self.size:,}", f"{self.compressed:,}", f"{queries:.0f}"]
+        return cells + [f"{part:.1f}" for part in (sql, templates, total - sql - templates)]
+
+
+@dataclass
+class Server:
+    """One worker that serves a revision."""
+
+    name: str
+    port: int
+    session: str = ""
+    thread: str = ""
+
+    def ask(self, line: HTTPConnection, page: str, **headers: str) -> tuple[dict[str, str], bytes]:
+        """Return the headers and the body of a page."""
+        cookies = f"sessionid={self.session}; csrftoken={'t' * 32}"
+        sent = {"Cookie": cookies, "Accept-Encoding": "gzip, br"} | headers
+        if page == "sending":
+            form = urlencode({"text": "How much is due?", "csrfmiddlewaretoken": "t" * 32})
+            sent |= {"HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded"}
+            line.request("POST", f"/threads/{self.thread}/messages/", form, sent)
+        else:
+            line.request("GET", self.path(page), headers=sent)
+        answer = line.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{self.name}: {page} answered {answer.status}")
+        return dict(answer.getheaders()), body
+
+    def path(self, page: str) -> str:
+        """Return the address of a page, or of the bare view beside it."""
+        if page.startswith("bare "):
+            return f"/{page.replace(' ', '/')}"
+        return {
+            "threads": "/threads/",
+            "conversation": f"/threads/{self.thread}/",
+            "search": "/search/?q=invoice",
+            "personas": "/personas/",
+        }[page]
+
+    def rate(self, page: str, clients: int, seconds: float) -> list[float]:
+        """Return how many milliseconds each answer took, asked for by `clients` at once."""
+        times: list[float] = []
+        end = time.perf_counter() + seconds
+
+        def client() -> None:
+            line = HTTPConnection("127.0.0.1", self.port, timeout=60)
+            while (begin := time.perf_counter()) < end:
+                self.ask(line, page)
+                times.append((time.perf_counter() - begin) * 1000)
+            line.close()
+
+        threads = [threading.Thread(target=client) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return times
+
+
+PAGES = ["threads", "conversation", "search", "personas", "sending"]
+
+
+def run(code: Path, environment: dict[str, str], *command: str) -> str:
+    """Run a Python command beside a revision's code."""
+    done = subprocess.run(
+        [sys.executable, *command], cwd=code, env=environment, capture_output=True, text=True
     )
-    thread = Thread.objects.create(user=person, title="The long one")
-    ChatMessage.objects.bulk_create(
-        (
-            ChatMessage(
-                user=person,
-                thread=thread,
-                role=("user", "assistant")[number % 2],
-                content=f"**Number {number}**: what `f(x)` is\n\n```python\nprint({number})\n```",
-            )
-            for number in range(messages)
-        ),
-        batch_size=5_000,
-    )
-    conversation = f"/threads/{thread.pk}/"
-    middle = ChatMessage.objects.filter(thread=thread).order_by("created_at", "id")[messages // 2]
-    return {
-        "a long conversation": conversation,
-        "a message in its middle": f"/messages/{middle.pk}/",
-        "many threads": "/threads/",
-        "many threads, by title": "/threads/?q=9999",
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return done.stdout
+
+
+LOG_IN = """
+import django; django.setup()
+from django.test import Client
+from users.models import User
+client = Client()
+client.force_login(User.objects.get(email="heavy@example.com"))
+print(client.cookies["sessionid"].value)
+"""
+
+
+@contextmanager
+def serve(name: str, code: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """Serve a revision."""
+    run(code, environment, "manage.py", "migrate", "-v0")
+    run(code, environment, "manage.py", "collectstatic", "--noinput", "-v0")
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(64)
+    command = [sys.executable, "-m", "gunicorn", "-b", f"fd://{listening.fileno()}"]
+    command += ["--access-logfile", os.devnull, "--no-control-socket", "--log-level", "error"]
+    process = subprocess.Popen(command, cwd=code, env=environment, pass_fds=[listening.fileno()])
+    server = Server(name, listening.getsockname()[1])
+    server.session = run(code, environment, "-c", LOG_IN).strip()
+    try:
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+        listening.close()
+
+
+@contextmanager
+def worktree(revision: str, folder: Path) -> Iterator[Path]:
+    """Check out a revision."""
+    code = folder / "old"
+    git = ["git", "-C", str(ROOT), "worktree"]
+    subprocess.run([*git, "add", "-q", "--detach", str(code), revision], check=True)
+    try:
+        yield code
+    finally:
+        subprocess.run([*git, "remove", "--force", str(code)], check=True)
+
+
+def measure(server: Server, page: str, seconds: float, figures: Figures) -> None:
+    """Add one round of a page's figures."""
+    line = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    if not page.startswith("bare"):
+        _, body = server.ask(
+            line, page, **{"X-Parts": "1", "X-Keep": page, "Accept-Encoding": "identity"}
+        )
+        figures.size = len(body)
+        figures.compressed = len(server.ask(line, page)[1])
+        parts = [
+            [
+                float(part)
+                for part in server.ask(line, page, **{"X-Parts": "1"})[0]["X-Parts"].split()
+            ]
+            for _ in range(10)
+        ]
+        figures.parts = [databases.median(column) for column in zip(*parts, strict=True)]
+    line.close()
+    one = server.rate(page, 1, seconds)
+    eight = server.rate(page, 8, seconds)
+    figures.rates.append(len(one) / seconds)
+    figures.rates.append(len(eight) / seconds)
+    figures.p95 = databases.percentile(eight, 0.95)
+
+
+def environment_of(folder: Path, name: str, url: str) -> dict[str, str]:
+    """Return the environment of a server: the settings of production but for HTTPS."""
+    probe = folder / "probe"
+    probe.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "benchmarks/pages_probe.py", probe)
+    return os.environ | {
+        "DEBUG": "0",
+        "HTTPS": "0",
+        "SECRET_KEY": "benchmark" * 6,
+        "ALLOWED_HOSTS": "*",
+        "LOG_LEVEL": "ERROR",
+        "DATABASE_URL": url,
+        "STATIC_ROOT": str(folder / f"static-{name}"),
+        "PYTHONPATH": f"{probe}:.",
+        "DJANGO_SETTINGS_MODULE": "pages_probe",
+        "OPENAI_BASE_URL": "",
     }
+
+
+def fill(url: str, threads: int, personas: int) -> str:
+    """Write the person's rows; return the key of a thread."""
+    values = {"threads": threads, "personas": personas, "text": TEXT}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in FILL.split(";"):
+            needs_values = "%(" in statement
+            connection.execute(statement.encode(), values if needs_values else None)
+        (thread,), *_ = connection.execute("SELECT id FROM threads ORDER BY id LIMIT 1").fetchall()
+        return str(thread)
 
 
 def main() -> None:
     """Fill, ask, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=10_000)
-    parser.add_argument("--threads", type=int, default=10_000)
-    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--old", metavar="REVISION", help="measure this revision too")
+    parser.add_argument("--threads", type=int, default=1_000)
+    parser.add_argument("--personas", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    databases.start("postgresql")
-    from django.core.management import call_command
-    from django.test import Client
+    from tests import postgres
 
-    from users.models import User
+    url = postgres.start()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        codes = {"new": ROOT}
+        if options.old:
+            codes = {"old": stack.enter_context(worktree(options.old, folder))} | codes
+        first, *others = codes
+        environments = {first: environment_of(folder, first, url)}
+        run(codes[first], environments[first], "manage.py", "migrate", "-v0")
+        thread = fill(url, options.threads, options.personas)
+        for name in others:
+            copy = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+            with psycopg.connect(databases_of(url), autocommit=True) as connection:
+                source = urlsplit(url).path[1:]
+                connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'.encode())
+            environments[name] = environment_of(folder, name, copy)
+        servers = []
+        for name, code in codes.items():
+            server = stack.enter_context(serve(name, code, environments[name]))
+            server.thread = thread
+            servers.append(server)
+        report(servers, options.seconds, options.rounds)
 
-    call_command("collectstatic", interactive=False, verbosity=0)
-    pages = fill(options.messages, options.threads)
-    client = Client()
-    client.force_login(User.objects.get(email="heavy@example.com"))
-    rows = []
-    for name, address in pages.items():
-        times = []
-        for _ in range(options.repeat):
-            begin = time.perf_counter()
-            answer = client.get(address, follow=True)
-            times.append((time.perf_counter() - begin) * 1000)
-            if answer.status_code != 200:
-                raise SystemExit(f"{address} answered {answer.status_code}")
-        figures = [times[0], databases.median(times), databases.percentile(times, 0.95)]
-        rows.append([name, *(f"{figure:.0f}" for figure in figures)])
-    print(databases.table(["page", "first, ms", "p50, ms", "p95, ms"], rows))
-    print(f"limit for the conversation: {LIMIT} ms")
+
+def databases_of(url: str) -> str:
+    """Return the URL from which other databases are copied."""
+    return urlunsplit(urlsplit(url)._replace(path="/postgres"))
+
+
+def report(servers: list[Server], seconds: float, rounds: int) -> None:
+    """Measure every page on every server in turn, and print the figures."""
+    found: dict[tuple[str, str], Figures] = {}
+    for page in PAGES:
+        for each in (page, f"bare {page}"):
+            for _ in range(rounds):
+                for server in servers:
+                    measure(server, each, seconds, found.setdefault((each, server.name), Figures()))
+    head = ["page", "code", "1 client, /s", "8 clients, /s", "p95, ms", "bytes", "compressed"]
+    head += ["queries", "SQL, ms", "templates, ms", "rest, ms"]
+    rows = [[page, name, *figures.cells()] for (page, name), figures in found.items()]
+    print(databases.table(head, rows))
 
 
 if __name__ == "__main__":

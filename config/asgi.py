@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 import django
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -36,6 +36,15 @@ class Application(ASGIHandler):
         # Health checks have a thread of their own: they answer while all others are busy.
         self.health_executor = SingleThreadExecutor("health")
         self.followed = FollowedRequests(BodyLimit(super().__call__))
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Run all middleware and the view of a request in one visit to its thread.
+
+        Django visits the thread for each synchronous step of each middleware, which takes longer
+        than most pages. Asynchronous views still run on the event loop.
+        """
+        super().load_middleware(is_async=False)
+        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, or follow the server's start and stop."""

@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.compression.CompressionMiddleware",
     "config.middleware.NeverCacheMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -77,7 +78,12 @@ TEMPLATES = [
                 "users.context.appearance",
                 "threads.context.sidebar",
             ],
-            "builtins": ["config.template_tags", "django.templatetags.i18n"],
+            "builtins": [
+                "config.template_tags",
+                "personas.template_tags",
+                "threads.template_tags",
+                "django.templatetags.i18n",
+            ],
         },
     },
 ]

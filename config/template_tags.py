@@ -1,6 +1,7 @@
 """Template tags that every page uses."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -26,12 +27,11 @@ AGO: dict[str, Any] = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """Return the icon `name` of icons.svg, hidden from screen readers."""
     return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
-        static("icons.svg"),
-        name,
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name
     )
 
 

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import TemplateView
 
 from config import checks  # noqa: F401 - registers them
 from config.languages import texts
@@ -11,6 +12,7 @@ urlpatterns = [
     path("admin/migrations/", admin.site.admin_view(migrations), name="admin_migrations"),
     path("admin/", admin.site.urls),
     path("texts/<slug:language>-<slug:digest>.js", texts, name="texts"),
+    path("shortcuts/", TemplateView.as_view(template_name="shortcuts.html"), name="shortcuts"),
     path("account/", include("users.urls")),
     path("personas/", include("personas.urls")),
     path("", include("threads.urls")),

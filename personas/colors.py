@@ -1,5 +1,7 @@
 """Choose a readable text colour for a persona's colour."""
 
+from functools import lru_cache
+
 LIGHT = "#ffffff"
 DARK = "#000000"
 
@@ -20,6 +22,7 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+@lru_cache(1024)
 def text_on(color: str) -> str:
     """Return the text colour, white or black, with the higher contrast on `color`.
 

@@ -19,6 +19,13 @@ class PersonaQuerySet(models.QuerySet[M]):
         """Return the user's personas, oldest first."""
         return self.filter(user=user).order_by("created_at", "id")
 
+    def named(self, words: str) -> Self:
+        """Return the personas whose names contain all `words`."""
+        rows = self
+        for word in words.split():
+            rows = rows.filter(name__icontains=word)
+        return rows
+
     def active(self) -> Self:
         """Return the active personas, at most one for each user."""
         return self.filter(is_active=True)

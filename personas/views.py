@@ -17,6 +17,7 @@ from personas.voice import Voice
 from users.navigation import back_to
 from users.requests import PersonRequest
 
+MENU_LENGTH = 50
 REPLACEMENT_REQUIRED = "This is your last persona. Enter the name of a replacement."
 
 
@@ -28,6 +29,20 @@ def index(request: PersonRequest) -> HttpResponse:
         thread_count=Count("threads", filter=is_current)
     )
     return render(request, "personas/list.html", {"personas": personas})
+
+
+@require_GET
+def menu(request: PersonRequest) -> HttpResponseBase:
+    """Show the personas to switch to, as an open menu; without htmx, their page."""
+    if not request.htmx:
+        return redirect("personas:list")
+    personas = list(Persona.objects.for_user(request.user)[: MENU_LENGTH + 1])
+    context = {
+        "active": Persona.objects.for_user(request.user).active().first(),
+        "personas": personas[:MENU_LENGTH],
+        "has_more": len(personas) > MENU_LENGTH,
+    }
+    return render(request, "personas/_switcher.html", context)
 
 
 @require_http_methods(["GET", "POST"])

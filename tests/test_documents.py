@@ -30,7 +30,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE = re.compile(r"`([^`]+)`")
 KEY_IN_TEMPLATE = re.compile(r'data-key="([^"{]+)"')
 # Keys that JavaScript handles itself, and digits, which choose from an open menu.
-KEYS_IN_SCRIPT = {"j", "k", "d", "?", "Esc"}
+KEYS_IN_SCRIPT = {"j", "k", "d", "?", "Esc", "Ctrl", "K"}
 OURS = {"schema", "users", "personas", "threads", "chat", "api"}
 
 

@@ -47,7 +47,7 @@ def page(user: User, *, state: ThreadState, words: str = "", after: str = "") ->
     Raises:
         InvalidCursorError: `after` is not a cursor.
     """
-    rows = in_state(user, state).titled(words).recent().select_related("persona")
+    rows = in_state(user, state).titled(words).listed()
     if after:
         rows = rows.after(decode_cursor(after))
     threads = list(rows[: PAGE_SIZE + 1])
@@ -66,8 +66,7 @@ def in_state(user: User, state: ThreadState) -> ThreadQuerySet[Thread]:
 
 def encode_cursor(thread: Thread) -> str:
     """Return the cursor of the threads after `thread`."""
-    recent_at = thread.last_message_at or thread.created_at
-    return f"{recent_at.isoformat()}_{thread.pk.hex}"
+    return f"{thread.used_at.isoformat()}_{thread.pk.hex}"
 
 
 def decode_cursor(text: str) -> tuple[datetime, UUID]:

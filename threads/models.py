@@ -1,5 +1,7 @@
 """Threads: the conversations of a user."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Coalesce, Now
@@ -79,3 +81,8 @@ class Thread(models.Model):
     def get_absolute_url(self) -> str:
         """Return the URL of the conversation."""
         return reverse("chat:conversation", args=[self.pk])
+
+    @property
+    def used_at(self) -> datetime:
+        """Return when the last message came, or when a thread without messages was created."""
+        return self.last_message_at or self.created_at

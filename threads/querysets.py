@@ -59,6 +59,25 @@ class ThreadQuerySet(models.QuerySet[M]):
             "-recent_at", "-id"
         )
 
+    def listed(self) -> Self:
+        """Read only what lists of threads show, the most recent thread first."""
+        return (
+            self.recent()
+            .select_related("persona")
+            .only(
+                "title",
+                "created_at",
+                "last_message_at",
+                "message_count",
+                "description",
+                "pinned_at",
+                "archived_at",
+                "deleted_at",
+                "persona__name",
+                "persona__color",
+            )
+        )
+
     def after(self, position: tuple[datetime, UUID]) -> Self:
         """Return what `recent` lists after `position`, the `recent_at` and id of a thread.
 

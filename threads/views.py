@@ -11,9 +11,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from threads import listing, organising
+from threads.context import Sidebar
 from threads.forms import ThreadForm, TitleForm
 from threads.listing import ThreadState
 from threads.models import Thread
+from threads.palette import find_targets
 from users.navigation import back_to
 from users.requests import PersonRequest
 
@@ -42,6 +44,40 @@ def index(request: PersonRequest) -> HttpResponse:
     context = {"page": page, "words": words, "state": state, "states": ThreadState.choices}
     partial = request.htmx and not request.htmx.history_restore_request
     return render(request, "threads/_rows.html" if partial else "threads/list.html", context)
+
+
+@require_GET
+def sidebar(request: PersonRequest) -> HttpResponse:
+    """Show more threads in the sidebar, after `?after=` and under the heading `?under=`."""
+    try:
+        more = Sidebar(request.user, request.GET.get("after", ""))
+    except listing.InvalidCursorError:
+        raise Http404 from None
+    context = {"sidebar": more, "continued": request.GET.get("under", "")}
+    return render(request, "threads/_sidebar_groups.html", context)
+
+
+@require_GET
+def menu(request: PersonRequest, thread: UUID) -> HttpResponseBase:
+    """Show what can be done with a thread, as an open menu; without htmx, its edit page."""
+    found = _thread(request, thread)
+    if not request.htmx:
+        return redirect("threads:edit", found.pk)
+    return render(request, "threads/_menu.html", {"thread": found})
+
+
+@require_GET
+def palette(request: PersonRequest) -> HttpResponse:
+    """Show threads, personas and actions whose name contains `?q=`.
+
+    htmx requests the whole palette, or with `?q=` its options.
+    """
+    words = request.GET.get("q", "")[:200]
+    context = {"groups": find_targets(request.user, words), "words": words}
+    template = "threads/palette.html"
+    if request.htmx:
+        template = "threads/_options.html" if "q" in request.GET else "threads/_palette.html"
+    return render(request, template, context)
 
 
 @require_POST

@@ -1,45 +1,9 @@
-/* Menus, toasts, focus after updates, and errors of htmx requests. */
+/* Toasts, focus after updates, and errors of htmx requests. */
 (() => {
   "use strict";
   const TOAST_SECONDS = 8;
 
-  /* A menu closes on a click or focus outside it, and on Escape. */
-  const closeOthers = (event) => {
-    for (const menu of document.querySelectorAll("details.menu[open]")) {
-      if (!menu.contains(event.target)) menu.open = false;
-    }
-  };
-  document.addEventListener("focusin", closeOthers);
-  document.addEventListener("click", (event) => {
-    closeOthers(event);
-    const dismiss = event.target.closest("[data-dismiss]");
-    if (dismiss) dismiss.closest("[data-toast]").remove();
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    const menu = event.target.closest?.("details.menu[open]");
-    if (!menu) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-
-  /* Escape cancels a form that is edited in place. */
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.isComposing) return;
-    event.target.closest?.("form")?.querySelector("[data-cancel]")?.click();
-  });
-
-  /* Arrow keys move through an open menu. */
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-    const menu = event.target.closest?.("details.menu[open]");
-    if (!menu) return;
-    event.preventDefault();
-    const items = [...menu.querySelectorAll(".menu-item")];
-    const step = event.key === "ArrowDown" ? 1 : -1;
-    const current = items.indexOf(document.activeElement);
-    items[current < 0 ? (step > 0 ? 0 : items.length - 1) : (current + step + items.length) % items.length]?.focus();
-  });
+  document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest("[data-toast]").remove());
 
   /* A toast stays while it is hovered or focused. */
   const expire = (toast) => {
@@ -95,8 +59,9 @@
     toast.append(Object.assign(document.createElement("p"), { textContent: text }));
     toasts.append(toast);
   };
-  document.addEventListener("htmx:sendError", () => showError("The server does not respond. Try again in a moment."));
+  window.showError = showError;
+  document.addEventListener("htmx:sendError", () => showError(gettext("The server does not respond. Try again in a moment.")));
   document.addEventListener("htmx:responseError", (event) =>
-    showError(event.detail.xhr.status === 404 ? "It no longer exists." : "That did not work. Try again."),
+    showError(event.detail.xhr.status === 404 ? gettext("It no longer exists.") : gettext("That did not work. Try again.")),
   );
 })();

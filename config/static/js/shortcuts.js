@@ -2,8 +2,7 @@
 (() => {
   "use strict";
   const FIELDS = "input:not([type=checkbox], [type=radio], [type=color]), textarea, select, [contenteditable]";
-  const sheet = document.getElementById("shortcuts");
-  const single = document.getElementById("single-keys");
+  const sheet = document.getElementById("sheet");
 
   const enabled = () => {
     try {
@@ -12,16 +11,20 @@
       return true;
     }
   };
-  if (single) {
-    single.checked = enabled();
-    single.addEventListener("change", () => {
-      try {
-        localStorage.setItem("single-keys", single.checked ? "on" : "off");
-      } catch {
-        /* no access to storage: the choice lasts as long as the page */
-      }
-    });
-  }
+  const store = (isOn) => {
+    try {
+      localStorage.setItem("single-keys", isOn ? "on" : "off");
+    } catch {
+      /* no access to storage: they stay on */
+    }
+  };
+  const showChoice = () => {
+    const single = document.getElementById("single-keys");
+    if (single) single.checked = enabled();
+  };
+  showChoice();
+  sheet?.addEventListener("sheet:open", showChoice);
+  document.addEventListener("change", (event) => event.target.id === "single-keys" && store(event.target.checked));
 
   const moveBy = (step) => {
     const links = [...document.querySelectorAll(".sidebar .thread-link")];
@@ -30,9 +33,10 @@
   };
 
   const activate = (element) => {
+    const isMenu = element.matches("summary, [data-menu]");
+    if (isMenu && !element.checkVisibility()) element.closest("[popover]")?.showPopover();
     if (element.matches("summary")) {
       const menu = element.parentElement;
-      if (!element.checkVisibility()) element.closest("[popover]")?.showPopover();
       menu.open = !menu.open;
       if (menu.open) menu.querySelector(".menu-item")?.focus();
     } else if (element.matches(FIELDS)) {
@@ -48,9 +52,16 @@
       if (event.key === "Escape") event.target.blur();
       return;
     }
-    if (!(single ? single.checked : enabled())) return;
-    const key = event.key;
-    if (key === "?" && sheet) sheet.togglePopover();
+    if (!enabled()) return;
+    if (window.sheets.opening) window.sheets.opening.then(() => press(event.key));
+    else if (!press(event.key)) return;
+    event.preventDefault();
+  });
+
+  /* Do what a key is for; return whether it is for something. */
+  const press = (key) => {
+    if (key === "?" && sheet) window.sheets.toggle("shortcuts");
+    else if (sheet?.open) return false;
     else if (key === "d") dispatchEvent(new Event("shortcut:theme"));
     else if (key === "j" || key === "k") moveBy(key === "j" ? 1 : -1);
     else {
@@ -58,9 +69,9 @@
       const element =
         scope.querySelector(`[data-key="${CSS.escape(key)}"]`) ||
         (/^[0-9]$/.test(key) ? null : document.querySelector(`[data-key="${CSS.escape(key)}"]`));
-      if (!element) return;
+      if (!element) return false;
       activate(element);
     }
-    event.preventDefault();
-  });
+    return true;
+  };
 })();
