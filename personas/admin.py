@@ -118,7 +118,8 @@ def swatch(color: str) -> SafeString:
 def link(page: str, key: object, text: str) -> SafeString:
     """Return a link to a row in the admin. Adopted databases hold rows without a name."""
     address = reverse(f"admin:{page}_change", args=[key])
-    return format_html('<a href="{}">{}</a>', address, text.strip() or "(unnamed)")
+    # strip() would make an ordinary text of one that is marked as safe.
+    return format_html('<a href="{}">{}</a>', address, text if text.strip() else "(unnamed)")
 
 
 def link_to(user: User) -> SafeString:

@@ -5,23 +5,27 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from chat.search.query import ROLES, SearchQuery, parse
 from personas.models import Persona
 from users.models import User
+
+NAMES = {"user": _("You"), "assistant": _("Assistant"), "twin": _("Twin")}
 
 
 class SearchForm(forms.Form):
     """The query and its filters. Every field is optional; the query may contain filters too."""
 
     q = forms.CharField(
-        label="Search",
+        label=_("Search"),
         required=False,
         strip=False,
         widget=forms.TextInput(
             attrs={
                 "type": "search",
-                "placeholder": "Search your messages",
+                "placeholder": _("Search your messages"),
                 "autocomplete": "off",
                 "enterkeyhint": "search",
                 "data-key": "/",
@@ -30,27 +34,30 @@ class SearchForm(forms.Form):
         ),
     )
     role = forms.ChoiceField(
-        label="From",
+        label=_("From"),
         required=False,
-        choices=[("", "Anyone"), *((role, role.title()) for role in dict.fromkeys(ROLES.values()))],
+        choices=[
+            ("", _("Anyone")),
+            *((role, NAMES[role]) for role in dict.fromkeys(ROLES.values())),
+        ],
     )
     persona = forms.ModelChoiceField(
-        label="Persona", required=False, queryset=Persona.objects.none(), empty_label="Any"
+        label=_("Persona"), required=False, queryset=Persona.objects.none(), empty_label=_("Any")
     )
     thread = forms.CharField(
-        label="Thread",
+        label=_("Thread"),
         required=False,
         max_length=255,
-        widget=forms.TextInput(attrs={"placeholder": "Any title", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"placeholder": _("Any title"), "autocomplete": "off"}),
     )
     after = forms.DateField(
-        label="After", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("After"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     before = forms.DateField(
-        label="Before", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Before"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
     best = forms.ChoiceField(
-        label="Order", required=False, choices=[("", "Newest first"), ("1", "Best first")]
+        label=_("Order"), required=False, choices=[("", _("Newest first")), ("1", _("Best first"))]
     )
 
     def __init__(self, user: User, *args: Any, **options: Any) -> None:
@@ -78,7 +85,8 @@ class SearchForm(forms.Form):
             before = _start(data["before"])
             query.before = min(query.before or before, before)
         query.notes += [
-            f"{self.fields[name].label} was ignored: choose a valid value."
+            gettext("%(field)s was ignored: choose a valid value.")
+            % {"field": self.fields[name].label}
             for name in self.errors
             if name != "q"
         ]

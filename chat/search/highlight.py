@@ -16,14 +16,43 @@ VOICING = re.compile("[\uff9e\uff9f]")
 # The length of a snippet and of what it shows before the first match, in characters.
 SNIPPET_LENGTH = 240
 LEAD_LENGTH = 60
+# How much of a long text a snippet is made of, in characters.
+READ_LENGTH = 4000
+# Repetitions that could be tried from every character are limited, so that no text takes long.
+MARKDOWN = [
+    (re.compile(pattern, re.MULTILINE), replacement)
+    for pattern, replacement in (
+        (r"^ {0,3}(```+|~~~+).*$", ""),  # the fences of code
+        (
+            r"^[ \t]{0,9}\|?[ \t]{0,9}:?-{2,}:?[ \t]{0,9}(\|[ \t:|-]*)?$",
+            "",
+        ),  # the line below a table's head
+        (r"^[ \t]*(#{1,6}|>|[-*+]|\d{1,9}[.)])[ \t]+", ""),  # headings, quotations, list items
+        (r"^\[[ xX]\][ \t]+", ""),  # the box of a task
+        (r"!?\[([^\[\]\n]*)\]\([^()\s]*\)", r"\1"),  # links and images
+        (r"(\*\*|__|~~)(?=\S)(.{1,200}?)(?<=\S)\1", r"\2"),  # strong and deleted text
+        (r"(?<![\w*])([*_])(?=\S)([^*_\n]+)(?<=\S)\1(?![\w*])", r"\2"),  # emphasis
+        (r"`{1,3}([^`\n]+)`{1,3}", r"\1"),  # code
+        (r"[ \t]{0,9}\|[ \t]{0,9}", " "),  # the cells of a table
+        (r"\n{2,}", "\n"),
+    )
+]
 # In a folded text, where all separators are ASCII.
 LETTER = rf"[^\x00-/:-@\[-`{{-\x7f{text.UNSPACED}]"
 GAP = r"[\x00-/:-@\[-`{-\x7f]+"
 
 
 def snippet(query: SearchQuery, content: str) -> SafeString:
-    """Return HTML: the part of `content` around the first match, each match in <mark>."""
-    matches = find_matches(query, content)
+    """Return HTML: the part of `content` around the first match, each match in <mark>.
+
+    The signs of Markdown are left out, unless the match is in one, such as the target of a link.
+    """
+    plain = without_markdown(around_first_match(query, content))
+    if matches := find_matches(query, plain):
+        content = plain
+    else:
+        matches = find_matches(query, content)
+        content = content if matches else plain
     start = max(0, matches[0][0] - LEAD_LENGTH) if matches else 0
     if start:
         blank = content.find(" ", start, start + LEAD_LENGTH // 2)
@@ -40,6 +69,22 @@ def snippet(query: SearchQuery, content: str) -> SafeString:
         shown = last
     parts += [escape(content[shown:end]), " …" if end < len(content) else ""]
     return mark_safe("".join(parts))  # noqa: S308 - all parts of the text are escaped
+
+
+def around_first_match(query: SearchQuery, content: str) -> str:
+    """Return the part of a long text that a snippet can be made of."""
+    if len(content) <= READ_LENGTH:
+        return content
+    first = next(iter(find_matches(query, content)), (0, 0))[0]
+    start = max(0, first - READ_LENGTH // 2)
+    return content[start : start + READ_LENGTH]
+
+
+def without_markdown(content: str) -> str:
+    """Return a text without the signs of Markdown."""
+    for pattern, replacement in MARKDOWN:
+        content = pattern.sub(replacement, content)
+    return content.strip()
 
 
 def contains_terms(query: SearchQuery, content: str) -> bool:

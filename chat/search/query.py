@@ -5,7 +5,9 @@ import re
 import uuid
 from dataclasses import dataclass, field
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from chat.search import text
 from chat.search.inflections import inflections
@@ -108,7 +110,9 @@ def parse(typed: str) -> SearchQuery:
     """Return the query in `typed`. Its `notes` name what was ignored and why."""
     query = SearchQuery()
     if len(typed) > MAX_LENGTH:
-        query.notes.append(f"Only the first {MAX_LENGTH:,} characters were used.")
+        query.notes.append(
+            _("Only the first %(number)s characters were used.") % {"number": intcomma(MAX_LENGTH)}
+        )
     typed = typed[:MAX_LENGTH]
     for token in TOKEN.finditer(typed):
         if token["field"]:
@@ -125,7 +129,7 @@ def parse(typed: str) -> SearchQuery:
             is_being_typed=is_being_typed,
         )
     if len(query.terms) + len(query.excluded) > MAX_TERMS:
-        query.notes.append(f"Only the first {MAX_TERMS} words were used.")
+        query.notes.append(_("Only the first %(number)s words were used.") % {"number": MAX_TERMS})
         query.terms = query.terms[:MAX_TERMS]
         query.excluded = query.excluded[: MAX_TERMS - len(query.terms)]
     return query

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from chat.search import highlight, ranking
 from chat.search.conditions import Cursor, Scope
@@ -29,6 +30,8 @@ RANKED_PHRASE = 90
 # How many of the latest threads are searched by title and description, and how many are shown.
 SEARCHED_THREADS = 5_000
 SHOWN_THREADS = 5
+# How many matches are counted; of a phrase, which takes longer to find, those of one page.
+MOST_COUNTED = 100
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Hit:
     content: str
     thread_title: str
     query: SearchQuery
+    twin: str = ""  # the name of the persona that wrote it
 
     @property
     def snippet(self) -> SafeString:
@@ -57,6 +61,8 @@ class Results:
     hits: list[Hit] = field(default_factory=list)
     next: str = ""
     threads: list[Thread] = field(default_factory=list)
+    count: int = 0  # of all pages, on the first one
+    is_counted: bool = True  # otherwise there are more than `count`
 
 
 def search_messages(
@@ -84,9 +90,14 @@ def search_messages(
         return Results(query)
     if best and query.terms:
         return _best(scope, after, size, using)
-    rows = newest_matches(replace(scope, cursor=decode_cursor(after)), size + 1, using)
+    has_phrase = any(term.is_phrase for term in query.terms)
+    most = size if after or has_phrase else max(size, MOST_COUNTED)
+    rows = newest_matches(replace(scope, cursor=decode_cursor(after)), most + 1, using)
     hits = [_hit(row, query) for row in rows[:size]]
-    return Results(query, hits, next=encode_cursor(hits[-1]) if len(rows) > size else "")
+    following = encode_cursor(hits[-1]) if len(rows) > size else ""
+    return Results(
+        query, hits, next=following, count=min(len(rows), most), is_counted=len(rows) <= most
+    )
 
 
 def scope_of(user: User, query: SearchQuery, using: str) -> Scope | None:
@@ -119,13 +130,15 @@ def _best(scope: Scope, after: str, size: int, using: str) -> Results:
     query = scope.query
     start = int(after) if re.fullmatch(r"\d{1,4}", after, re.ASCII) else 0
     has_phrase = any(term.is_phrase for term in query.terms)
-    rows = newest_matches(scope, RANKED_PHRASE if has_phrase else RANKED, using)
+    most = RANKED_PHRASE if has_phrase else RANKED
+    rows = newest_matches(scope, most, using)
     score = ranking.scorer(query)
     # The sort is stable: of two matches with the same score, the newer comes first.
     rows.sort(key=lambda row: score(row[4]), reverse=True)
     end = start + size
     hits = [_hit(row, query) for row in rows[start:end]]
-    return Results(query, hits, next=str(end) if len(rows) > end else "")
+    following = str(end) if len(rows) > end else ""
+    return Results(query, hits, next=following, count=len(rows), is_counted=len(rows) < most)
 
 
 def _hit(row: Sequence[Any], query: SearchQuery) -> Hit:
@@ -148,13 +161,13 @@ def _named_threads(user: User, query: SearchQuery, using: str) -> list[uuid.UUID
         personas = Persona.objects.using(using).for_user(user).values_list("pk", "name")
         named = _containing(query.personas, personas)
         if not named:
-            query.notes.append("You have no persona of that name.")
+            query.notes.append(_("You have no persona of that name."))
         threads = threads.filter(persona__in=named)
     if not query.threads:
         return list(threads.values_list("pk", flat=True))
     titled = _containing(query.threads, threads.values_list("pk", "title"))
     if not titled:
-        query.notes.append("You have no thread of that title.")
+        query.notes.append(_("You have no thread of that title."))
     return titled
 
 

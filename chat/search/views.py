@@ -4,8 +4,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from chat.models import ChatMessage, Reply
 from chat.search.forms import SearchForm
-from chat.search.results import search_messages, search_threads
+from chat.search.results import Hit, search_messages, search_threads
+from threads.models import Thread
 from users.requests import PersonRequest
 
 
@@ -18,6 +20,7 @@ def search(request: PersonRequest) -> HttpResponse:
     results = search_messages(request.user, query, best=form.is_best_first, after=after)
     if not after:
         results.threads = search_threads(request.user, query)
+    name_twins(results.hits)
     parameters = request.GET.copy()
     parameters.pop("page", None)
     context = {
@@ -32,3 +35,16 @@ def search(request: PersonRequest) -> HttpResponse:
     response = render(request, template, context)
     response["Vary"] = "HX-Request"
     return response
+
+
+def name_twins(hits: list[Hit]) -> None:
+    """Name the personas that wrote the hits: the reply's, or that of the thread."""
+    written = [hit for hit in hits if hit.role == ChatMessage.Role.TWIN]
+    if not written:
+        return
+    replies = Reply.objects.filter(answer__in=[hit.id for hit in written])
+    names = dict(replies.exclude(persona=None).values_list("answer", "persona__name"))
+    threads = Thread.objects.filter(pk__in={hit.thread_id for hit in written})
+    names |= dict(threads.exclude(persona=None).values_list("pk", "persona__name"))
+    for hit in written:
+        hit.twin = names.get(hit.id) or names.get(hit.thread_id, "")

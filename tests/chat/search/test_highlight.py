@@ -61,3 +61,22 @@ def test_text_is_folded_by_parts_as_it_is_as_a_whole(content: str) -> None:
     folded, origins = highlight.fold_with_origins(content)
     assert folded == text.fold(content)
     assert origins is None or len(origins) == len(folded) + 1
+
+
+def test_snippet_shows_no_signs_of_markdown() -> None:
+    for content, shown in [
+        ("## Plans\n\n- **pay** the _bill_", "Plans\n<mark>pay</mark> the bill"),
+        ("`pay()` [now](https://example.com/a)", "<mark>pay</mark>() now"),
+        ("> 1. pay\n\n```py\nx = 1\n```", "1. <mark>pay</mark>\nx = 1"),
+        ("| Who | pay |\n|---|--:|\n| me | 5 |", "Who <mark>pay</mark> \n me 5"),
+        ("pay a_b_c, 2 * 3 * 4", "<mark>pay</mark> a_b_c, 2 * 3 * 4"),
+        ("- [x] pay", "<mark>pay</mark>"),
+        # A match in a sign is shown as it is.
+        ("[here](https://example.com/pay)", "[here](https://example.com/<mark>pay</mark>)"),
+    ]:
+        assert highlight.snippet(parse("pay"), content) == shown
+
+
+def test_snippet_of_a_long_text_shows_its_first_match() -> None:
+    content = "word " * 5000 + "**pay** now"
+    assert highlight.snippet(parse("pay"), content).endswith("word <mark>pay</mark> now")
