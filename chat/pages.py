@@ -16,6 +16,8 @@ from personas.models import Persona
 from threads.models import Thread
 
 PAGE = 40
+# How many a conversation opens with; the rest comes when its end comes near.
+FIRST = 20
 # How many messages follow the one that a link leads to.
 AFTER = 15
 
@@ -55,11 +57,11 @@ class MessagePage:
 
 def newest(thread: Thread) -> MessagePage:
     """Return the end of the conversation."""
-    found = list(_messages(thread)[: PAGE + 1])
+    found = list(_messages(thread)[: FIRST + 1])
     return MessagePage(
         thread,
-        _entries(thread, found[:PAGE][::-1]),
-        has_older=len(found) > PAGE,
+        _entries(thread, found[:FIRST][::-1]),
+        has_older=len(found) > FIRST,
         attempt=attempt(thread),
     )
 

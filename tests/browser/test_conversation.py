@@ -253,10 +253,10 @@ def test_long_conversation_opens_at_the_end_and_loads_upwards(alice_page: Page) 
     )
     page.reload()
     expect(page.locator(".message-text", has_text="Number 149")).to_be_in_viewport()
-    assert page.locator(".entry").count() == 40
+    assert page.locator(".entry").count() == 20
     page.evaluate("scrollTo(0, 0)")
-    expect(page.locator(".message-text", has_text="Number 75")).to_be_attached()
-    expect(page.locator(".message-text", has_text="Number 110")).to_be_in_viewport()
+    expect(page.locator(".message-text", has_text="Number 95")).to_be_attached()
+    expect(page.locator(".message-text", has_text="Number 130")).to_be_in_viewport()
     page.goto(first.get_absolute_url())
     expect(page.locator(".target")).to_be_in_viewport()
     expect(page.locator(".target")).to_contain_text("Hello words=1")

@@ -70,7 +70,7 @@ def test_keyboard_shortcuts_work_and_can_be_turned_off(alice_page: Page) -> None
     page.keyboard.press("Escape")
     page.keyboard.press("p")
     page.keyboard.press("2")
-    expect(page.locator("details.switcher > summary")).to_contain_text("Second")
+    expect(page.locator(".switcher")).to_contain_text("Second")
     assert list(Persona.objects.active().values_list("name", flat=True)) == ["Second"]
     page.keyboard.press("Escape")
     page.keyboard.press("t")
@@ -229,9 +229,14 @@ def test_sidebar_opens_on_a_phone_and_can_be_skipped(alice_page: Page) -> None:
     expect(page.get_by_text("Skip to the content")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="New thread")).to_be_visible()
+    button = page.locator(".sidebar").get_by_role("button", name="New thread")
+    expect(button).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="New thread")).to_be_hidden()
+    expect(button).to_be_hidden()
+    general = page.url
+    page.goto("/")
+    page.locator(".topbar").get_by_role("button", name="New thread").click()
+    page.wait_for_url(lambda url: url != general and "/threads/" in url)
 
 
 @pytest.fixture
@@ -256,7 +261,7 @@ def test_pages_work_without_javascript(plain_page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("Captain")
     page.get_by_role("button", name="Create persona").click()
     page.get_by_role("button", name="Make Captain active").click()
-    page.get_by_role("button", name="New thread").click()
+    page.locator(".sidebar").get_by_role("button", name="New thread").click()
     page.get_by_label("Rename this thread").click()
     page.get_by_label("Title").fill("By hand")
     page.get_by_role("button", name="Save").click()
@@ -264,5 +269,46 @@ def test_pages_work_without_javascript(plain_page: Page) -> None:
     page.get_by_label("Actions for By hand").click()
     page.get_by_role("button", name="Delete", exact=True).first.click()
     page.get_by_role("button", name="Undo").click()
+    page.goto("/threads/")
     expect(page.locator(".row-title", has_text="By hand")).to_be_visible()
     assert list(Persona.objects.active().values_list("name", flat=True)) == ["Captain"]
+
+
+def test_palette_finds_threads_personas_and_actions_by_keyboard(
+    alice_page: Page,
+) -> None:
+    page = alice_page
+    alice = User.objects.get()
+    wanted = make_thread(alice, "Trip to Lisbon")
+    make_persona(alice, "Captain")
+    page.keyboard.press("Control+k")  # also while the composer has the focus
+    field = page.get_by_role("combobox")
+    expect(field).to_be_focused()
+    expect(page.get_by_role("option").first).to_have_text("New thread")
+    field.press_sequentially("lisb")
+    option = page.get_by_role("option", name="Trip to Lisbon")
+    expect(option).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("option")).to_have_count(2)  # and to search all messages
+    active = field.get_attribute("aria-activedescendant")
+    assert option.get_attribute("id") == active
+    page.keyboard.press("ArrowUp")  # from the first option to the last
+    expect(page.get_by_role("option", name="Search all messages")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/threads/{wanted.pk}/")
+    page.keyboard.press("Control+k")
+    field.press_sequentially("capt")
+    expect(page.get_by_role("option", name="Captain")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.locator(".switcher")).to_contain_text("Captain")
+    page.keyboard.press("Control+k")
+    field.fill("keyboard")
+    expect(page.get_by_role("option").first).to_have_text("Keyboard shortcuts")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Control+k")
+    expect(field).to_be_hidden()

@@ -35,11 +35,11 @@ def test_stretches_join_without_a_gap_or_an_overlap() -> None:
     thread = make_thread(make_user())
     messages = fill(thread, 100)
     newest = pages.newest(thread)
-    assert (contents(newest), newest.has_older) == (numbers(60, 100), True)
+    assert (contents(newest), newest.has_older) == (numbers(80, 100), True)
     older = pages.older(thread, newest.entries[0].message)
-    assert (contents(older), older.has_older) == (numbers(20, 60), True)
+    assert (contents(older), older.has_older) == (numbers(40, 80), True)
     oldest = pages.older(thread, older.entries[0].message)
-    assert (contents(oldest), oldest.has_older) == (numbers(0, 20), False)
+    assert (contents(oldest), oldest.has_older) == (numbers(0, 40), False)
     around = pages.around(thread, messages[50])
     assert (contents(around), around.has_older, around.has_newer) == (
         numbers(10, 66),
