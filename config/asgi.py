@@ -44,7 +44,8 @@ class Application(ASGIHandler):
         than most pages. Asynchronous views still run on the event loop.
         """
         super().load_middleware(is_async=False)
-        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+        chain: Any = vars(self)["_middleware_chain"]
+        vars(self)["_middleware_chain"] = sync_to_async(chain, thread_sensitive=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request, or follow the server's start and stop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import secrets
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # it has no types
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers

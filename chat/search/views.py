@@ -4,10 +4,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from chat.models import ChatMessage, Reply
 from chat.search.forms import SearchForm
 from chat.search.results import Hit, search_messages, search_threads
-from threads.models import Thread
+from personas.models import Persona
 from users.requests import PersonRequest
 
 
@@ -39,12 +38,12 @@ def search(request: PersonRequest) -> HttpResponse:
 
 def name_twins(hits: list[Hit]) -> None:
     """Name the personas that wrote the hits: the reply's, or that of the thread."""
-    written = [hit for hit in hits if hit.role == ChatMessage.Role.TWIN]
+    written = [hit for hit in hits if hit.role == "twin"]
     if not written:
         return
-    replies = Reply.objects.filter(answer__in=[hit.id for hit in written])
-    names = dict(replies.exclude(persona=None).values_list("answer", "persona__name"))
-    threads = Thread.objects.filter(pk__in={hit.thread_id for hit in written})
-    names |= dict(threads.exclude(persona=None).values_list("pk", "persona__name"))
+    of_replies = Persona.objects.filter(replies__answer__in=[hit.id for hit in written])
+    names = dict(of_replies.values_list("replies__answer", "name"))
+    of_threads = Persona.objects.filter(threads__in={hit.thread_id for hit in written})
+    names |= dict(of_threads.values_list("threads", "name"))
     for hit in written:
         hit.twin = names.get(hit.id) or names.get(hit.thread_id, "")

@@ -70,7 +70,7 @@ def test_keyboard_shortcuts_work_and_can_be_turned_off(alice_page: Page) -> None
     page.keyboard.press("Escape")
     page.keyboard.press("p")
     page.keyboard.press("2")
-    expect(page.locator(".switcher")).to_contain_text("Second")
+    expect(page.locator("a.switcher")).to_contain_text("Second")
     assert list(Persona.objects.active().values_list("name", flat=True)) == ["Second"]
     page.keyboard.press("Escape")
     page.keyboard.press("t")
@@ -302,7 +302,7 @@ def test_palette_finds_threads_personas_and_actions_by_keyboard(
     field.press_sequentially("capt")
     expect(page.get_by_role("option", name="Captain")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
-    expect(page.locator(".switcher")).to_contain_text("Captain")
+    expect(page.locator("a.switcher")).to_contain_text("Captain")
     page.keyboard.press("Control+k")
     field.fill("keyboard")
     expect(page.get_by_role("option").first).to_have_text("Keyboard shortcuts")

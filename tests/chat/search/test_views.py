@@ -1,6 +1,7 @@
 """The search page."""
 
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chat.models import ChatMessage, Reply
 from chat.search.results import Results, search_messages
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
@@ -156,3 +158,23 @@ class Counter:
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.count += 1
         return execute(sql, params, many, context)
+
+
+def test_results_name_the_twin_and_count_up_to_a_hundred(client: Client) -> None:
+    alice = make_user("alice")
+    client.force_login(alice)
+    captain, cook = make_persona(alice, "Captain"), make_persona(alice, "Cook")
+    thread = make_thread(alice, persona=captain)
+    make_message(thread, "Lemon one", role="twin")
+    answer = make_message(thread, "Lemon two", role="twin")
+    Reply.objects.create(
+        thread=thread, answer=answer, voice="twin", persona=cook, status="complete"
+    )
+    page = client.get("/search/?q=lemon").content.decode()
+    assert re.findall(r"<bdi>(\w+)</bdi>", page) == ["Cook", "Captain"]
+    assert "2 messages" in page
+    ChatMessage.objects.bulk_create(
+        ChatMessage(user=alice, thread=thread, role="user", content="lemon") for _ in range(120)
+    )
+    page = client.get("/search/?q=lemon").content.decode()
+    assert "More than 100 messages" in page
