@@ -82,9 +82,11 @@ class StepRepairs:
 
         What it would build a second time under another name gets the name it expects.
         """
-        self.adoption.catalog(reread=True)  # the migration before may have changed it
         key = (migration.app_label, migration.name)
-        if key not in self.adoption.pending or migration.atomic:
+        if key not in self.adoption.pending:
+            return
+        self.adoption.catalog(reread=True)  # the migration before may have changed it
+        if migration.atomic:
             return
         after = self.adoption.steps[key].after
         self._run(key, lambda one, _: repairs.foreign_keys_unread(one.findings))

@@ -1,11 +1,13 @@
 """Databases that `migrate` has made."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
@@ -80,6 +82,39 @@ def migrated(
     source, catalog = template
     with django_db_blocker.unblock(), new_database(tmp_path, source) as database:
         yield Migrated(database, catalog)
+
+
+MigratedTo = Callable[[str, str], Database]
+
+
+@pytest.fixture(scope="session")
+def stages(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[MigratedTo]:
+    """Return what migrates an empty database to a target once, to copy it."""
+    made: dict[tuple[str, str], Database] = {}
+    with ExitStack() as stack:
+
+        def stage(app: str, name: str) -> Database:
+            if (app, name) not in made:
+                folder = tmp_path_factory.mktemp("stage")
+                database = stack.enter_context(new_database(folder))
+                call_command("migrate", app, name, database=database.alias, verbosity=0)
+                database.connection.close()
+                made[app, name] = database
+            return made[app, name]
+
+        stack.enter_context(django_db_blocker.unblock())
+        yield stage
+
+
+@pytest.fixture
+def migrated_to(
+    stages: MigratedTo, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[MigratedTo]:
+    """Return what makes a database of the test's own that is migrated to a target."""
+    with django_db_blocker.unblock(), ExitStack() as stack:
+        yield lambda app, name: stack.enter_context(new_database(tmp_path, stages(app, name)))
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,10 @@ from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
 
 from schema.drift.verify import verify
+from schema.introspection.catalog import Catalog
 from tests import postgres
 from tests.conftest import Database
-from tests.schema.conftest import Migrated
+from tests.schema.conftest import Migrated, MigratedTo
 from tests.schema.processes import run
 
 ADD_USER = "INSERT INTO users (email, name, password_hash) VALUES ('{0}@example.com', '{0}', 'x')"
@@ -69,9 +70,11 @@ def migrate(database: Database, *arguments: str, backup: Path | str) -> str:
 
 
 @pytest.mark.engines("sqlite", "postgresql", "older")
-def test_a_backup_restores_what_was_there(migrated: Migrated, tmp_path: Path) -> None:
+def test_a_backup_restores_what_was_there(
+    migrated_to: MigratedTo, template: tuple[Database, Catalog], tmp_path: Path
+) -> None:
+    migrated = Migrated(migrated_to("chat", "0001"), template[1])
     database = migrated.database
-    call_command("migrate", "chat", "0001", database=database.alias, verbosity=0)
     migrated.run([ADD_USER.format("alice")])
     lines = migrate(database, backup=tmp_path / "kept").splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("Backup: "))

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from schema.introspection.read import read_catalog
 from schema.models import MigrationRun
 from tests.conftest import Database
-from tests.schema.conftest import Migrated
+from tests.schema.conftest import Migrated, MigratedTo
 
 STEPS = [
     ("users", "0001_users"),
@@ -89,9 +89,11 @@ def test_rolling_back_ends_a_rollback_that_was_committed_but_not_recorded(
     assert migrate(database, "chat", "0001").startswith("Nothing to do")
 
 
-def test_a_migration_half_run_by_hand_is_completed(database: Database) -> None:
-    whole = read_catalog(database.connection)
-    migrate(database, "chat", "0001")
+def test_a_migration_half_run_by_hand_is_completed(
+    migrated: Migrated, migrated_to: MigratedTo
+) -> None:
+    whole = read_catalog(migrated.database.connection)
+    database = migrated_to("chat", "0001")
     migrate(database, "personas", "0001")
     with database.connection.cursor() as cursor:
         cursor.execute("ALTER TABLE personas ADD COLUMN description text DEFAULT '' NOT NULL")

@@ -27,6 +27,7 @@ from schema.sqlexport.export import export
 from tests import postgres
 from tests.conftest import Database
 from tests.engine import VENDOR
+from tests.schema.conftest import MigratedTo
 from users.models import User
 
 FIRST, SECOND = "0007_search_index", "0008_search_words"
@@ -67,32 +68,35 @@ def forget(database: Database, *names: str) -> None:
     MigrationRun.objects.using(database.alias).filter(name__in=names).delete()
 
 
-def neither(database: Database) -> None:
-    migrate(database, "chat", BEFORE)
+def neither(migrated_to: MigratedTo) -> Database:
+    return migrated_to("chat", BEFORE)
 
 
-def first_alone(database: Database) -> None:
-    migrate(database, "chat", BEFORE)
+def first_alone(migrated_to: MigratedTo) -> Database:
+    database = migrated_to("chat", BEFORE)
     if VENDOR == "postgresql":
         with database.connection.cursor() as cursor:
             cursor.execute(FIRST_INDEX)
     record(database, FIRST)
+    return database
 
 
-def both(database: Database) -> None:
+def both(migrated_to: MigratedTo) -> Database:
     """Apply the second, but die before the squashed migration is recorded in their place."""
-    migrate(database, "chat", AFTER)
+    database = migrated_to("chat", AFTER)
     forget(database, SQUASHED, SECOND)
     record(database, FIRST, SECOND)
+    return database
 
 
-def squashed(database: Database) -> None:
-    migrate(database, "chat", AFTER)
+def squashed(migrated_to: MigratedTo) -> Database:
+    database = migrated_to("chat", AFTER)
     forget(database, SQUASHED, SECOND)
     record(database, FIRST, SECOND, SQUASHED)
+    return database
 
 
-State = Callable[[Database], None]
+State = Callable[[MigratedTo], Database]
 STATES: list[State] = [neither, first_alone, both, squashed]
 INDEXED: list[State] = [both, squashed]
 every_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
@@ -123,9 +127,9 @@ def verified(database: Database) -> tuple[object, ...]:
 
 
 @every_state
-def test_database_converges(state: State, empty_database: Database, fresh: Catalog) -> None:
-    state(empty_database)
-    with empty_database.connection.cursor() as cursor:
+def test_database_converges(state: State, migrated_to: MigratedTo, fresh: Catalog) -> None:
+    database = state(migrated_to)
+    with database.connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO users (id, email, password_hash) VALUES (%s, 'alice@example.com', '')",
             ["1" * 32],
@@ -135,28 +139,28 @@ def test_database_converges(state: State, empty_database: Database, fresh: Catal
             " VALUES (%s, %s, 'user', 'the invoice of June')",
             ["2" * 32, "1" * 32],
         )
-    migrate(empty_database)
-    assert recorded(empty_database) == {SQUASHED, SECOND, FORGET}
-    assert verified(empty_database) == ([], [], [], [])
-    assert pending_migrations(empty_database.connection) == []
-    assert equal(read_catalog(empty_database.connection), fresh)
-    shown = [step.name for step in migration_status(empty_database.connection).applied]
+    migrate(database)
+    assert recorded(database) == {SQUASHED, SECOND, FORGET}
+    assert verified(database) == ([], [], [], [])
+    assert pending_migrations(database.connection) == []
+    assert equal(read_catalog(database.connection), fresh)
+    shown = [step.name for step in migration_status(database.connection).applied]
     recent = [f"chat.{name}" for name in (BEFORE, SQUASHED, FORGET)]
     assert sorted(name for name in shown if name in recent) == recent
-    alice = User.objects.using(empty_database.alias).get()
-    found = ChatMessage.objects.using(empty_database.alias).for_user(alice).search("invoices")
+    alice = User.objects.using(database.alias).get()
+    found = ChatMessage.objects.using(database.alias).for_user(alice).search("invoices")
     assert [row.content for row in found] == ["the invoice of June"]
-    assert "Nothing to do" in migrate(empty_database, "--strict")
+    assert "Nothing to do" in migrate(database, "--strict")
 
 
 @every_state
-def test_state_is_reported_as_it_is(state: State, empty_database: Database) -> None:
-    state(empty_database)
+def test_state_is_reported_as_it_is(state: State, migrated_to: MigratedTo) -> None:
+    database = state(migrated_to)
     unknown = [] if state is neither else [f"chat.{FIRST}"]
-    assert verified(empty_database) == ([], [], unknown, [])
+    assert verified(database) == ([], [], unknown, [])
     mark = "X" if state is squashed else "-" if state is both else " "
     out = StringIO()
-    call_command("showmigrations", "chat", database=empty_database.alias, stdout=out)
+    call_command("showmigrations", "chat", database=database.alias, stdout=out)
     lines = [line.partition(" (")[0] for line in out.getvalue().splitlines()]
     start = lines.index(f" [X] {BEFORE}")
     assert lines[start : start + 4] == [
@@ -166,9 +170,7 @@ def test_state_is_reported_as_it_is(state: State, empty_database: Database) -> N
         f" [ ] {FORGET}",
     ]
     out = StringIO()
-    call_command(
-        "migrate", "chat", plan=True, database=empty_database.alias, stdout=out, no_color=True
-    )
+    call_command("migrate", "chat", plan=True, database=database.alias, stdout=out, no_color=True)
     planned = [line[5:] for line in out.getvalue().splitlines() if line.startswith("chat.")]
     expected = [*([] if state in INDEXED else [SQUASHED, AFTER]), FORGET]
     assert planned[: len(expected)] == expected
@@ -176,56 +178,56 @@ def test_state_is_reported_as_it_is(state: State, empty_database: Database) -> N
 
 @pytest.mark.parametrize("state", [first_alone, squashed], ids=lambda state: state.__name__)
 def test_rollback_after_upgrade_leaves_what_was_there_before_the_index(
-    state: State, empty_database: Database
+    state: State, migrated_to: MigratedTo
 ) -> None:
-    state(empty_database)
-    migrate(empty_database)
-    assert f"rolled back chat.{SQUASHED}" in migrate(empty_database, "chat", BEFORE)
-    assert recorded(empty_database) == set()
-    assert verified(empty_database) == ([], [], [], [])
-    migrate(empty_database)
-    assert recorded(empty_database) == {SQUASHED, SECOND, FORGET}
-    assert verified(empty_database) == ([], [], [], [])
+    database = state(migrated_to)
+    migrate(database)
+    assert f"rolled back chat.{SQUASHED}" in migrate(database, "chat", BEFORE)
+    assert recorded(database) == set()
+    assert verified(database) == ([], [], [], [])
+    migrate(database)
+    assert recorded(database) == {SQUASHED, SECOND, FORGET}
+    assert verified(database) == ([], [], [], [])
 
 
 @pytest.mark.parametrize("state", INDEXED, ids=lambda state: state.__name__)
 def test_rollback_before_upgrade_takes_the_index_back(
-    state: State, empty_database: Database
+    state: State, migrated_to: MigratedTo
 ) -> None:
-    state(empty_database)
-    migrate(empty_database, "chat", BEFORE)
-    assert recorded(empty_database) == {FIRST}
-    assert verify(empty_database.connection).differences == []
-    migrate(empty_database)
-    assert recorded(empty_database) == {SQUASHED, SECOND, FORGET}
-    assert verified(empty_database) == ([], [], [], [])
+    database = state(migrated_to)
+    migrate(database, "chat", BEFORE)
+    assert recorded(database) == {FIRST}
+    assert verify(database.connection).differences == []
+    migrate(database)
+    assert recorded(database) == {SQUASHED, SECOND, FORGET}
+    assert verified(database) == ([], [], [], [])
 
 
 @pytest.mark.engines("postgresql")
 def test_rollback_below_the_first_index_names_it_and_changes_nothing(
-    empty_database: Database,
+    migrated_to: MigratedTo,
 ) -> None:
     """The file that could drop the index is gone: upgrade, then roll back."""
-    first_alone(empty_database)
-    before = read_catalog(empty_database.connection)
+    database = first_alone(migrated_to)
+    before = read_catalog(database.connection)
     with pytest.raises(CommandError, match="chat_search_document") as refused:
-        migrate(empty_database, "chat", "0005")
+        migrate(database, "chat", "0005")
     assert "If another release made it, run `python manage.py migrate` first" in str(refused.value)
-    assert equal(read_catalog(empty_database.connection), before)
-    migrate(empty_database)
-    migrate(empty_database, "chat", "0005")
+    assert equal(read_catalog(database.connection), before)
+    migrate(database)
+    migrate(database, "chat", "0005")
     assert (
         "chat_search_document(uuid, timestamptz, text)"
-        not in read_catalog(empty_database.connection).functions
+        not in read_catalog(database.connection).functions
     )
 
 
 @every_state
 def test_files_finish_what_a_release_left(
-    state: State, empty_database: Database, fresh: Catalog, tmp_path: Path
+    state: State, migrated_to: MigratedTo, fresh: Catalog, tmp_path: Path
 ) -> None:
-    state(empty_database)
-    files = export(empty_database.connection, tmp_path / "sql", rollback=False).files
+    database = state(migrated_to)
+    files = export(database.connection, tmp_path / "sql", rollback=False).files
     names = [path.name[5:] for path in files]
     assert f"chat_{SQUASHED}.sql" in names
     assert f"chat_{FIRST}.sql" not in names
@@ -233,12 +235,12 @@ def test_files_finish_what_a_release_left(
     if VENDOR == "sqlite":
         return  # files in another order than `migrate` went are refused there
     if state is both:
-        migrate(empty_database, "chat", AFTER)  # records the squashed migration
-    empty_database.connection.close()
+        migrate(database, "chat", AFTER)  # records the squashed migration
+    database.connection.close()
     psql = postgres.embedded() / "bin" / "psql"
     for path in files[:-1]:
-        command = [psql, "-q", "-v", "ON_ERROR_STOP=1", "-d", empty_database.url, "-f", path]
+        command = [psql, "-q", "-v", "ON_ERROR_STOP=1", "-d", database.url, "-f", path]
         subprocess.run([str(word) for word in command], check=True, capture_output=True)
-    assert recorded(empty_database) == {SQUASHED, SECOND, FORGET}
-    assert verified(empty_database) == ([], [], [], [])
-    assert equal(read_catalog(empty_database.connection), fresh)
+    assert recorded(database) == {SQUASHED, SECOND, FORGET}
+    assert verified(database) == ([], [], [], [])
+    assert equal(read_catalog(database.connection), fresh)

@@ -183,6 +183,27 @@ def zoo(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Zoo]:
         yield from as_default(database)
 
 
+@pytest.fixture(scope="session")
+def whole_zoo(
+    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """Migrate the project with the zoo once, to copy the database."""
+    folder = tmp_path_factory.mktemp("zoo")
+    with django_db_blocker.unblock(), new_database(folder) as database:
+        for zoo in as_default(database):
+            zoo.migrate()
+        yield database
+
+
+@pytest.fixture
+def migrated_zoo(
+    whole_zoo: Database, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Zoo]:
+    """Make a database the default one that is migrated with the zoo."""
+    with django_db_blocker.unblock(), new_database(tmp_path, whole_zoo) as database:
+        yield from as_default(database)
+
+
 def as_default(database: Database) -> Iterator[Zoo]:
     default, its_settings = connections["default"], connections.settings["default"]
     connections.settings["default"] = connections.settings[database.alias]

@@ -25,6 +25,7 @@ DRIFT = {
 }
 
 
+@pytest.mark.engines("postgresql")
 def test_whole_life_calls_each_code_once_each_way(zoo: Zoo, tmp_path: Path) -> None:
     assert zoo.look("migrate", "--plan")[0] == 0
     zoo.migrate()
@@ -49,8 +50,8 @@ def test_whole_life_calls_each_code_once_each_way(zoo: Zoo, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", DRIFT)
-def test_drift_in_tables_of_other_apps_is_found_and_repaired(zoo: Zoo, kind: str) -> None:
-    zoo.migrate()
+def test_drift_in_tables_of_other_apps_is_found_and_repaired(migrated_zoo: Zoo, kind: str) -> None:
+    zoo = migrated_zoo
     statements, differing = DRIFT[kind]
     zoo.execute(statements)
     status, output = zoo.look("verify", as_json=True)
@@ -60,9 +61,9 @@ def test_drift_in_tables_of_other_apps_is_found_and_repaired(zoo: Zoo, kind: str
     clean(zoo)
 
 
-def test_what_was_applied_before_recording_is_taken_as_found(zoo: Zoo) -> None:
+def test_what_was_applied_before_recording_is_taken_as_found(migrated_zoo: Zoo) -> None:
     """As `django-admin migrate` leaves it: then nothing is known of other people's migrations."""
-    zoo.migrate()
+    zoo = migrated_zoo
     zoo.execute(["UPDATE schema_migration_runs SET changes = NULL"])
     status, output = zoo.look("verify")
     assert status == 0
