@@ -3,7 +3,9 @@
 Three ways from the same data, a database stuck after schema_v2.sql: the hand-run SQL with
 its fault repaired, one transaction a file; `manage.py migrate` to the newest migration; and
 one CREATE TABLE AS, the least that anybody could do. During each, 4 writers and 4 readers do
-what the old backend does. Before, the same people alone show what the machine itself adds.
+what the old backend does. Before and after, the same people alone show what the machine itself
+adds. With --delay, `migrate` runs once more over a relay that delays bytes that many milliseconds
+each way. A second table shows where the time of `migrate` went.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import psycopg
 from benchmarks.databases import percentile, table
 from benchmarks.hand_migrated import MESSAGES_A_USER, MULTI_PERSONA, REWRITE, ROWS, STUCK, THREADING
 from tests import postgres
+from tests.relay import Relay
 
 ROOT = Path(__file__).parent.parent
 # A small server of a host that manages it, durable as such are. All else is the default.
@@ -35,18 +38,26 @@ SETTINGS = (
     "max_wal_size=4GB",
 )
 WRITERS = READERS = 4
+SHOWN = ("p50", "p99", "p99.9", "longest")
+NOT_PRINTED = {"write", "read", "output", "seconds", "messages_a_second", "way", "stages"}
 ALONE_SECONDS = 10
 VACUUM_SECONDS = 240
 """How long autovacuum may take to come by: it looks once a minute."""
 
-LONGEST_STEPS = """
-    SELECT array_agg(format('%s.%s %s s', app, name, seconds))
-    FROM (
-        SELECT app, name,
-               round(extract(epoch FROM finished_at - started_at)::numeric, 1) AS seconds
-        FROM schema_migration_runs ORDER BY finished_at - started_at DESC LIMIT 4
-    ) AS steps
+STAGES = """
+    SELECT json_object_agg(app || '.' || name, extract(epoch FROM finished_at - started_at))
+    FROM schema_migration_runs
 """
+ALSO_BY_HAND = {
+    "personas.0002_multi_persona",
+    "threads.0001_threads",
+    "chat.0002_thread_link",
+    "chat.0003_thread_backfill",
+    "chat.0004_thread_index",
+}
+"""The stages whose work the hand-run SQL does too."""
+SHORT_STAGE = 0.05
+"""Seconds below which a stage is shown with the others."""
 
 
 @dataclass
@@ -67,6 +78,7 @@ class Result:
             "operations": len(waits),
             "p50": round(percentile(waits, 0.5), 1) if waits else None,
             "p99": round(percentile(waits, 0.99), 1) if waits else None,
+            "p99.9": round(percentile(waits, 0.999), 1) if waits else None,
             "longest": round(max(waits), 1) if waits else None,
             "longest_at": [[round(at, 2), round(took * 1000, 1)] for _, at, took in worst],
         }
@@ -152,14 +164,22 @@ def manage(url: str, *arguments: str) -> tuple[int, str, float]:
     return process.returncode, said, usage.ru_maxrss / 1024
 
 
-def upgrade(server: Server, messages: int, rate: float, *, wait: bool) -> Result:
-    """Measure `migrate`."""
-    result = Result("migrate", messages)
+def upgrade(
+    server: Server, messages: int, rate: float, *, wait: bool, delay: float = 0.0
+) -> Result:
+    """Measure `migrate`, whose bytes take `delay` milliseconds each way."""
+    far = f" over {2 * delay:g} ms" if delay else ""
+    result = Result(f"migrate{far}", messages)
+    host, port = urlsplit(server.url).hostname or "", urlsplit(server.url).port or 0
+    relay = Relay(host, port, delay=delay / 1000)
+    relay.start()
     with server.copy("migrated") as url:
         size = "SELECT pg_total_relation_size('chat_messages')"
         before = server.value("migrated", size)
+        over = url.replace(f":{port}/", f":{relay.port}/") if delay else url
         with people(url, result, rate):
-            status, said, memory = manage(url, "migrate", "--noinput")
+            status, said, memory = manage(over, "migrate", "--noinput")
+        relay.stop()
         if status:
             raise RuntimeError(said)
         dead = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'chat_messages'"
@@ -174,7 +194,7 @@ def upgrade(server: Server, messages: int, rate: float, *, wait: bool) -> Result
             "megabytes_before": round(before / 2**20),
             "megabytes_after": round(server.value("migrated", size) / 2**20),
             "dead_rows": server.value("migrated", dead),
-            "longest_steps": server.value("migrated", LONGEST_STEPS),
+            "stages": server.value("migrated", STAGES),
             "output": said.splitlines(),
         }
         begin = time.monotonic()
@@ -206,9 +226,9 @@ def rewrite(server: Server, messages: int, rate: float) -> Result:
     return result
 
 
-def alone(server: Server, messages: int, rate: float) -> Result:
+def alone(server: Server, messages: int, rate: float, when: str) -> Result:
     """Measure the people with nothing else going on."""
-    result = Result("nothing", messages)
+    result = Result(f"nothing, {when}", messages)
     with server.copy("alone") as url, people(url, result, rate):
         time.sleep(ALONE_SECONDS)
     return result
@@ -217,15 +237,36 @@ def alone(server: Server, messages: int, rate: float) -> Result:
 def printed(reports: list[dict[str, Any]]) -> str:
     """Return the figures as a table."""
     head = ["meanwhile", "seconds", "messages/s"]
-    head += [
-        f"{kind} {what} ms" for kind in ("write", "read") for what in ("p50", "p99", "longest")
-    ]
+    waits = [(kind, what) for kind in ("write", "read") for what in SHOWN]
+    head += [f"{kind} {what} ms" for kind, what in waits]
     rows = [
         [one["way"], f"{one['seconds']:.1f}", f"{one['messages_a_second']:,}"]
-        + [str(one[kind][what]) for kind in ("write", "read") for what in ("p50", "p99", "longest")]
+        + [str(one[kind][what]) for kind, what in waits]
         for one in reports
     ]
     return table(head, rows)
+
+
+def stages(reports: list[dict[str, Any]]) -> str:
+    """Return the seconds of each stage of each `migrate`, and their sums, as a table."""
+    runs = {one["way"]: one for one in reports if "stages" in one}
+    by_hand = next((one["seconds"] for one in reports if one["way"] == "one transaction"), None)
+    names = list(next(iter(runs.values()))["stages"])
+    long = [n for n in names if any(one["stages"][n] >= SHORT_STAGE for one in runs.values())]
+    rows = [[name, *(f"{one['stages'][name]:.2f}" for one in runs.values())] for name in long]
+
+    def total(title: str, chosen: set[str]) -> None:
+        sums = [sum(one["stages"][name] for name in chosen) for one in runs.values()]
+        rows.append([title, *(f"{value:.2f}{share(value)}" for value in sums)])
+
+    def share(value: float) -> str:
+        return f" ({value / by_hand:.2f} x)" if by_hand else ""
+
+    total("shorter stages", set(names) - set(long))
+    total("what the hand-run SQL does too", ALSO_BY_HAND)
+    whole = [one["seconds"] for one in runs.values()]
+    rows.append(["everything", *(f"{value:.2f}{share(value)}" for value in whole)])
+    return table(["stage", *(f"{way}, s" for way in runs)], rows)
 
 
 def main() -> None:
@@ -233,6 +274,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--rate", type=float, default=25, help="operations a second and person")
+    parser.add_argument(
+        "--delay", type=float, action="append", default=[], help="ms each way, once more"
+    )
     parser.add_argument("--only", choices=["migrate"], help="leave the other ways out")
     parser.add_argument("--no-vacuum", action="store_true", help="do not wait for autovacuum")
     parser.add_argument("--json", action="store_true", dest="as_json")
@@ -240,12 +284,19 @@ def main() -> None:
     size, rate = options.messages, options.rate
     server = Server(size)
     ways: list[Callable[[], Result]] = [
-        lambda: alone(server, size, rate),
+        lambda: alone(server, size, rate, "before"),
         lambda: by_hand(server, size, rate),
         lambda: rewrite(server, size, rate),
-        lambda: upgrade(server, size, rate, wait=not options.no_vacuum),
     ]
-    reports = [way().report() for way in (ways[-1:] if options.only else ways)]
+    upgrades: list[Callable[[], Result]] = [
+        lambda delay=delay: upgrade(  # type: ignore[misc]  # a default keeps the value
+            server, size, rate, wait=not options.no_vacuum, delay=delay
+        )
+        for delay in [0.0, *options.delay]
+    ]
+    after = [lambda: alone(server, size, rate, "after")]
+    chosen = upgrades if options.only else [*ways, *upgrades, *after]
+    reports = [way().report() for way in chosen]
     if options.as_json:
         print(json.dumps({"messages": size, "rate": rate, "ways": reports}, indent=2))
         return
@@ -253,10 +304,12 @@ def main() -> None:
     who = f"{WRITERS} writers and {READERS} readers, {rate:g} operations a second each"
     print(f"{size:,} messages, {where}, {who}\n")
     print(printed(reports))
-    print()
-    for name, value in reports[-1].items():
-        if name not in {"write", "read", "output", "seconds", "messages_a_second", "way"}:
-            print(f"{name.replace('_', ' ')}: {value}")
+    print(f"\n{stages(reports)}")
+    for one in reports:
+        if "stages" in one:
+            print(f"\n{one['way']}")
+            for name in sorted(one.keys() - NOT_PRINTED):
+                print(f"{name.replace('_', ' ')}: {one[name]}")
 
 
 if __name__ == "__main__":

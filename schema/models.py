@@ -82,6 +82,19 @@ class BatchProgress(models.Model):
         return f"{self.app}.{self.name} {self.step}: {self.rows_done} rows"
 
 
+class MigrationPause(models.Model):
+    """An operator's wish that the data step in progress pauses."""
+
+    operator = models.TextField()
+    requested_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "schema_pause"
+
+    def __str__(self) -> str:
+        return f"{self.operator} since {self.requested_at}"
+
+
 class QuarantinedRow(models.Model):
     """A row that a constraint refused, kept complete."""
 

@@ -8,8 +8,10 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -72,6 +74,39 @@ def start(
     atexit.register(stop)
     login = f"postgres:{password}" if password else "postgres"
     return f"postgresql://{login}@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def replica(primary: str, *settings: str) -> Iterator[str]:
+    """Start a streaming replica of a server on this machine; yield its URL."""
+    with psycopg.connect(primary) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+        most = connection.execute("SHOW max_connections").fetchone()
+    pid = Path(str(row and row[0]), "postmaster.pid").read_text().split()[0]
+    binaries = Path(f"/proc/{pid}/exe").readlink().parent
+    folder = tempfile.mkdtemp(prefix="twinthread-replica-")
+    user = "nobody" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(name: str, *arguments: str) -> None:
+        command = [str(binaries / name), "-D", f"{folder}/data", *arguments]
+        subprocess.run(command, user=user, capture_output=True, cwd=folder, check=True)
+
+    run("pg_basebackup", "-d", primary, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+    options = [f"max_connections={most and most[0]}", "fsync=off", *settings]
+    options += [f"port={port}", f"unix_socket_directories={folder}"]
+    given = " ".join(f"-c {one}" for one in options)
+    run("pg_ctl", "-o", given, "-l", f"{folder}/log", "-w", "start")
+    try:
+        yield primary.replace(f":{urlsplit(primary).port}/", f":{port}/")
+    finally:
+        with suppress(subprocess.CalledProcessError):  # it was killed
+            run("pg_ctl", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def embedded(installation: str = "pginstall18", copy_to: Path | None = None) -> Path:

@@ -1,10 +1,11 @@
-"""A TCP relay that can be cut, as a network failure or a restart of the server does."""
+"""A TCP relay that can be cut, as a network fails, and that delays bytes, as a distance does."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tests.waiting import PATIENCE
 
@@ -17,6 +18,10 @@ class Relay:
     target: int
     port: int = 0
     is_cut: bool = False
+    delay: float = 0.0
+    """Seconds that every byte takes, each way."""
+    round_trips: list[int] = field(default_factory=list)
+    """How often each connection's client sent something after an answer."""
 
     def start(self) -> None:
         """Listen, in a thread of its own."""
@@ -60,17 +65,58 @@ class Relay:
         beyond, onward = await asyncio.open_connection(self.host, self.target)
         ends = {writer, onward}
         self._connections |= ends
-        await asyncio.gather(pump(reader, onward), pump(beyond, writer))
+        number = len(self.round_trips)
+        self.round_trips.append(0)
+        answered = True
+
+        def asks(data: bytes) -> None:
+            nonlocal answered
+            self.round_trips[number] += answered
+            answered = False
+
+        def answers(data: bytes) -> None:
+            nonlocal answered
+            answered = True
+
+        await asyncio.gather(
+            pump(reader, onward, self.delay, asks), pump(beyond, writer, self.delay, answers)
+        )
         self._connections -= ends
 
 
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until either end closes."""
+async def pump(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    delay: float = 0.0,
+    watch: Callable[[bytes], None] = lambda data: None,
+) -> None:
+    """Pass on what comes, `delay` seconds later, until either end closes."""
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    async def read() -> None:
+        data = b"something"
+        while data:
+            try:
+                data = await reader.read(65536)
+            except ConnectionError:
+                data = b""
+            if data:
+                watch(data)
+            waiting.put_nowait((loop.time() + delay, data))
+
+    reading = asyncio.create_task(read())
     try:
-        while data := await reader.read(65536):
+        while True:
+            due, data = await waiting.get()
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            if not data:
+                break
             writer.write(data)
             await writer.drain()
     except ConnectionError:
         pass
     finally:
+        reading.cancel()
         writer.close()

@@ -1,9 +1,8 @@
 """Write a batched data step as plain SQL."""
 
-import re
-
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.batches.commit import performed
 from schema.batches.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
 from schema.batches.run import REST, TARGET_SECONDS, vacuum
 from schema.batches.step import Step
@@ -154,8 +153,3 @@ def batches_as_sql(
         *([vacuum(connection, step)] if step.leaves_dead_rows(connection) else []),
         forget,
     ]
-
-
-def performed(statement: str) -> str:
-    """Return the statement in PL/pgSQL, where a query without a target is PERFORM."""
-    return re.sub(r"^(\s*)SELECT\b", r"\1PERFORM", statement)

@@ -4,26 +4,29 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, JSONField, Value
 from django.db.models.functions import Coalesce, Now
 
+from schema.batches.commit import Part, commit
+from schema.batches.pauses import Pauses, pause_policy
 from schema.batches.progress import Clock
-from schema.batches.ranges import Blocks, Position, Range, Ranges
+from schema.batches.ranges import Position
 from schema.batches.step import SESSIONS, Row, Step
 from schema.connection.blockers import watched
 from schema.connection.errors import waited_for_a_lock
 from schema.connection.retry import Retries, RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import migration_session, session_settings
-from schema.models import BatchProgress
+from schema.models import BatchProgress, MigrationPause
 
 logger = logging.getLogger(__name__)
 
 TARGET_SECONDS = 0.03
 """The target duration of a batch: no session waits longer for one of its rows."""
+FLOOR = 16
+"""The share of a first batch that no later one is smaller than, unless it meets a lock."""
 REST = 0.1
 """The pause after a batch, as a share of its time: for replicas, vacuum and other work."""
 REPORTED_ATTEMPT = 5
@@ -122,21 +125,6 @@ def forget(connection: BaseDatabaseWrapper, step: Step) -> None:
     records.filter(app=step.app, name=step.migration, step=step.name).delete()
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a pass that one session goes through."""
-
-    step: Step
-    record: int
-    number: int
-    ranges: Ranges
-    position: Position
-    clock: Clock
-    policy: RetryPolicy
-    stop: threading.Event
-    """Set when one of the parts fails."""
-
-
 def _pass(
     connection: BaseDatabaseWrapper,
     step: Step,
@@ -151,8 +139,10 @@ def _pass(
     positions = known if len(known) == len(cut) else [None] * len(cut)
     if len(cut) > 1:
         BatchProgress.objects.using(connection.alias).filter(pk=record).update(position=positions)
+    tables = connection.introspection.table_names()
+    pauses = Pauses(pause_policy.get(), stop, MigrationPause._meta.db_table in tables)
     parts = [
-        Part(step, record, number, ranges, positions[number], clock, policy, stop)
+        Part(step, record, number, ranges, positions[number], clock, policy, stop, pauses)
         for number, ranges in enumerate(cut)
     ]
     first, *others = parts
@@ -206,9 +196,8 @@ def _run_part(connection: BaseDatabaseWrapper, part: Part) -> None:
     step, position, size = part.step, part.position, part.ranges.first_size
     retries = Retries(part.policy)
     while not part.stop.is_set() and (batch := part.ranges.after(position, size)) is not None:
-        begin = time.monotonic()
         try:
-            rows = _commit(connection, part, batch)
+            done = commit(connection, part, batch)
         except DatabaseError as error:
             pause = retries.pause_after(error)
             logger.debug("%s waits %.2f s: %s", step, pause, error)
@@ -217,43 +206,10 @@ def _run_part(connection: BaseDatabaseWrapper, part: Part) -> None:
             continue
         end = time.monotonic()
         position, retries = batch.end, Retries(part.policy)
-        part.clock.moved(batch.share, rows, part.number)
-        size = max(1, round(batch.size * min(max(TARGET_SECONDS / (end - begin), 0.5), 2.0)))
-        _flush(connection)
-        part.stop.wait(max(0.0, (end - begin) * REST - (time.monotonic() - end)))
+        part.clock.moved(batch.share, done.rows, part.number)
+        wanted = round(batch.size * min(max(TARGET_SECONDS / done.seconds, 0.5), 2.0))
+        size = max(wanted, part.ranges.first_size // FLOOR)
+        part.stop.wait(max(0.0, done.seconds * REST - done.idle - (time.monotonic() - end)))
+        part.pauses.wait(connection)
         if batch.vacuum_after:
             _vacuum(connection, step)
-
-
-def _commit(connection: BaseDatabaseWrapper, part: Part, batch: Range) -> int:
-    """Run one batch and record its position; return the number of changed rows."""
-    with transaction.atomic(using=connection.alias):
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                # A crash of the server may lose the last batches, together with their positions.
-                cursor.execute("SET LOCAL synchronous_commit = off")
-                cursor.execute(f"SET LOCAL lock_timeout = '{part.policy.lock_timeout_setting}'")
-        with connection.cursor() as cursor:
-            rows = part.step.execute(cursor, batch.condition)
-        BatchProgress.objects.using(connection.alias).filter(pk=part.record).update(
-            position=_moved(part, batch.end),
-            rows_done=F("rows_done") + rows,
-            updated_at=Now(),
-            finished_at=None,
-        )
-    return rows
-
-
-def _moved(part: Part, end: Position) -> object:
-    """Return the new value of the record's position, where only this part's entry changes."""
-    if not isinstance(part.ranges, Blocks):
-        return end
-    path, value = Value(f"{{{part.number}}}"), Value(end, output_field=JSONField())
-    return Func(F("position"), path, value, function="jsonb_set")
-
-
-def _flush(connection: BaseDatabaseWrapper) -> None:
-    """Flush the log while no lock is held, so that the next commit need not wait for it."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_logical_emit_message(true, 'schema.batches.run', '')")

@@ -1,9 +1,8 @@
-"""Read PostgreSQL's catalog, set by set: five queries however many tables there are."""
+"""Read PostgreSQL's catalog, set by set: one message however many tables there are."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.introspection.catalog import (
@@ -113,42 +112,68 @@ def read(connection: BaseDatabaseWrapper, names_from: Sequence[str] = ()) -> Cat
 
     The names of objects in `names_from`, other schemas, are written without the schema.
     """
-    # Within a transaction the search path is set for it alone, and a pooler that hands out
-    # servers by the transaction gives one server for all the queries.
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute("SELECT current_schema(), current_setting('search_path')")
-        schema, path = cursor.fetchone()
-        if schema is None:
-            raise CatalogError(
-                f"No schema of the search path {path} exists. Create one, or set the role's "
-                "search_path to the schema that holds the tables."
-            )
-        visible = ", ".join(map(quoted, [schema, *names_from]))
-        cursor.execute("SELECT set_config('search_path', %s, true)", [visible])
-        catalog = Catalog("postgresql", _tables(cursor))
-        for table, *row in _rows(cursor, CONSTRAINTS):
-            catalog.tables[table].constraints.append(_constraint(row))
-        for table, name, unique, valid, definition in _rows(cursor, INDEXES):
-            on = definition.split(" ON ", 1)[1]
-            catalog.tables[table].indexes[name] = Index(name, on, unique, valid)
-        for table, name, definition, enabled in _rows(cursor, TRIGGERS):
-            trigger = Trigger(name, definition, enabled, definition)
-            catalog.tables[table].triggers[name] = trigger
-        for signature, definition, language in _rows(cursor, FUNCTIONS):
-            catalog.functions[signature] = Function(signature, definition, language)
-        cursor.execute("SELECT set_config('search_path', %s, true)", [path])
+    with connection.cursor() as cursor:
+        results = _all_rows(cursor, _script(names_from))
+    [(schema, path)] = results[0]
+    if schema is None:
+        raise CatalogError(
+            f"No schema of the search path {path} exists. Create one, or set the role's "
+            "search_path to the schema that holds the tables."
+        )
+    _, _, columns, constraints, indexes, triggers, functions, _ = results
+    catalog = Catalog("postgresql", _tables(columns))
+    for table, *row in constraints:
+        catalog.tables[table].constraints.append(_constraint(row))
+    for table, name, unique, valid, definition in indexes:
+        on = definition.split(" ON ", 1)[1]
+        catalog.tables[table].indexes[name] = Index(name, on, unique, valid)
+    for table, name, definition, enabled in triggers:
+        trigger = Trigger(name, definition, enabled, definition)
+        catalog.tables[table].triggers[name] = trigger
+    for signature, definition, language in functions:
+        catalog.functions[signature] = Function(signature, definition, language)
     return catalog
 
 
-def _rows(cursor: Any, query: str) -> list[tuple[Any, ...]]:
-    cursor.execute(query)
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+def _script(names_from: Sequence[str]) -> str:
+    """Return all queries as one message, which is one transaction and one round trip.
+
+    The search path is set for it alone, and put back where a transaction is open already. A pooler
+    that hands out servers by the transaction gives one server for all the queries.
+    """
+    others = "".join(f" || ', ' || {_literal(quoted(name))}" for name in names_from)
+    return ";".join(
+        [
+            "SELECT current_schema(), current_setting('search_path')",
+            "SELECT set_config('schema.search_path', current_setting('search_path'), true),"
+            " set_config('search_path',"
+            f" coalesce(quote_ident(current_schema()), 'pg_catalog'){others}, true)",
+            COLUMNS,
+            CONSTRAINTS,
+            INDEXES,
+            TRIGGERS,
+            FUNCTIONS,
+            "SELECT set_config('search_path', current_setting('schema.search_path'), true)",
+        ]
+    )
 
 
-def _tables(cursor: Any) -> dict[str, Table]:
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _all_rows(cursor: Any, script: str) -> list[list[tuple[Any, ...]]]:
+    """Return the rows of each query of `script`."""
+    cursor.execute(script)
+    results = [cursor.fetchall()]
+    while cursor.nextset():
+        results.append(cursor.fetchall())
+    return results
+
+
+def _tables(rows: Sequence[Sequence[Any]]) -> dict[str, Table]:
     tables: dict[str, Table] = {}
-    for row in _rows(cursor, COLUMNS):
+    for row in rows:
         table, unlogged, name, kind, not_null, expression, collation, identity, generated = row
         if table not in tables:
             tables[table] = Table(table, options="UNLOGGED" if unlogged else "")

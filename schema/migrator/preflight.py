@@ -18,8 +18,21 @@ from schema.drift.expected import compare_with_expected
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError
 from schema.migrator.taken_names import taken_names
+from schema.operations import BatchedSQL
 from schema.report import Problem, Report
 
+# https://www.postgresql.org/docs/current/logical-replication-publication.html
+NO_IDENTITY = """
+    SELECT c.oid::regclass::text, min(p.pubname)
+    FROM pg_publication_tables AS t
+    JOIN pg_publication AS p ON p.pubname = t.pubname
+    JOIN pg_namespace AS n ON n.nspname = t.schemaname
+    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
+    WHERE p.pubupdate AND n.nspname = current_schema() AND c.relname = ANY (%s)
+      AND (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
+          SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary))
+    GROUP BY c.oid
+"""
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 SPARE = 16 * 2**20
 """Bytes that should stay free on a disk in any case."""
@@ -61,6 +74,7 @@ def _find_problems(executor: RecordingExecutor, plan: Plan, *, own_names: bool) 
     if connection.vendor == "postgresql":
         problems += privileges.missing(connection, altered, creates=forwards)
         problems += _postgresql_disk(connection, altered)
+        problems += _no_replica_identity(connection, altered | batched_tables(plan))
     elif not connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's alone
         problems += _sqlite_rights(connection)
         problems += _sqlite_disk(connection)
@@ -85,6 +99,28 @@ def altered_tables(executor: RecordingExecutor, plan: Plan) -> set[str]:
                 default = f"{migration.app_label}_{model.name_lower}"
                 tables.add(str(model.options.get("db_table") or default))
     return tables & existing
+
+
+def batched_tables(plan: Plan) -> set[str]:
+    """Return the tables whose rows the plan changes in batches."""
+    return {
+        operation.table
+        for migration, _ in plan
+        for operation in migration.operations
+        if isinstance(operation, BatchedSQL)
+    }
+
+
+def _no_replica_identity(connection: BaseDatabaseWrapper, tables: set[str]) -> Iterator[Problem]:
+    """Find tables of a publication whose updates the server would refuse."""
+    with connection.cursor() as cursor:
+        cursor.execute(NO_IDENTITY, [sorted(tables)])
+        for table, publication in cursor.fetchall():
+            yield Problem(
+                f"The publication {publication} publishes the updates of {table}, which has no"
+                " replica identity: the server would refuse to update its rows.",
+                f"ALTER TABLE {table} REPLICA IDENTITY FULL, or USING INDEX.",
+            )
 
 
 def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.state import ProjectState
 
+from schema.batches.pauses import pause_policy
 from schema.connection.retry import RetryPolicy, milliseconds, retry_policy
 from schema.connection.session import session_settings
 from schema.drift.migration_state import MigrationState
@@ -22,6 +23,7 @@ from schema.execution.retry import Runner
 from schema.history.runs import History, edited
 from schema.migrator import recovery
 from schema.migrator.kept.keeper import Keeper
+from schema.migrator.pausing import clear_pauses, policy_of
 from schema.migrator.plan import Target, find_targets, render_again
 from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
 from schema.models import MigrationRun
@@ -63,12 +65,15 @@ class Migrator:
         """
         policy = RetryPolicy(self.options["table_lock_timeout"] / 1000, self.options["patience"])
         token = retry_policy.set(policy)
+        pauses = pause_policy.set(policy_of(self.options, self.report))
+        clear_pauses(self.connection)
         limit = {"lock_timeout": milliseconds(policy.patience)}
         try:
             with session_settings(self.connection, limit):
                 self._run(policy)
         finally:
             retry_policy.reset(token)
+            pause_policy.reset(pauses)
 
     def _run(self, policy: RetryPolicy) -> None:
         self.connection.prepare_database()

@@ -74,6 +74,29 @@ class Command(SafeOutputCommand, migrate.Command):
             help="Retry for this long to get such a lock, then give up (default: %(default)s).",
         )
         parser.add_argument(
+            "--max-lag",
+            type=zero_or_more,
+            default=10,
+            metavar="SECONDS",
+            help="Pause a long data step while a replica is further behind (default: %(default)s).",
+        )
+        parser.add_argument(
+            "--max-retained-wal",
+            type=one_or_more,
+            default=16_384,
+            metavar="MEGABYTES",
+            help="Pause a long data step while a replication slot retains more of the log "
+            "(default: %(default)s).",
+        )
+        parser.add_argument(
+            "--pause",
+            action="store_true",
+            help="Let the migrate that runs elsewhere pause at its next batch.",
+        )
+        parser.add_argument(
+            "--resume", action="store_true", help="Let a migrate that --pause stopped go on."
+        )
+        parser.add_argument(
             "--strict",
             action="store_true",
             help="Fail if the file of an applied migration was edited since.",
@@ -159,7 +182,8 @@ class Command(SafeOutputCommand, migrate.Command):
     def _prepare(self, stack: ExitStack, options: dict[str, Any]) -> None:
         connection = connections[options["database"]]
         self.holder: BaseDatabaseWrapper | None = None
-        reads_only = options["plan"] or options["check_unapplied"]
+        self.signals = options["pause"] or options["resume"]
+        reads_only = options["plan"] or options["check_unapplied"] or self.signals
         lock = (
             nullcontext()
             if reads_only
@@ -186,6 +210,11 @@ class Command(SafeOutputCommand, migrate.Command):
         """Do what was asked, or leave it to Django where that changes no schema."""
         if options["plan"] or options["check_unapplied"] or options["prune"]:
             self._inspect(*args, **options)
+            return
+        if self.signals:
+            from schema.migrator.pausing import signal
+
+            signal(connections[options["database"]], self.report, pause=options["pause"])
             return
         if options["forget"]:
             from schema.migrator.kept.forget import forget

@@ -37,7 +37,7 @@ def test_migrate_ends_with_a_summary_of_this_projects_migrations(empty_database:
         "schema.0001_initial",
         "schema.0002_run_changes",
         "schema.0003_kept_objects",
-        "users.0001_users",
+        "schema.0004_pauses",
     ]
     assert f"Total migrations: {len(names)}" in output
     assert "createsuperuser" in output
