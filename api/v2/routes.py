@@ -11,7 +11,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.errors import HttpError
+from ninja.renderers import BaseRenderer
 from ninja.security.http import HttpAuthBase
+from pydantic_core import to_json
 
 from api.contracts import json_response
 from api.models import ApiKey
@@ -24,6 +26,16 @@ PREFIX = "/api/v2/"
 READS = {"GET", "HEAD"}
 ABOUT = "Threads, messages, replies, personas, search and usage of the person a key belongs to."
 SCOPES = {True: {"read", "everything"}, False: {"everything"}}
+
+
+class Renderer(BaseRenderer):
+    """Write JSON by pydantic, which takes a fifth of the time of Python's own module."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        """Return `data` as JSON."""
+        return to_json(data)
 
 
 class BearerKey(HttpAuthBase):
@@ -45,6 +57,7 @@ api = NinjaAPI(
     description=ABOUT,
     urls_namespace="v2",
     auth=BearerKey(),
+    renderer=Renderer(),
     docs_url=None,
     openapi_url=None,
 )
