@@ -260,6 +260,16 @@ def test_lock_file_pins_what_is_required_with_hashes() -> None:
     assert direct == {name.lower() for name, _ in required}, f"run: {command}"
 
 
+def test_tests_of_the_threat_model_exist() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    defined = set(re.findall(r"^def (test_\w+)", code, re.M))
+    threats = [row for row in rows("docs/threat-model.md") if row.header[-1] == "Shown by"]
+    named = [CODE.findall(row.cells[-1]) for row in threats]
+    assert len(threats) >= 25
+    assert all(named)  # every line has a proof
+    assert {name for names in named for name in names} - defined == set()
+
+
 def test_apps_of_this_project_are_those_whose_commands_are_compared() -> None:
     ours = {config.label for config in apps.get_app_configs() if (ROOT / config.label).is_dir()}
     assert ours == OURS
