@@ -119,6 +119,9 @@ LOGIN_REDIRECT_URL = "threads:home"
 LOGOUT_REDIRECT_URL = "users:log_in"
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 
+# Who may sign up: "open", "closed" (by invitation only), or the domains of e-mail addresses.
+SIGN_UP = [word.lower() for word in environment.words("SIGN_UP")] or ["open"]
+
 # The origin that links in mails begin with.
 SITE_URL = environment.origin("SITE_URL")
 

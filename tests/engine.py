@@ -31,6 +31,7 @@ OWN = (
     "STATIC_ROOT",
     "LOG_",
     "METRICS_",
+    "SIGN_UP",
 )
 named = dotenv_values(ROOT / ".env")
 for name in [*named, *(name for name in os.environ if name.startswith(OWN))]:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from threads.signup import create_account
-from users import devices, rate_limits
+from users import devices, invitations, rate_limits
 from users.forms import TAKEN, TOO_MANY, SignUpForm
 
 
@@ -18,7 +18,12 @@ def sign_up(request: HttpRequest) -> HttpResponseBase:
     """Create an account and log in to it."""
     if request.user.is_authenticated:
         return redirect("threads:home")
-    form = SignUpForm(request.POST or None)
+    # The form is sent to the address of the link, so the token comes with it.
+    token = request.GET.get("invitation", "")
+    invited = invitations.invited(token)
+    if not invited and not invitations.is_open():
+        return render(request, "threads/sign_up.html", status=403)
+    form = SignUpForm(request.POST or None, invitation=token, initial={"email": invited})
     status = 200
     if request.method == "POST":
         status = 422

@@ -13,7 +13,7 @@ from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from users import devices, rate_limits
+from users import devices, invitations, rate_limits
 from users.forms import (
     RATE_LIMITED,
     TOO_MANY,
@@ -42,6 +42,11 @@ class LogIn(FormStatusMixin, views.LoginView):
     template_name = "users/log_in.html"
     authentication_form = LogInForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Lead to the sign-up page, if everybody may sign up."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"sign_up_is_open": invitations.is_open()}
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Log the user in, and remember the device."""

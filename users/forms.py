@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from users import backends, mail, rate_limits
+from users import backends, invitations, mail, rate_limits
 from users.models import User
 from users.navigation import site_url
 
@@ -83,14 +83,17 @@ class SignUpForm(NameForm):
         fields = ["name", "email", "password"]
         help_texts = {**NameForm.Meta.help_texts, "password": HINT}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, invitation: str = "", **kwargs: Any) -> None:
         """Add the password's help text."""
         super().__init__(*args, **kwargs)
+        self.invitation = invitation
         self.fields["password"].help_text = HINT
 
     def clean_email(self) -> str:
         """Report an existing account once, regardless of case."""
         email: str = self.cleaned_data["email"]
+        if refusal := invitations.refusal(email, self.invitation):
+            raise ValidationError(refusal, code="refused")
         try:
             User.objects.get_by_natural_key(email)
         except User.DoesNotExist:

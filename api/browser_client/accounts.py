@@ -19,7 +19,7 @@ from api.browser_client import shapes
 from api.fields import Text
 from api.requests import KeyRequest
 from threads.signup import create_account
-from users import rate_limits
+from users import invitations, rate_limits
 from users.backends import is_rate_limited
 from users.forms import TAKEN, TOO_MANY
 from users.models import User
@@ -54,6 +54,8 @@ def sign_up(request: HttpRequest, data: SignUp) -> dict[str, Any]:
     """Make an account with a first persona."""
     if not rate_limits.SIGN_UP.hit(rate_limits.client_address(request)):
         raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
+    if refusal := invitations.refusal(data.email):
+        raise HttpError(HTTPStatus.FORBIDDEN, refusal)
     if User.objects.filter(email__iexact=data.email).exists():
         raise HttpError(HTTPStatus.BAD_REQUEST, TAKEN)
     try:
