@@ -4,8 +4,12 @@ import re
 import sys
 import unicodedata
 
+import pytest
+
 from chat.search import conditions, text
 from chat.search.query import SearchQuery, Term
+
+pytestmark = pytest.mark.engines("any")
 
 
 def test_patterns_match_every_text_with_the_words() -> None:
