@@ -44,7 +44,7 @@ def main() -> None:
     server = Server(options.messages)
     with server.copy("kept") as url:
         succeed(url, "migrate", "--noinput")
-        server.run("kept", ROWS, "CREATE SCHEMA compared", "VACUUM ANALYZE")
+        server.run("kept", *ROWS.split(";\n"), "CREATE SCHEMA compared", "VACUUM ANALYZE")
         for name, columns in COMPARED.items():
             server.run("kept", f"CREATE TABLE compared.{name} AS SELECT {columns} FROM {name}")
         results = [alone(server, options.messages, options.rate, "before")]

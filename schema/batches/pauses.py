@@ -25,13 +25,13 @@ REMIND_AFTER = 30.0
 
 # Without pg_read_all_stats the positions are NULL, and nothing is known.
 REPLICAS = """
-    SELECT pg_current_wal_lsn() - '0/0'::pg_lsn,
+    SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
            coalesce((SELECT json_agg(json_build_array(
                         coalesce(nullif(application_name, ''), host(client_addr), pid::text), pid,
                         replay_lsn - '0/0'::pg_lsn))
                      FROM pg_stat_replication WHERE replay_lsn IS NOT NULL), '[]'),
            coalesce((SELECT json_agg(json_build_array(
-                        slot_name, pg_current_wal_lsn() - restart_lsn))
+                        slot_name, pg_current_wal_insert_lsn() - restart_lsn))
                      FROM pg_replication_slots WHERE restart_lsn IS NOT NULL), '[]')
 """
 

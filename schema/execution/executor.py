@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,6 +20,7 @@ from schema.connection.errors import waited_for_a_lock
 from schema.drift.migration_state import MigrationState
 from schema.drift.trusted import is_trusted
 from schema.models import MigrationRun
+from schema.operations.indexes import not_built, superseded_indexes
 
 if TYPE_CHECKING:
     from schema.drift.detector import StateDetector
@@ -52,7 +54,7 @@ class Keeper:
         return nullcontext()
 
     def made_again(self, migration: Migration) -> None:
-        """Called within the transaction that applied the migration, before it is recorded."""
+        """Called in the transaction that applied the migration, before it is recorded."""
 
     def finish(self, migration: Migration) -> None:
         """Called after the migration was applied and recorded."""
@@ -85,6 +87,7 @@ class RecordingExecutor(MigrationExecutor):
         self.found = found
         self.after_unapply: Callable[[], None] = lambda: None
         """Called after each migration that was rolled back, in its transaction."""
+        self._superseded: frozenset[str] = frozenset()
         self._detector: StateDetector | None = None
         self._state: tuple[frozenset[tuple[str, str]], ProjectState] | None = None
 
@@ -96,6 +99,12 @@ class RecordingExecutor(MigrationExecutor):
         """Return Django's plan with the history's own migrations in front."""
         plan = super().migration_plan(targets, clean_start=clean_start)
         return sorted(plan, key=lambda step: step[1] or step[0].app_label != "schema")
+
+    def migrate(self, targets: Any, plan: Any = None, *args: Any, **options: Any) -> ProjectState:
+        """Run a plan; indexes that it builds and drops again are not built."""
+        forwards = [one.operations for one, backwards in plan or [] if not backwards]
+        self._superseded = superseded_indexes(chain.from_iterable(forwards))
+        return super().migrate(targets, plan, *args, **options)
 
     def apply_migration(
         self,
@@ -114,7 +123,8 @@ class RecordingExecutor(MigrationExecutor):
         def work() -> ProjectState:
             try:
                 with self.connection.schema_editor(atomic=migration.atomic) as editor:
-                    after = migration.apply(state.clone(), editor)
+                    with not_built(self._superseded):
+                        after = migration.apply(state.clone(), editor)
                     flush(editor)
                     self.keeper.made_again(migration)
                     self.record_as_applied(migration)

@@ -16,9 +16,10 @@ from schema.connection.read_only import reads_only
 from schema.drift.compare import find
 from schema.drift.expected import compare_with_expected
 from schema.execution.executor import Plan, RecordingExecutor
-from schema.introspection.catalog import CatalogError
+from schema.introspection.catalog import CatalogError, Index
 from schema.migrator.taken_names import taken_names
 from schema.operations import BatchedSQL
+from schema.operations.indexes import dropped_index
 from schema.report import Problem, Report
 
 # https://www.postgresql.org/docs/current/logical-replication-publication.html
@@ -80,8 +81,10 @@ def _find_problems(executor: RecordingExecutor, plan: Plan, *, own_names: bool) 
         problems += _sqlite_disk(connection)
     if not own_names:
         problems += taken_names(executor, plan)
+    operations = [operation for migration, _ in plan for operation in migration.operations]
+    dropped = {dropped_index(operation) for operation in operations}
     if forwards and not problems:  # the comparison needs rights of its own
-        problems += _drift(executor, altered)
+        problems += _drift(executor, altered, dropped)
     return problems
 
 
@@ -174,8 +177,11 @@ def _space(
         )
 
 
-def _drift(executor: RecordingExecutor, altered: set[str]) -> Iterator[Problem]:
-    """Find what earlier migrations created in these tables and what is missing now."""
+def _drift(executor: RecordingExecutor, altered: set[str], dropped: set[str]) -> Iterator[Problem]:
+    """Find what earlier migrations created in these tables and what is missing now.
+
+    Indexes that the plan drops need not be there: an interrupted run leaves them out.
+    """
     if not altered:
         return
     try:
@@ -183,6 +189,8 @@ def _drift(executor: RecordingExecutor, altered: set[str]) -> Iterator[Problem]:
     except CatalogError:
         return  # the plan may need fewer rights than the comparison
     for finding in find(expected.catalog(found).only(altered), found):
+        if isinstance(finding.expected, Index) and finding.expected.name in dropped:
+            continue
         if finding.table in altered and (finding.kind == "column" or finding.found is None):
             one = finding.difference([])
             yield Problem(

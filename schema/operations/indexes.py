@@ -1,11 +1,15 @@
 """Build and drop indexes while other sessions write."""
 
-from contextlib import nullcontext, suppress
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import Error, migrations, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import LOCK_NOT_AVAILABLE, sqlstate
@@ -26,6 +30,20 @@ BEGIN
 END
 $$
 """
+
+
+superseded: ContextVar[frozenset[str]] = ContextVar("superseded", default=frozenset())
+"""The indexes that a later migration of the same run drops: to build them would be in vain."""
+
+
+@contextmanager
+def not_built(names: frozenset[str]) -> Iterator[None]:
+    """Let operations leave out the indexes of these names in the block."""
+    token = superseded.set(names)
+    try:
+        yield
+    finally:
+        superseded.reset(token)
 
 
 class AddIndexOnline(migrations.AddIndex):
@@ -145,9 +163,11 @@ class RemoveIndexOnline(migrations.RemoveIndex):
 def build(
     schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], index: models.Index
 ) -> None:
-    """Build `index`, unless a valid one of its name exists."""
+    """Build `index`, unless a valid one of its name exists or a later migration drops it."""
     connection = schema_editor.connection
     if not may_migrate(connection, model):
+        return
+    if index.name in superseded.get() and not in_one_transaction(schema_editor):
         return
     plain = if_not_exists(str(index.create_sql(model, schema_editor)))
     if connection.vendor != "postgresql":
@@ -227,3 +247,24 @@ def if_not_exists(create_index: str) -> str:
     if concurrently:
         return f"{head}CONCURRENTLY IF NOT EXISTS {rest}"
     return create_index.replace("INDEX ", "INDEX IF NOT EXISTS ", 1)
+
+
+def superseded_indexes(operations: Iterable[Operation]) -> frozenset[str]:
+    """Return the indexes that one of the `operations` builds and a later one drops.
+
+    Not those that are built again after that.
+    """
+    built, dropped = Counter[str](), set[str]()
+    for operation in operations:
+        if name := dropped_index(operation):
+            dropped |= {name} & built.keys()
+        elif isinstance(operation, AddIndexOnline):
+            built[operation.index.name] += 1
+    return frozenset(name for name in dropped if built[name] == 1)
+
+
+def dropped_index(operation: Operation) -> str:
+    """Return the name of the index that the operation drops online, if it does."""
+    if isinstance(operation, RemovePostgreSQLIndexOnline):
+        return str(operation.index.name)
+    return str(operation.name) if isinstance(operation, RemoveIndexOnline) else ""

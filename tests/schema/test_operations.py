@@ -20,6 +20,7 @@ from schema.operations import (
     RemoveIndexOnline,
     RerunnableSQL,
 )
+from schema.operations.indexes import dropped_index, superseded_indexes
 from tests.conftest import Database
 
 INDEX = models.Index(fields=["thread", "created_at", "id"], name="chat_messages_thread_idx")
@@ -181,3 +182,10 @@ def test_check_holds_after_it_was_added_twice(run: Run, empty_database: Database
 def test_statement_that_cannot_be_run_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be run twice"):
         RerunnableSQL(forward={"postgresql": ["CREATE TABLE once ()"]}, backward={})
+
+
+def test_index_that_a_later_migration_drops_is_not_built_in_vain() -> None:
+    found = sorted(MigrationLoader(None).disk_migrations.items())
+    chat = [one for (app, _), migration in found if app == "chat" for one in migration.operations]
+    assert superseded_indexes(chat) == {"chat_messages_words_idx"}
+    assert superseded_indexes(one for one in chat if not dropped_index(one)) == frozenset()

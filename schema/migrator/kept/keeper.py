@@ -61,6 +61,8 @@ class Keeper(executor.Keeper):
         self.rows = rows or {}
         self.notes: list[str] = []
         """What was set aside or put back of the current migration, for its record."""
+        self._has_kept: bool | None = None
+        """Asked once: nobody else sets anything aside while this run holds the lock."""
         self._returned: list[tuple[KeptObject, Counts]] = []
 
     @contextmanager
@@ -179,7 +181,9 @@ class Keeper(executor.Keeper):
     def made_again(self, migration: Migration) -> None:
         """Put back what was set aside of `migration`, within its transaction."""
         self.notes, self._returned = [], []
-        if self.made is not None or not has_kept(self.connection):
+        if self._has_kept is None:
+            self._has_kept = self.made is None and has_kept(self.connection)
+        if not self._has_kept:
             return
         for kept in kept_objects(self.connection, migration).filter(returning=False):
             result = self._put_back(kept)
