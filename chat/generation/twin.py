@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chat.generation.tokens import estimate_tokens
+from chat.search import samples
+from personas.teaching.habits import habits
 from personas.voice import Voice
 
 if TYPE_CHECKING:
@@ -49,20 +51,24 @@ def traits(persona: Persona) -> list[str]:
     """Return a line for each known trait of how `persona` speaks."""
     voice = Voice.read(persona.metadata)
     sentence = voice.average_sentence
+    measured = habits(persona.metadata)
     known = {
         "About you": persona.description.strip(),
         "How you speak": voice.instructions,
         "Rules": "".join(f"\n- {rule}" for rule in voice.rules),
         "Your tone": voice.tone,
         "What you often say (now and then, not in each answer)": " | ".join(voice.common_phrases),
-        "The length of your sentences": f"about {sentence:.0f} words" if sentence else "",
+        "How you write": " ".join(measured),
+        "The length of your sentences": (
+            f"about {sentence:.0f} words" if sentence and not measured else ""
+        ),
     }
     return [f"{name}: {text}" for name, text in known.items() if text]
 
 
 def candidates(persona: Persona, question: str) -> list[str]:
     """Return samples of the persona, those that fit the question best first."""
-    rows = persona.samples.newest_first().values_list("text", flat=True)[:MAX_SAMPLES]
+    rows = samples.best(persona, question, limit=MAX_SAMPLES)
     return [*rows, *Voice.read(persona.metadata).sample_texts][:MAX_SAMPLES]
 
 
