@@ -17,5 +17,6 @@ class ApiConfig(AppConfig):
 
         replies.before_begin.append(limits.check_budget)
         replies.on_end.append(usage.record)
+        replies.on_end_unstored.append(usage.record_unstored)
         body_limits.refusals.append(refuse_body)
         body_limits.identities.append(has_key)

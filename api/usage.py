@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,15 @@ def record(reply: Reply, outcome: Outcome) -> None:
     )
 
 
-def record_unstored(reply: InFlightReply, key: ApiKey, persona: Persona | None) -> None:
+def record_unstored(
+    reply: InFlightReply, user_id: uuid.UUID, persona: Persona | None, key: ApiKey | None = None
+) -> None:
     """Count a reply of which nothing else is kept."""
     outcome = reply.outcome
     messages = reply.prompt.messages if reply.prompt else []
     sent, received, is_estimated = tokens(outcome, messages, reply.text)
     Usage.objects.create(
-        user_id=key.user_id,
+        user_id=user_id,
         key=key,
         persona=persona,
         model=reply.model,

@@ -57,6 +57,8 @@ class Outcome:
 before_begin: list[Callable[[uuid.UUID], None]] = []
 # Called with each reply that has ended, in the transaction that ends it.
 on_end: list[Callable[[Reply, Outcome], None]] = []
+# Called with a reply without a row that has ended, the key of the person, and the persona.
+on_end_unstored: list[Callable[..., None]] = []
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat import reply_views, views
+from chat import reply_views, twin_views, views
 from chat.exports import views as export
 from chat.imports import views as imports
 from chat.search import views as search
@@ -23,6 +23,9 @@ urlpatterns = [
     path("replies/<uuid:reply>/stop/", reply_views.stop, name="stop"),
     path("replies/<uuid:reply>/stream/", reply_views.stream, name="stream"),
     path("replies/<uuid:reply>/reasoning/", reply_views.reasoning, name="reasoning"),
+    path("personas/<uuid:persona>/try/", twin_views.try_twin, name="try_twin"),
+    path("personas/<uuid:persona>/verdict/", twin_views.verdict, name="twin_verdict"),
+    path("personas/<uuid:persona>/card/", twin_views.card_file, name="twin_card"),
     path("search/", search.search, name="search"),
     path("export/", export.page, name="export"),
     path("export/<slug:name>/", export.everything, name="export_everything"),

@@ -200,7 +200,7 @@ async def count_unstored(in_flight: Any, key: ApiKey, voice: Voice) -> None:
     """Count what is not kept, once it has ended."""
     if in_flight.task:
         await in_flight.task
-    await engine.in_database(usage.record_unstored, in_flight, key, voice.persona)
+    await engine.in_database(usage.record_unstored, in_flight, key.user_id, voice.persona, key)
 
 
 async def whole_answer(answer: Answer, completion: Completion) -> HttpResponseBase:

@@ -71,6 +71,25 @@ class Engine:
         """Run a coroutine in the event loop, for a server without one."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._get_loop()).result()
 
+    async def answer(self, prompts: list[Prompt]) -> list[InFlightReply]:
+        """Generate replies without rows side by side, and return them when all have ended."""
+        loop = self._get_loop()
+        if loop is asyncio.get_running_loop():
+            return await self._answer(prompts)
+        future = asyncio.run_coroutine_threadsafe(self._answer(prompts), loop)
+        return await asyncio.wrap_future(future)
+
+    async def _answer(self, prompts: list[Prompt]) -> list[InFlightReply]:
+        replies_begun = [self.start_unstored(prompt) for prompt in prompts]
+        tasks = [reply.task for reply in replies_begun if reply.task]
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:  # the person has gone away
+            for reply in replies_begun:
+                reply.stop(Reply.Status.STOPPED)
+            raise
+        return replies_begun
+
     def stop(self, reply_id: uuid.UUID) -> None:
         """Stop a reply if this process generates it. May be called from any thread."""
         if self.loop is not None and reply_id in self.in_flight:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from chat.generation.tokens import estimate_tokens
 from chat.search import samples
+from personas.models import Persona
 from personas.teaching.habits import habits
 from personas.voice import Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from personas.models import Persona
 
 SAMPLES = "Texts in your own words, for their manner and not for their matter:"
 SEPARATOR = "\n---\n"
@@ -21,7 +20,9 @@ SAMPLES_SHARE = 0.4
 MAX_SAMPLES = 30
 
 
-def instructions(persona: Persona | None, person: str, *, question: str, room: int) -> str:
+def instructions(
+    persona: Persona | None, person: str, *, question: str, room: int, uses_learnt: bool = True
+) -> str:
     """Return the instructions for speaking as `persona`, the twin of `person`.
 
     Args:
@@ -29,6 +30,7 @@ def instructions(persona: Persona | None, person: str, *, question: str, room: i
         person: The name of the person.
         question: The message to answer, which the samples are chosen for.
         room: How many tokens the prompt may have, the question included.
+        uses_learnt: Whether to use what the twin was taught, beside its description.
     """
     name = persona.name if persona else person
     lines = [
@@ -40,6 +42,8 @@ def instructions(persona: Persona | None, person: str, *, question: str, room: i
     ]
     if persona is None:
         return "\n".join(lines)
+    if not uses_learnt:
+        return "\n".join([*lines, *traits(Persona(description=persona.description))])
     text = "\n".join([*lines, *traits(persona)])
     left = room - estimate_tokens(text) - estimate_tokens(question)
     left = min(left, int(room * SAMPLES_SHARE))
