@@ -20,5 +20,5 @@ urlpatterns = [
     path("<uuid:pk>/teach/messages/", teaching.add_messages, name="teach_messages"),
     path("<uuid:pk>/teach/remove/", teaching.remove, name="teach_remove"),
     path("<uuid:pk>/learnt/", learnt_views.learnt, name="learnt"),
-    path("samples/<uuid:pk>/", teaching.sample, name="sample"),
+    path("samples/<uuid:sample>/", teaching.edit, name="sample"),
 ]

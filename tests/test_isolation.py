@@ -21,6 +21,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.keys import create_key
 from chat.models import Reply
+from personas.models import Sample
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
 
@@ -95,6 +96,7 @@ def rows_of(owner: User, words: str = "Words") -> dict[str, str]:
     key, _ = create_key(user=owner, name=words)
     made: dict[str, models.Model] = {"persona": persona, "thread": thread, "message": message}
     made["apikey"] = key
+    made["sample"] = Sample.objects.create(persona=persona, text=words)
     for name in {name for route in WITH_ROWS for name in route.keys} - {"pk", *made}:
         model = apps.get_model("chat", name)
         made[name] = model._default_manager.create(**fields_of(owner, model, made))

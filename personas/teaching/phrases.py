@@ -21,6 +21,8 @@ SHOWN = 12
 SHOWN_ENDS = 6
 SHORT_LINE = 4
 CLAUSE_END = re.compile(r"[.!?…,;:()\"“”„«»\n—–]+")
+LETTER = re.compile(r"[^\W\d_]")
+DIGIT = re.compile(r"\d")
 Gram = tuple[str, ...]
 
 
@@ -45,10 +47,15 @@ class Phrases:
             return
         self.words += len(words)
         for clause in CLAUSE_END.split(text.lower()):
-            parts = [part.strip("'‘*_") for part in clause.replace("’", "'").split()]
-            parts = [part for part in parts if part]
-            if len(parts) > 1:
-                self.clauses.append((number, parts))
+            run: list[str] = []
+            for part in [*clause.replace("’", "'").split(), ""]:
+                word = part.strip("'‘*_-")
+                if LETTER.search(word) and not DIGIT.search(word):
+                    run.append(word)
+                    continue
+                if len(run) > 1:  # numbers and signs are no part of a phrase
+                    self.clauses.append((number, run))
+                run = []
 
     def _count(self, counter: Counter[str], what: str, number: int) -> None:
         counter[what] += 1
@@ -119,9 +126,8 @@ def typical(clauses: list[tuple[int, list[str]]]) -> list[tuple[Gram, set[int]]]
         if length > LONGEST:
             break
         grown = _frequent(clauses, length, set(grown))
-    ranked = sorted(
-        frequent.items(), key=lambda one: (-len(one[1]) * (len(one[0]) - 1) ** 1.5, one[0])
-    )
+    # Of two as typical, the one that was met first: it begins earlier in its sentence.
+    ranked = sorted(frequent.items(), key=lambda one: -len(one[1]) * (len(one[0]) - 1) ** 1.5)
     kept: list[tuple[Gram, set[int]]] = []
     for gram, samples in ranked:
         if not any(_overlaps(gram, other) for other, _ in kept):

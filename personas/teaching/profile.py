@@ -16,6 +16,7 @@ from personas.teaching.words import COMMON, FORMAL, INFORMAL, LAUGHTER, POLITE, 
 
 VERSION = 1
 SENTENCE_END = re.compile(r"[.!?…。！？]+[\"'”’»)\]]*(?:\s+|$)|\n+")
+WORD = re.compile(r"\w")
 UNSPACED = re.compile("[\u3041-\u30ff\u4e00-\u9fff\u0e00-\u0e7f]")
 EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}|(?:[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55\u203c]\ufe0f?"
@@ -79,7 +80,7 @@ class Counts:
     def _count_sentences(self, text: str) -> None:
         for sentence in SENTENCE_END.split(text):
             length = len(sentence.split())
-            if not length:
+            if not length or not WORD.search(sentence):
                 continue
             if not sentence.isascii() and (characters := len(UNSPACED.findall(sentence))):
                 length = max(length, characters // 2)

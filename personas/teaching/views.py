@@ -106,10 +106,10 @@ def add_messages(request: PersonRequest, pk: UUID) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "POST"])
-def sample(request: PersonRequest, pk: UUID) -> HttpResponseBase:
+def edit(request: PersonRequest, sample: UUID) -> HttpResponseBase:
     """Edit or remove a sample."""
     found = get_object_or_404(
-        Sample.objects.for_user(request.user).select_related("persona"), pk=pk
+        Sample.objects.for_user(request.user).select_related("persona"), pk=sample
     )
     if "remove" in request.POST:
         samples.remove_samples(persona=found.persona, keys=[found.pk])
