@@ -21,6 +21,9 @@ ENGINES = {
 }
 
 IN_MEMORY = ":memory:"
+SEVERAL_HOSTS = re.compile(
+    r"(?P<before>postgres\w*://([^/?#]*@)?)(?P<hosts>[^/?#@]*,[^/?#@]*)(?P<after>.*)", re.ASCII
+)
 ORIGIN = re.compile(r"https?://(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)
 
 # WAL lets readers continue while one connection writes. With WAL, synchronous=NORMAL cannot
@@ -149,7 +152,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         "characters in the password percent-encoded (@ is %40)."
     )
     try:
-        settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+        settings: dict[str, Any] = _parsed(url)
         misread = _is_misread(url)
     except (ValueError, KeyError):  # ParseError and UnknownSchemeError are ValueErrors
         misread = True
@@ -169,6 +172,23 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         settings["OPTIONS"] = {"connect_timeout": 10} | settings.get("OPTIONS", {})
     if engine.endswith("sqlite3"):
         settings["OPTIONS"] = SQLITE_OPTIONS | settings.get("OPTIONS", {})
+    return settings
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    """Return Django's settings for a database URL, which may name several hosts.
+
+    libpq tries the hosts of `postgresql://USER@HOST1:5432,HOST2:5433/NAME` in order; the parser
+    knows only one.
+    """
+    place, hosts = SEVERAL_HOSTS.match(url), []
+    if place is not None:
+        hosts = [urlsplit(f"//{one}") for one in place["hosts"].split(",")]
+        url = f"{place['before']}{place['hosts'].partition(',')[0]}{place['after']}"
+    settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+    if hosts:
+        settings["HOST"] = ",".join(one.hostname or "" for one in hosts)
+        settings["PORT"] = ",".join(str(one.port or 5432) for one in hosts)
     return settings
 
 

@@ -17,7 +17,7 @@ from schema.adoption.spec import Repair
 from schema.adoption.type_changes import wrong_types
 from schema.drift.compare import pair_constraints
 from schema.drift.migration_state import MigrationState
-from schema.introspection.catalog import Catalog, quoted
+from schema.introspection.catalog import Catalog, Column, quoted
 from schema.models import MigrationKey
 from schema.report import Problem
 
@@ -146,14 +146,8 @@ def _claims(snapshot: Snapshot) -> tuple[list[Claim] | None, list[str]]:
     tracking, found = snapshot.spec.tracking, snapshot.found
     if not has(found, f"{tracking.table}.{tracking.file}"):
         return None, []
-    applied_at = "NULL"
-    if column := found.tables[tracking.table].columns.get(tracking.applied_at):
-        applied_at = f"{quoted(column.name)}::text"
-        if column.type == "timestamp with time zone":
-            applied_at = f"({quoted(column.name)} AT TIME ZONE 'UTC')::timestamp"
-        if column.type.startswith("timestamp"):
-            applied_at = f"""to_char({applied_at.removesuffix("::text")},
-                'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+    column = found.tables[tracking.table].columns.get(tracking.applied_at)
+    applied_at = _as_text(column) if column else "NULL"
     known: list[Claim] = []
     unknown: list[str] = []
     states = {one.key: one.state for one in snapshot.steps}
@@ -174,11 +168,25 @@ def _claims(snapshot: Snapshot) -> tuple[list[Claim] | None, list[str]]:
     return known, unknown
 
 
+def _as_text(column: Column) -> str:
+    """Return the expression of a time as ISO 8601, whatever its type; whole numbers are epochs."""
+    name = quoted(column.name)
+    if column.type == "timestamp with time zone":
+        name = f"({name} AT TIME ZONE 'UTC')"
+    elif column.type in {"integer", "bigint"}:  # of seconds, or of milliseconds
+        seconds = f"CASE WHEN abs({name}::bigint) > 1e11 THEN {name} / 1000.0 ELSE {name} END"
+        name = f"(to_timestamp({seconds}) AT TIME ZONE 'UTC')"
+    elif not column.type.startswith("timestamp"):
+        return f"{name}::text"
+    return f"""to_char({name}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+
+
 def _as_utc(applied_at: str | None) -> datetime | None:
-    """Return a time written without a zone; None for what is not a time that Python can hold."""
+    """Return a time, UTC without a zone; None for what is not a time that Python can hold."""
     try:
-        return datetime.fromisoformat(applied_at or "").replace(tzinfo=UTC)
-    except ValueError:
+        found = datetime.fromisoformat(applied_at or "")
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
 
 

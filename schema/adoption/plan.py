@@ -19,7 +19,7 @@ from schema.adoption.snapshot import EXISTS, Snapshot
 from schema.adoption.spec import Spec
 from schema.adoption.statements import Statements
 from schema.adoption.trial import trial_problems
-from schema.connection import privileges
+from schema.connection import limits, privileges
 from schema.drift.scratch import Step, expected_steps
 from schema.introspection.catalog import Catalog, quoted
 from schema.introspection.read import read_catalog
@@ -87,13 +87,15 @@ class Adoption:
 
     def blocking_problems(self) -> list[Problem]:
         """Return why the database cannot even be assessed."""
-        return [
+        problems = [
             *self.doubts,
             *privileges.missing(self.connection, self.tables),
             *privileges.scratch_schema(self.connection),
+            *limits.publications(self.connection, self.tables),
             *privileges.unsuitable_tables(self.connection, self.tables),
             *privileges.unreadable(self.connection, [quoted(self.spec.tracking.table)]),
         ]
+        return problems or [*limits.forbidden_changes(self.connection)]
 
     def assess(self) -> Assessment:
         """Return what exists and what will be done; changes nothing."""

@@ -4,7 +4,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.batches.commit import performed
 from schema.batches.ranges import MOVING, ROUNDS, WINDOW, Blocks, in_turn, literal
-from schema.batches.run import REST, TARGET_SECONDS, vacuum
+from schema.batches.run import MISSES, REST, TARGET_SECONDS, vacuum
 from schema.batches.step import Step
 from schema.connection.retry import DEFAULT
 
@@ -19,7 +19,8 @@ DECLARE
     batch_size bigint := {first_size};
     batch_started timestamptz;
     batch_seconds double precision;
-BEGIN
+    blocked_since timestamptz;
+{declared}BEGIN
     IF {not_wanted} (SELECT FROM django_migrations WHERE app = {app} AND name = {name}) THEN
         RETURN;
     END IF;
@@ -42,9 +43,14 @@ BEGIN
                         batch_size := CASE turn WHEN 0 THEN {moving} ELSE 1 END
                             * (batch_end - batch_begin);
                         batch_begin := batch_end;
+                        blocked_since := NULL;
                     EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
                         -- Another session holds one of its rows: use a smaller batch.
                         batch_size := batch_size / 2;
+                        blocked_since := coalesce(blocked_since, clock_timestamp());
+                        IF clock_timestamp() > blocked_since + interval '{patience}' THEN
+                            RAISE;
+                        END IF;
                     END;
                     COMMIT;
                     batch_seconds := extract(epoch FROM clock_timestamp() - batch_started);
@@ -55,10 +61,29 @@ BEGIN
             END LOOP;
             window_begin := window_end;
         END LOOP;
-        EXIT WHEN {finished};
-    END LOOP;
+{finished}    END LOOP;
 END
 $batches$
+"""
+
+FINISHED = "        EXIT;\n"
+# Others may move a row behind a pass; a trigger that skips or undoes the change would make the
+# loop endless.
+UNTIL_NONE_PENDING = """\
+        SELECT count(*) INTO now_pending FROM {table} WHERE {pending};
+        EXIT WHEN now_pending = 0;
+        fruitless := CASE WHEN now_pending < still_pending THEN 0 ELSE fruitless + 1 END;
+        IF fruitless = {misses} THEN
+            RAISE EXCEPTION '% rows of {name} are left as they were by {misses} passes', now_pending
+                USING HINT = 'A trigger or a rule of the table skips or undoes the change: disable'
+                    ' it, run this file again, then enable it.';
+        END IF;
+        still_pending := now_pending;
+"""
+COUNTERS = """\
+    now_pending bigint;
+    still_pending bigint;
+    fruitless integer := 0;
 """
 
 BY_KEY = """
@@ -69,7 +94,8 @@ DECLARE
     batch_size bigint := 200;
     batch_started timestamptz;
     batch_seconds double precision;
-BEGIN
+    blocked_since timestamptz;
+{declared}BEGIN
     IF {not_wanted} (SELECT FROM django_migrations WHERE app = {app} AND name = {name}) THEN
         RETURN;
     END IF;
@@ -84,9 +110,14 @@ BEGIN
             SET LOCAL lock_timeout = {lock_timeout};
 {statements}
             batch_begin := batch_end;
+            blocked_since := NULL;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             -- Another session holds one of its rows: use a smaller batch.
             batch_size := greatest(batch_size / 2, 1);
+            blocked_since := coalesce(blocked_since, clock_timestamp());
+            IF clock_timestamp() > blocked_since + interval '{patience}' THEN
+                RAISE;
+            END IF;
         END;
         COMMIT;
         batch_seconds := extract(epoch FROM clock_timestamp() - batch_started);
@@ -146,9 +177,13 @@ def batches_as_sql(
                 performed(statement.replace("{batch}", condition)).strip("\n") + ";"
                 for statement in step.statements
             ),
-            finished="true"
+            patience=f"{DEFAULT.patience:.0f} s",
+            declared="" if step.pending is None or step.key is not None else COUNTERS,
+            finished=FINISHED
             if step.pending is None
-            else f"NOT EXISTS (SELECT FROM {table} WHERE {step.pending})",
+            else UNTIL_NONE_PENDING.format(
+                table=table, pending=step.pending, misses=MISSES, name=step.table
+            ),
         ),
         *([vacuum(connection, step)] if step.leaves_dead_rows(connection) else []),
         forget,

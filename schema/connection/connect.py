@@ -1,5 +1,6 @@
 """Connect to the database, and explain why a connection fails."""
 
+import sqlite3
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo, PGconn, Ping
 
 from schema.connection.configuration import configuration
-from schema.connection.errors import first_line, remedy
+from schema.connection.errors import NO_CONNECTION_LEFT, explained, remedy, sqlite_code
 from schema.report import Report
 
 PAUSE = 0.5
@@ -51,12 +52,28 @@ def connect(connection: BaseDatabaseWrapper, report: Report, *, wait: float = 0)
             return
 
 
+def require_unlocked(connection: BaseDatabaseWrapper) -> None:
+    """Take SQLite's lock for writing once, before anything else fails for want of it.
+
+    Raises:
+        CommandError: Another program holds it for longer than the time-out.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+    except Error as error:
+        raise cannot_connect(connection, error) from error
+
+
 def cannot_connect(
     connection: BaseDatabaseWrapper, error: Exception, *, left: str = "Nothing was changed. "
 ) -> CommandError:
     """Return the error that explains why the database cannot be reached."""
     reason, solution = (
-        _sqlite_reason(connection)
+        _sqlite_reason(connection, error)
         if connection.vendor == "sqlite"
         else _server_reason(connection, error)
     )
@@ -81,7 +98,7 @@ def unreachable(alias: str = DEFAULT_DB_ALIAS) -> CommandError | None:
 def failed_between(connection: BaseDatabaseWrapper, error: Error) -> CommandError:
     """Return the error for a failure between two migrations."""
     return CommandError(
-        f"Cannot migrate {_place(connection)}: {first_line(error)}\n"
+        f"Cannot migrate {_place(connection)}: {explained(error)}\n"
         f"It failed between migrations, so none is half-done. {remedy(error)}"
     )
 
@@ -98,7 +115,7 @@ def _place(connection: BaseDatabaseWrapper) -> str:
     )
 
 
-def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
+def _sqlite_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[str, str]:
     file = database_file(connection)
     folder = file.parent if file.parent != Path() else Path.cwd()
     setting = configuration().connection_setting(connection)
@@ -106,6 +123,11 @@ def _sqlite_reason(connection: BaseDatabaseWrapper) -> tuple[str, str]:
         return f"there is no folder {folder}", f"Create it, or correct {setting}."
     if file.exists() and not file.is_file():
         return "it is not a file", f"Correct {setting}."
+    if sqlite_code(error) == sqlite3.SQLITE_BUSY:
+        return (
+            "another program has locked it for longer than the time-out",
+            "Stop that program (`fuser` names it), then run it again.",
+        )
     return (
         "it cannot be opened for writing",
         f"Check that {file} is a SQLite database and that it and its folder may be written.",
@@ -118,6 +140,11 @@ def _server_reason(connection: BaseDatabaseWrapper, error: Exception) -> tuple[s
     answer = _ping(connection)
     if answer == Ping.NO_ATTEMPT or isinstance(error.__cause__, psycopg.ProgrammingError):
         return "an option is wrong", f"Correct what follows the ? in {setting}."
+    if answer == Ping.OK and NO_CONNECTION_LEFT.search(str(error)):
+        return (
+            "the server, the database or the role has no connection left",
+            "Stop some clients, or: ALTER ROLE … CONNECTION LIMIT -1;",
+        )
     if answer == Ping.OK:
         return _refusal(connection, setting)
     if answer == Ping.REJECT:

@@ -1,5 +1,6 @@
 """Explain database errors to the operator."""
 
+import re
 import sqlite3
 
 import psycopg
@@ -9,6 +10,11 @@ from django.db import Error, OperationalError
 LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
 DEADLOCK_DETECTED, SERIALIZATION_FAILURE = "40P01", "40001"
 LOCK_CONFLICTS = {LOCK_NOT_AVAILABLE, QUERY_CANCELED, DEADLOCK_DETECTED, SERIALIZATION_FAILURE}
+
+# A failed connection has no code; a server of another language is not understood here.
+NO_CONNECTION_LEFT = re.compile("too many (connections|clients)|connection slots")
+HOLD_DATA = {"22", "23"}
+"""The classes of codes, data exceptions and violated constraints, whose detail shows a row."""
 
 REMEDIES = {
     "42501": "The role lacks a privilege: grant it, or migrate as the owner of the tables.",
@@ -22,7 +28,10 @@ REMEDIES = {
     " release made it, run `python manage.py migrate` first; otherwise drop it.",
     "53100": "The server's disk is full: free space, then run migrate again.",
     "53200": "The server is out of memory: try again when it has less to do.",
-    "53300": "The server has no connection left: stop some clients, then run migrate again.",
+    "53300": "The server, the database or the role has no connection left: stop some clients, or"
+    " raise its CONNECTION LIMIT, then run migrate again.",
+    "55000": "A published table needs a replica identity: ALTER TABLE … REPLICA IDENTITY DEFAULT;"
+    " then run migrate again.",
     "25006": "The server is read-only (a standby?): connect to the primary instead.",
     "57P01": "The server was shut down, or somebody ended this session: find out why, then run"
     " migrate again (--wait SECONDS waits for a server that is starting).",
@@ -79,12 +88,31 @@ def waited_for_a_lock(error: BaseException) -> bool:
 def remedy(error: BaseException) -> str:
     """Return the remedy for `error`."""
     known = REMEDIES.get(sqlstate(error) or "") or SQLITE_REMEDIES.get(sqlite_code(error) or 0)
+    if not known and lost_connection(error) and NO_CONNECTION_LEFT.search(str(error)):
+        known = REMEDIES["53300"]
     if not known and lost_connection(error):
         known = (
             "The connection was lost: check the server and the network, then run migrate"
             " again (--wait SECONDS waits for a server that is starting)."
         )
     return known or "Fix the cause reported above, then run migrate again."
+
+
+def explained(error: BaseException) -> str:
+    """Return the database's message with its detail and hint, but without people's data.
+
+    The detail of a violated constraint is the row itself, and that of a failed conversion may be.
+    """
+    text = first_line(error)
+    diagnosis = getattr(error if hasattr(error, "diag") else error.__cause__, "diag", None)
+    if diagnosis is None or (sqlstate(error) or "")[:2] in HOLD_DATA:
+        return _sentence(text)
+    parts = [text, diagnosis.message_detail, diagnosis.message_hint]
+    return " ".join(_sentence("; ".join(part.splitlines())) for part in parts if part)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", ")")) else f"{text}."
 
 
 def first_line(error: BaseException) -> str:

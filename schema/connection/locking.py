@@ -65,6 +65,7 @@ def _postgresql_lock(
             cursor.execute(
                 "SELECT current_schema(), set_config('application_name', %s, false),"
                 " set_config('idle_session_timeout', '0', false),"
+                " set_config('statement_timeout', '0', false),"
                 " set_config('synchronous_commit', 'local', false)",
                 [name[:63]],
             )

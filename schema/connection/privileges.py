@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from schema.connection import limits
 from schema.connection.configuration import configuration
 from schema.report import Problem
 
@@ -108,6 +109,7 @@ def missing(
     """
     if found := read_only(connection):
         return found
+    found += limits.encoding(connection)
     role, schema, *_ = session = _fetch(connection, SESSION, None)[0]
     if schema is None:
         return [

@@ -15,7 +15,7 @@ from django.db.migrations.state import ProjectState
 
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
-from schema.connection.errors import first_line, remedy, waited_for_a_lock
+from schema.connection.errors import explained, remedy, waited_for_a_lock
 from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_policy
 from schema.connection.session import session_settings
 from schema.execution.executor import Keeper, Work
@@ -95,7 +95,7 @@ class Runner:
                 migration=str(migration),
                 direction=str(direction),
                 seconds=round(time.monotonic() - begin, 3),
-                error=str(error),
+                error=explained(error),
             )
             raise self._failure(
                 migration, doing, error, whole=migration.atomic and not adopted
@@ -226,8 +226,9 @@ class Runner:
 
         The next migrate finds it and marks it interrupted.
         """
+        text = f"{type(error).__name__}: {explained(error)}"
         try:
-            self.history.end(run, MigrationRun.Outcome.FAILED, f"{type(error).__name__}: {error}")
+            self.history.end(run, MigrationRun.Outcome.FAILED, text)
         except Error as lost:
             self.report.write("history_lost", error=str(lost))
 
@@ -243,7 +244,7 @@ class Runner:
         )
         waited = "".join(f"\nIt waited for {blocker}." for blocker in self._blockers)
         return CommandError(
-            f"{migration} failed while {what}: {first_line(error)}{waited}\n"
+            f"{migration} failed while {what}: {explained(error)}{waited}\n"
             f"{left}; the migrations before it are done.\n{remedy(error)}",
             returncode=ExitCode.BUSY if busy else ExitCode.FAILED,
         )

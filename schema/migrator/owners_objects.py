@@ -192,12 +192,18 @@ def _arrays(names: list[Name]) -> dict[str, list[Any]]:
     }
 
 
-def agree_to_drops(found: OwnersObjects, report: Report, options: dict[str, Any]) -> None:
+def agree_to_drops(
+    executor: RecordingExecutor, plan: Plan, report: Report, options: dict[str, Any]
+) -> None:
     """Report what of the owner's a rollback drops for good; continue only if somebody confirms it.
+
+    After each migration, the executor creates anew what can be.
 
     Raises:
         CommandError: Nobody did.
     """
+    found = find_owners_objects(executor, plan)
+    executor.after_unapply = found.create_anew
     if not found.lost:
         return
     text = "\n".join(

@@ -58,6 +58,12 @@ def find_targets(
     # A squashed migration that is applied in part is not in the graph; its last part is.
     if target not in loader.graph.nodes and target in loader.replacements:
         target = loader.replacements[target].replaces[-1]
+    if target not in loader.graph.nodes:
+        whole = next(one for one in loader.replacements.values() if target in one.replaces)
+        raise CommandError(
+            f"{'.'.join(target)} is part of {whole}, which replaces it.\n"
+            "Nothing was changed. Name that one, or one before or after it."
+        )
     return [target]
 
 

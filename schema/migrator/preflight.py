@@ -10,30 +10,19 @@ from django.core.management.base import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.state import ProjectState
 
-from schema.connection import privileges
+from schema.connection import limits, privileges
 from schema.connection.connect import database_file
 from schema.connection.read_only import reads_only
 from schema.drift.compare import find
 from schema.drift.expected import compare_with_expected
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.introspection.catalog import CatalogError, Index
+from schema.migrator.network_disk import warn_of_network_disk
 from schema.migrator.taken_names import taken_names
 from schema.operations import BatchedSQL
 from schema.operations.indexes import dropped_index
 from schema.report import Problem, Report
 
-# https://www.postgresql.org/docs/current/logical-replication-publication.html
-NO_IDENTITY = """
-    SELECT c.oid::regclass::text, min(p.pubname)
-    FROM pg_publication_tables AS t
-    JOIN pg_publication AS p ON p.pubname = t.pubname
-    JOIN pg_namespace AS n ON n.nspname = t.schemaname
-    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.tablename
-    WHERE p.pubupdate AND n.nspname = current_schema() AND c.relname = ANY (%s)
-      AND (c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
-          SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary))
-    GROUP BY c.oid
-"""
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 SPARE = 16 * 2**20
 """Bytes that should stay free on a disk in any case."""
@@ -47,6 +36,7 @@ def require_no_problems(
     Raises:
         CommandError: Something does.
     """
+    warn_of_network_disk(executor.connection, report)
     problems = find_problems(executor, plan, own_names=own_names)
     if not problems:
         return
@@ -59,12 +49,15 @@ def require_no_problems(
 def find_problems(
     executor: RecordingExecutor, plan: Plan, *, own_names: bool = False
 ) -> list[Problem]:
-    """Return everything that prevents `plan`; only reads.
+    """Return everything that prevents `plan`; changes nothing.
 
     With `own_names`, tables that exist already under a name that the plan needs are the plan's own.
     """
     with reads_only():
-        return _find_problems(executor, plan, own_names=own_names)
+        problems = _find_problems(executor, plan, own_names=own_names)
+    if not problems and executor.connection.vendor == "postgresql":
+        problems += limits.forbidden_changes(executor.connection)
+    return problems
 
 
 def _find_problems(executor: RecordingExecutor, plan: Plan, *, own_names: bool) -> list[Problem]:
@@ -75,7 +68,7 @@ def _find_problems(executor: RecordingExecutor, plan: Plan, *, own_names: bool) 
     if connection.vendor == "postgresql":
         problems += privileges.missing(connection, altered, creates=forwards)
         problems += _postgresql_disk(connection, altered)
-        problems += _no_replica_identity(connection, altered | batched_tables(plan))
+        problems += limits.publications(connection, sorted(altered | batched_tables(plan)))
     elif not connection.is_in_memory_db():  # type: ignore[attr-defined]  # SQLite's alone
         problems += _sqlite_rights(connection)
         problems += _sqlite_disk(connection)
@@ -112,18 +105,6 @@ def batched_tables(plan: Plan) -> set[str]:
         for operation in migration.operations
         if isinstance(operation, BatchedSQL)
     }
-
-
-def _no_replica_identity(connection: BaseDatabaseWrapper, tables: set[str]) -> Iterator[Problem]:
-    """Find tables of a publication whose updates the server would refuse."""
-    with connection.cursor() as cursor:
-        cursor.execute(NO_IDENTITY, [sorted(tables)])
-        for table, publication in cursor.fetchall():
-            yield Problem(
-                f"The publication {publication} publishes the updates of {table}, which has no"
-                " replica identity: the server would refuse to update its rows.",
-                f"ALTER TABLE {table} REPLICA IDENTITY FULL, or USING INDEX.",
-            )
 
 
 def _postgresql_disk(connection: BaseDatabaseWrapper, altered: set[str]) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ from schema.migrator import recovery
 from schema.migrator.kept.keeper import Keeper
 from schema.migrator.pausing import clear_pauses, policy_of
 from schema.migrator.plan import Target, find_targets, render_again
+from schema.migrator.statistics import analyze_new_tables
 from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
 from schema.models import MigrationRun
 from schema.report import ExitCode, Report
@@ -166,20 +167,17 @@ class Migrator:
 
         Returns what sets the data aside, if it was asked for.
         """
-        from schema.migrator.owners_objects import agree_to_drops, find_owners_objects
+        from schema.migrator.owners_objects import agree_to_drops
         from schema.migrator.preflight import require_no_problems
         from schema.migrator.rollback import agree_to_losses
 
         own_names = self.adoption is not None or self.options["fake_initial"]
         require_no_problems(executor, plan, self.report, own_names=own_names)
-        if plan[0][1]:
-            if self.options["keep"]:  # views and foreign keys go along with what is set aside
-                return agree_to_losses(executor, plan, self.report, self.options)
-            owned = find_owners_objects(executor, plan)
-            agree_to_drops(owned, self.report, self.options)
-            executor.after_unapply = owned.create_anew
-            return agree_to_losses(executor, plan, self.report, self.options)
-        return None
+        if not plan[0][1]:
+            return None
+        if not self.options["keep"]:  # views and foreign keys go along with what is set aside
+            agree_to_drops(executor, plan, self.report, self.options)
+        return agree_to_losses(executor, plan, self.report, self.options)
 
     def _report_state(
         self,
@@ -285,6 +283,7 @@ class Migrator:
 
     def _write_nothing_to_do(self, executor: RecordingExecutor) -> None:
         self.report.write("nothing_to_do", "Nothing to do: every migration is applied already.")
+        analyze_new_tables(self.connection, self.report)
         if self.options["verbosity"] == 0:
             return
         now = ProjectState.from_apps(apps)

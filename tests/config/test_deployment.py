@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.conftest import Database
@@ -145,3 +146,32 @@ def test_gunicorn_serves_static_files_and_reports_what_is_missing(
         assert "no-body response" not in log
     finally:
         site.stop()
+
+
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        ("HOST=::", "['[::]:8000']"),
+        ("PORT=http", "PORT must be a whole number from 0 to 65535, not 'http'."),
+        ("PORT=80000", "PORT must be a whole number from 0 to 65535, not '80000'."),
+        ("WEB_CONCURRENCY=2.5", "WEB_CONCURRENCY must be a whole number from 1 to 1000"),
+    ],
+)
+def test_gunicorn_takes_any_address_and_names_a_wrong_one(
+    line: str, reported: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "gunicorn.conf.py"
+    config.write_text((ROOT / "gunicorn.conf.py").read_text())
+    (tmp_path / ".env").write_text(f"{line}\n")
+    unset = {"HOST", "PORT", "WEB_CONCURRENCY"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", str(config), "--print-config"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in unset},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (0 if line.startswith("HOST") else 1)
+    assert reported in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -16,8 +16,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import module_has_submodule
 
 from schema.adoption.other_schemas import require_own_schema
-from schema.connection import privileges
-from schema.connection.connect import connect, failed_between
+from schema.connection import limits, privileges
+from schema.connection.connect import connect, failed_between, require_unlocked
 from schema.connection.locking import migration_lock
 from schema.connection.pooling import direct_connection
 from schema.connection.session import migration_session
@@ -195,10 +195,12 @@ class Command(SafeOutputCommand, migrate.Command):
         connect(connection, self.report, wait=options["wait"])
         if connection.vendor == "postgresql" and not reads_only:
             # First of all: even a standby grants the lock.
-            for problem in privileges.read_only(connection):
+            for problem in (*privileges.read_only(connection), *limits.connections(connection)):
                 raise CommandError(f"{problem.text}\nNothing was changed. {problem.remedy}")
             stack.enter_context(direct_connection(connection, self.report))
             stack.enter_context(migration_session(connection))
+        if not reads_only:
+            require_unlocked(connection)
         if not options["new_site"]:
             require_own_schema(connection)
         if connection.vendor == "postgresql" and not reads_only:

@@ -3,17 +3,22 @@
 import contextlib
 import os
 import socket
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests import postgres
 from tests.conftest import Database
-from tests.schema.processes import run, start
+from tests.schema.processes import ROOT, run, start
 
 PASSWORD = "s3cret-word"
 
@@ -255,3 +260,66 @@ def test_sqlite_that_is_something_else(tmp_path: Path) -> None:
     assert (status, out, len(lines)) == (1, "", 3)
     assert lines[1] == "It says: file is not a database"
     assert file.read_bytes() == b"Dear diary, " * 100
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("lock", ["BEGIN IMMEDIATE", "PRAGMA locking_mode = EXCLUSIVE"])
+def test_sqlite_that_another_program_has_locked(empty_database: Database, lock: str) -> None:
+    call_command("migrate", "schema", database=empty_database.alias, verbosity=0)
+    connection = empty_database.connection
+    connection.close()
+    connection.settings_dict["OPTIONS"]["timeout"] = 0.1
+    file = str(connection.settings_dict["NAME"])
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute(lock)
+        other.execute("BEGIN EXCLUSIVE" if "PRAGMA" in lock else "SELECT 1")
+        if "PRAGMA" in lock:
+            other.execute("COMMIT")  # the lock stays in this mode
+        with pytest.raises(CommandError) as refusal:
+            call_command("migrate", database=empty_database.alias, verbosity=0)
+        other.execute("SELECT 1")
+    lines = str(refusal.value).splitlines()
+    assert refusal.value.returncode == 1
+    assert lines == [
+        f"Cannot connect to the SQLite database {file}: another program has locked it for longer"
+        " than the time-out.",
+        "It says: database is locked",
+        "Nothing was changed. Stop that program (`fuser` names it), then run it again.",
+    ]
+
+
+@pytest.mark.engines("sqlite")
+def test_sqlite_on_a_disk_that_gets_full(empty_database: Database) -> None:
+    """The limit on the size of files stands for a disk; 400 kB do not hold the tables."""
+    file = Path(str(empty_database.connection.settings_dict["NAME"]))
+    command = 'ulimit -f 400; exec "$0" manage.py migrate'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable],
+        env=os.environ | {"DATABASE_URL": empty_database.url},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    lines = plain(done.stderr)
+    assert lines[0].startswith("CommandError: ")
+    assert "then run migrate again." in lines[-1] or "check it first" in lines[-1]
+    assert run(empty_database.url, "migrate", "-v0") == (0, "", "")
+    assert file.stat().st_size > 400 * 1024
+
+
+@pytest.mark.engines("sqlite")
+def test_sqlite_on_a_network_disk_is_named(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The kernel's list of mounts says so; no network disk can be mounted here."""
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/home {tmp_path} nfs4 rw,vers=4.2 0 0\n")
+    monkeypatch.setattr("schema.migrator.network_disk.MOUNTS", mounts)
+    out = StringIO()
+    call_command("migrate", "schema", database=empty_database.alias, stdout=out)
+    assert (
+        f"The SQLite database is on a network disk (nfs4, mounted at {tmp_path}). Only one machine"
+        " may use it at a time: its write-ahead log does not work across machines."
+    ) in out.getvalue()

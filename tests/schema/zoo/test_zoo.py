@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.commands import migrate
+from django.db.migrations.recorder import MigrationRecorder
 
+from tests.conftest import Database, new_database
 from tests.schema.zoo.conftest import Zoo, clean
 
 # What happens to a table of another app, and what differs then.
@@ -84,3 +89,41 @@ def test_run_that_died_before_it_was_recorded_is_taken_as_found(zoo: Zoo) -> Non
     zoo.migrate()
     clean(zoo)
     assert "plain_objects.0002_animals: applied before" in zoo.look("verify")[1]
+
+
+def test_target_within_a_squash_is_what_django_makes_of_it(zoo: Zoo, tmp_path: Path) -> None:
+    """Both commands migrate a database of their own where the first of three parts is applied."""
+    options: dict[str, Any] = {"verbosity": 0, "interactive": False}
+    with new_database(tmp_path) as other:
+        for database in (zoo.database, other):
+            with database.connection.schema_editor() as editor:
+                editor.execute(
+                    "CREATE TABLE squashed_bench (id integer PRIMARY KEY, place varchar(50))"
+                )
+            MigrationRecorder(database.connection).record_applied("squashed", "0001_initial")
+        for target in ("0002", "0003", "0002"):
+            call_command(migrate.Command(), "squashed", target, database=other.alias, **options)
+            status, output = zoo.run(
+                "migrate", "squashed", target, accept_data_loss=True, **options
+            )
+            assert status == 0, output
+            applied = MigrationRecorder(other.connection).applied_migrations()
+            own = {key for key in zoo.applied() if key[0] == "squashed"}
+            assert own == {key for key in applied if key[0] == "squashed"}
+            assert columns(zoo.database) == columns(other)
+
+
+def test_target_that_a_squash_replaces_is_named(zoo: Zoo) -> None:
+    assert zoo.run("migrate", "squashed", "0002") == (
+        1,
+        "squashed.0002_benches is part of squashed.0001_squashed_0003_colour, which replaces it.\n"
+        "Nothing was changed. Name that one, or one before or after it.",
+    )
+
+
+def columns(database: Database) -> list[str]:
+    with database.connection.cursor() as cursor:
+        introspection = database.connection.introspection
+        if "squashed_bench" not in introspection.table_names(cursor):
+            return []
+        return [one.name for one in introspection.get_table_description(cursor, "squashed_bench")]
