@@ -19,9 +19,9 @@ worker_class = "config.worker.Worker"  # gunicorn's asgi worker, with limits
 is_debug = (values.get("DEBUG") or "").strip().lower() in {"1", "true", "yes", "on"}
 
 
-def whole_number(name: str, default: int, *, least: int, most: int) -> int:
-    """Return the variable `name`, or end with a sentence that says what is wrong with it."""
-    value = (values.get(name) or "").strip() or str(default)
+def whole_number(name: str, value: str, *, least: int, most: int) -> int:
+    """Return the value of the variable `name`, or end with a sentence that says what is wrong."""
+    value = value.strip()
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
         raise SystemExit(
             f"Configuration error: {name} must be a whole number from {least} to {most}, not"
@@ -33,8 +33,8 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
 host = (values.get("HOST") or "").strip() or ("127.0.0.1" if is_debug else "0.0.0.0")  # noqa: S104 - a server
 if ":" in host and not host.startswith(("[", "unix:")):
     host = f"[{host}]"  # an IPv6 address
-bind = f"{host}:{whole_number('PORT', 8000, least=0, most=65535)}"
-workers = whole_number("WEB_CONCURRENCY", 1, least=1, most=1000)
+bind = f"{host}:{whole_number('PORT', values.get('PORT') or '8000', least=0, most=65535)}"
+workers = whole_number("WEB_CONCURRENCY", values.get("WEB_CONCURRENCY") or "1", least=1, most=1000)
 # Replies stream for minutes. A worker that stops needs time to save them.
 timeout = 120
 graceful_timeout = 30

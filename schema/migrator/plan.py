@@ -11,6 +11,7 @@ from django.db.migrations.loader import AmbiguityError, MigrationLoader
 from django.db.migrations.state import ModelState, ProjectState
 
 from schema.execution.executor import RecordingExecutor
+from schema.models import MigrationKey
 from schema.report import Report
 
 Target = tuple[str, str | None]
@@ -54,17 +55,24 @@ def find_targets(
         raise CommandError(
             f"Cannot find a migration matching '{migration_name}' from app '{app_label}'."
         ) from None
-    target = (app_label, migration.name)
-    # A squashed migration that is applied in part is not in the graph; its last part is.
-    if target not in loader.graph.nodes and target in loader.replacements:
-        target = loader.replacements[target].replaces[-1]
-    if target not in loader.graph.nodes:
-        whole = next(one for one in loader.replacements.values() if target in one.replaces)
-        raise CommandError(
-            f"{'.'.join(target)} is part of {whole}, which replaces it.\n"
-            "Nothing was changed. Name that one, or one before or after it."
-        )
-    return [target]
+    return [_in_graph(loader, (app_label, migration.name))]
+
+
+def _in_graph(loader: MigrationLoader, target: MigrationKey) -> MigrationKey:
+    """Return the target, or the last part of a squashed migration that is applied in part.
+
+    Raises:
+        CommandError: A squashed migration stands in the target's place.
+    """
+    if target in loader.graph.nodes:
+        return target
+    if target in loader.replacements:
+        return loader.replacements[target].replaces[-1]
+    whole = next(one for one in loader.replacements.values() if target in one.replaces)
+    raise CommandError(
+        f"{'.'.join(target)} is part of {whole}, which replaces it.\n"
+        "Nothing was changed. Name that one, or one before or after it."
+    )
 
 
 def write_plan(

@@ -116,9 +116,73 @@ TYPES = {
     ],
     "unlogged messages": ["ALTER TABLE chat_messages SET UNLOGGED"],
     "own index": ["CREATE INDEX own_index ON chat_messages (role, created_at)"],
-    "publication": ["CREATE PUBLICATION own_publication FOR TABLE chat_messages"],
     "statistics": ["CREATE STATISTICS own_statistics ON user_id, role FROM chat_messages"],
     "views": p.VIEWS,
+}
+PUBLICATIONS = {
+    f"{name} of {table}": statements
+    for table, column in {
+        "users": "email",
+        "personas": "name",
+        "chat_messages": "role",
+        "threads": "title",
+    }.items()
+    for name, statements in {
+        "publication": [f"CREATE PUBLICATION own_publication FOR TABLE {table}"],
+        "publication without replica identity": [
+            f"CREATE PUBLICATION own_publication FOR TABLE {table}",
+            f"ALTER TABLE {table} REPLICA IDENTITY NOTHING",
+        ],
+        "publication with full replica identity": [
+            f"CREATE PUBLICATION own_publication FOR TABLE {table}",
+            f"ALTER TABLE {table} REPLICA IDENTITY FULL",
+        ],
+        "publication with a row filter": [
+            f"CREATE PUBLICATION own_publication FOR TABLE {table} WHERE ({column} <> 'x')"
+        ],
+    }.items()
+}
+FORBID = (
+    "CREATE FUNCTION own_forbid() RETURNS event_trigger LANGUAGE plpgsql"
+    " AS $$ BEGIN RAISE 'the schema is frozen'; END $$"
+)
+EVENT_TRIGGERS = {
+    "that forbids every change": [
+        FORBID,
+        "CREATE EVENT TRIGGER own_event ON ddl_command_start EXECUTE FUNCTION own_forbid()",
+    ],
+    "that forbids indexes": [
+        FORBID,
+        "CREATE EVENT TRIGGER own_event ON ddl_command_start WHEN TAG IN ('CREATE INDEX')"
+        " EXECUTE FUNCTION own_forbid()",
+    ],
+    "that forbids to drop": [
+        FORBID,
+        "CREATE EVENT TRIGGER own_event ON sql_drop EXECUTE FUNCTION own_forbid()",
+    ],
+    "that logs": [
+        "CREATE TABLE own_changes (tag text)",
+        "GRANT ALL ON own_changes TO PUBLIC",
+        "CREATE FUNCTION own_record() RETURNS event_trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN INSERT INTO public.own_changes VALUES (tg_tag); END $$",
+        "CREATE EVENT TRIGGER own_event ON ddl_command_end EXECUTE FUNCTION own_record()",
+    ],
+}
+SCHEMAS = {
+    "named like the owner": ["CREATE SCHEMA twin_owner AUTHORIZATION twin_owner"],
+    "named like the superuser": ["CREATE SCHEMA postgres"],
+    "named like the owner, with empty copies": [
+        "CREATE SCHEMA twin_owner AUTHORIZATION twin_owner",
+        "CREATE TABLE twin_owner.users (LIKE public.users INCLUDING ALL)",
+        "CREATE TABLE twin_owner.chat_messages (LIKE public.chat_messages INCLUDING ALL)",
+        "ALTER TABLE twin_owner.users OWNER TO twin_owner",
+        "ALTER TABLE twin_owner.chat_messages OWNER TO twin_owner",
+    ],
+    "of copies": [
+        "CREATE SCHEMA copies",
+        "CREATE TABLE copies.users AS TABLE users",
+        "CREATE TABLE copies.personas AS TABLE personas",
+    ],
 }
 # Of the database, or of the role that migrates.
 SETTINGS = {
@@ -175,5 +239,8 @@ KINDS = {
     "policy": POLICIES,
     "privilege": PRIVILEGES,
     "type": TYPES,
+    "publication": PUBLICATIONS,
+    "event trigger": EVENT_TRIGGERS,
+    "schema": SCHEMAS,
     "dirt": DIRT,
 }

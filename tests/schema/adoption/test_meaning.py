@@ -198,3 +198,28 @@ def test_timestamps_that_python_cannot_hold_are_replaced_and_kept(make: Make, ki
     assert (
         "users whose created_at Python cannot hold got another; the original is kept: 2" in message
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("text", "'2025-01-27T12:30:00+01:00'"),
+        ("bigint", "1737977400"),
+        ("bigint", "1737977400000"),
+        ("timestamptz", "'2025-01-27 11:30:00Z'"),
+        ("text", "'some day in winter'"),
+    ],
+)
+def test_time_of_a_record_is_right_whatever_its_type(make: Make, kind: str, value: str) -> None:
+    database = make(
+        [
+            *STUCK,
+            "ALTER TABLE schema_migrations DROP COLUMN executed_at",
+            f"ALTER TABLE schema_migrations ADD COLUMN executed_at {kind} DEFAULT {value}",
+        ]
+    )
+    out = io.StringIO()
+    call_command("migrate", plan=True, database=database.alias, stdout=out)
+    when = "" if "winter" in value else " at 2025-01-27 11:30:00 UTC"
+    recorded = f"schema_migrations records that schema_v2.sql was run{when}, and that is so."
+    assert recorded in out.getvalue().splitlines()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.commands import migrate
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from tests.conftest import Database, new_database
@@ -94,12 +95,12 @@ def test_run_that_died_before_it_was_recorded_is_taken_as_found(zoo: Zoo) -> Non
 def test_target_within_a_squash_is_what_django_makes_of_it(zoo: Zoo, tmp_path: Path) -> None:
     """Both commands migrate a database of their own where the first of three parts is applied."""
     options: dict[str, Any] = {"verbosity": 0, "interactive": False}
+    loader = MigrationLoader(None, replace_migrations=False)
+    part = loader.project_state(("squashed", "0001_initial"))
     with new_database(tmp_path) as other:
         for database in (zoo.database, other):
             with database.connection.schema_editor() as editor:
-                editor.execute(
-                    "CREATE TABLE squashed_bench (id integer PRIMARY KEY, place varchar(50))"
-                )
+                editor.create_model(part.apps.get_model("squashed", "Bench"))
             MigrationRecorder(database.connection).record_applied("squashed", "0001_initial")
         for target in ("0002", "0003", "0002"):
             call_command(migrate.Command(), "squashed", target, database=other.alias, **options)
