@@ -64,8 +64,8 @@ def _in_graph(loader: MigrationLoader, target: MigrationKey) -> MigrationKey:
     Raises:
         CommandError: A squashed migration stands in the target's place.
     """
-    if target in loader.graph.nodes:
-        return target
+    if target in loader.graph.nodes or target in loader.applied_migrations:
+        return target  # backwards to a replaced one, Django plans with the replaced ones
     if target in loader.replacements:
         return loader.replacements[target].replaces[-1]
     whole = next(one for one in loader.replacements.values() if target in one.replaces)
