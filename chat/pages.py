@@ -126,9 +126,12 @@ def versions(message: ChatMessage) -> list[Version]:
 
 
 def last_voice(thread: Thread) -> str:
-    """Return who answered last: the choice for the next message."""
+    """Return who answers the next message unless the user chooses: who answered last.
+
+    In a new thread it is the twin.
+    """
     latest = Reply.objects.latest_in(thread)
-    return latest.voice if latest else ""
+    return latest.voice if latest else Reply.Voice.TWIN
 
 
 def attempt(thread: Thread) -> Reply | None:
