@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from api.querysets import ApiKeyQuerySet
 from chat.models import ChatMessage
@@ -22,16 +23,16 @@ class ApiKey(models.Model):
     class Scope(models.TextChoices):
         """What a program may do with the key."""
 
-        READ = "read", "Read only"
-        CHAT = "chat", "Chat only"
-        EVERYTHING = "everything", "Everything"
+        READ = "read", _("Read only")
+        CHAT = "chat", _("Chat only")
+        EVERYTHING = "everything", _("Everything")
 
     class Chats(models.TextChoices):
         """Where the chats stand that a program has over OpenAI's protocol."""
 
-        LISTED = "listed", "In the list of threads"
-        APART = "apart", "Apart, under the key's name"
-        UNKEPT = "unkept", "Not kept"
+        LISTED = "listed", _("In the list of threads")
+        APART = "apart", _("Apart, under the key's name")
+        UNKEPT = "unkept", _("Not kept")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
     user = models.ForeignKey(
@@ -98,6 +99,11 @@ class ApiKey(models.Model):
         if self.revoked_at:
             return "revoked"
         return "expired" if self.has_expired else "active"
+
+    @property
+    def state_name(self) -> str:
+        """Return the state in the reader's language."""
+        return str({"revoked": _("revoked"), "expired": _("expired")}.get(self.state, self.state))
 
 
 class Exchange(models.Model):

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -59,10 +60,10 @@ def usage(request: PersonRequest) -> HttpResponse:
         "total": figures.total(rows),
         "bars": figures.chart(days),
         "tables": [
-            ("Day", days),
-            ("Persona", figures.by_field(rows, "persona__name", "Assistant")),
-            ("Model", figures.by_field(rows, "model", "unknown")),
-            ("Key", figures.by_field(rows, "key__name", "none: on the site")),
+            (_("Day"), days),
+            (_("Persona"), figures.by_field(rows, "persona__name", _("Assistant"))),
+            (_("Model"), figures.by_field(rows, "model", _("unknown"))),
+            (_("Key"), figures.by_field(rows, "key__name", _("none: on the site"))),
         ],
     }
     return render(request, "api/usage.html", context)

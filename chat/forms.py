@@ -6,6 +6,11 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from chat.models import Reply
 
@@ -44,18 +49,24 @@ class MessageForm(VoiceForm):
         strip=False,
         widget=forms.Textarea,
         error_messages={
-            "required": "Write something first.",
-            "max_length": f"A message can have at most {MAX_CHARACTERS:,} characters."
-            " Split it into several.",
+            "required": gettext_lazy("Write something first."),
+            "max_length": format_lazy(
+                gettext_lazy(
+                    "A message can have at most {number} characters. Split it into several."
+                ),
+                number=lazy(intcomma, str)(MAX_CHARACTERS),
+            ),
         },
     )
-    key = forms.UUIDField(required=False, error_messages={"invalid": "Send it again."})
+    key = forms.UUIDField(
+        required=False, error_messages={"invalid": gettext_lazy("Send it again.")}
+    )
 
     def clean_text(self) -> str:
         """Return the text without blank lines around it; refuse an empty one."""
         text = str(self.cleaned_data["text"]).strip("\r\n").rstrip()
         if not text.strip():
-            raise forms.ValidationError("Write something first.")
+            raise forms.ValidationError(_("Write something first."))
         return text
 
     def sent(self) -> dict[str, Any]:

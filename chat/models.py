@@ -245,9 +245,9 @@ class Reply(models.Model):
     @property
     def reason(self) -> str:
         """Return what went wrong, for the user."""
-        return Failure(self.failure).label if self.failure in Failure else self.failure
+        return str(Failure(self.failure).label) if self.failure in Failure else self.failure
 
     @property
     def remedy(self) -> str:
         """Return what the user can do about it."""
-        return REMEDIES[Failure(self.failure)] if self.failure in Failure else ""
+        return str(REMEDIES[Failure(self.failure)]) if self.failure in Failure else ""

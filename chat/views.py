@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -12,6 +13,8 @@ from django.contrib import messages as notices
 from django.db import IntegrityError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -25,27 +28,35 @@ from threads.models import Thread
 from users.requests import PersonRequest
 
 # Why nothing was done, and the status that says so to programs.
-REFUSALS: dict[type[Exception], tuple[str, int]] = {
+REFUSALS: dict[type[Exception], tuple[Any, int]] = {
     InFlightError: (
-        "A reply is being written in this thread. Stop it, or wait until it is done.",
+        _("A reply is being written in this thread. Stop it, or wait until it is done."),
         409,
     ),
-    BudgetSpentError: ("Your tokens of today are used up. Try again tomorrow.", 429),
+    BudgetSpentError: (_("Your tokens of today are used up. Try again tomorrow."), 429),
     TooManyInFlightError: (
-        f"{MAX_IN_FLIGHT} replies are being written in other threads. Stop one, or wait until"
-        " one is done.",
+        format_lazy(
+            _(
+                "{number} replies are being written in other threads. Stop one, or wait until one"
+                " is done."
+            ),
+            number=MAX_IN_FLIGHT,
+        ),
         429,
     ),
     conversation.IdempotencyConflictError: (
-        "This was sent before you changed it. Reload the page to see it; what you wrote is kept.",
+        _(
+            "This was sent before you changed it. Reload the page to see it; what you wrote is"
+            " kept."
+        ),
         409,
     ),
     conversation.NotLastError: (
-        "Only your last message can be changed or answered again.",
+        _("Only your last message can be changed or answered again."),
         409,
     ),
     # The key belongs to another message, possibly of another user.
-    IntegrityError: ("Send it again.", 422),
+    IntegrityError: (_("Send it again."), 422),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from personas.models import DEFAULT_COLOR, Persona
 from personas.voice import Voice, lines_of
@@ -17,42 +18,42 @@ class PersonaForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     """Edit a persona and its voice."""
 
     instructions = forms.CharField(
-        label="How it should speak",
+        label=_("How it should speak"),
         required=False,
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Opinions, habits and things to avoid: “short sentences, never a pun”.",
+        help_text=_("Opinions, habits and things to avoid: “short sentences, never a pun”."),
     )
     tone = forms.CharField(
-        required=False, max_length=200, help_text="A few words: warm, dry, direct."
+        required=False, max_length=200, help_text=_("A few words: warm, dry, direct.")
     )
     common_phrases = forms.CharField(
-        label="Common phrases",
+        label=_("Common phrases"),
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Phrases you often use, one per line.",
+        help_text=_("Phrases you often use, one per line."),
     )
     rules = forms.CharField(
         required=False,
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="What the twin must always do or never do, one rule per line.",
+        help_text=_("What the twin must always do or never do, one rule per line."),
     )
 
     class Meta:
         model = Persona
         fields = ["name", "description", "color"]
-        labels = {"color": "Colour"}
+        labels = {"name": _("Name"), "description": _("Description"), "color": _("Colour")}
         widgets = {
             "name": forms.TextInput(attrs={"maxlength": MAX_NAME_LENGTH, "autocomplete": "off"}),
             "description": forms.TextInput(attrs={"maxlength": MAX_DESCRIPTION_LENGTH}),
             "color": forms.TextInput(attrs={"type": "color"}),
         }
         help_texts = {
-            "name": "Your name, or a side of you: “Work me”.",
-            "description": "Its purpose. Only you see it, and the model when the twin answers.",
-            "color": "Marks the twin's messages.",
+            "name": _("Your name, or a side of you: “Work me”."),
+            "description": _("Its purpose. Only you see it, and the model when the twin answers."),
+            "color": _("Marks the twin's messages."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from personas.forms import PersonaForm
@@ -18,7 +19,7 @@ from users.navigation import back_to
 from users.requests import PersonRequest
 
 MENU_LENGTH = 50
-REPLACEMENT_REQUIRED = "This is your last persona. Enter the name of a replacement."
+REPLACEMENT_REQUIRED = _("This is your last persona. Enter the name of a replacement.")
 
 
 @require_GET
@@ -51,7 +52,7 @@ def create(request: PersonRequest) -> HttpResponseBase:
     form = PersonaForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         persona = add_persona(user=request.user, persona=form.save(commit=False))
-        messages.success(request, f"{persona.name} is created.")
+        messages.success(request, _("%(name)s is created.") % {"name": persona.name})
         return redirect("personas:list")
     return _form(request, form)
 
@@ -64,7 +65,7 @@ def edit(request: PersonRequest, pk: UUID) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         changed = form.save(commit=False)
         changed.save(update_fields=["name", "description", "color", "metadata", "updated_at"])
-        messages.success(request, f"{changed.name} is saved.")
+        messages.success(request, _("%(name)s is saved.") % {"name": changed.name})
         return redirect("personas:list")
     return _form(request, form)
 
@@ -80,9 +81,9 @@ def delete(request: PersonRequest, pk: UUID) -> HttpResponseBase:
             replacement = request.POST.get("replacement", "").strip()[:100]
             delete_persona(persona=persona, replacement=replacement)
         except LastPersonaError:
-            error = REPLACEMENT_REQUIRED
+            error = str(REPLACEMENT_REQUIRED)
         else:
-            messages.success(request, f"{persona.name} is deleted.")
+            messages.success(request, _("%(name)s is deleted.") % {"name": persona.name})
             return redirect("personas:list")
     context = {
         "persona": persona,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from personas.models import Persona
 from threads.models import Thread
@@ -19,7 +21,7 @@ class TitleForm(forms.Form):
     title = forms.CharField(
         max_length=255,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
-        error_messages={"required": "Enter a name for the thread."},
+        error_messages={"required": _("Enter a name for the thread.")},
     )
 
 
@@ -33,7 +35,12 @@ class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
             "title": forms.TextInput(attrs={"autocomplete": "off"}),
             "description": forms.Textarea(attrs={"rows": 3, "maxlength": MAX_DESCRIPTION_LENGTH}),
         }
-        help_texts = {"persona": "The persona that answers as your twin."}
+        labels = {
+            "title": _("Title"),
+            "description": _("Description"),
+            "persona": _("Persona"),
+        }
+        help_texts = {"persona": _("The persona that answers as your twin.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer only the personas of the thread's user."""
@@ -43,7 +50,7 @@ class ThreadForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
             field.queryset = Persona.objects.filter(user=self.instance.user_id).order_by(
                 "created_at", "id"
             )
-            field.empty_label = "The active persona"
+            field.empty_label = gettext("The active persona")
 
     def clean_description(self) -> str:
         """Limit the length to what a page can show."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from threads.models import Thread
 from threads.querysets import ThreadQuerySet
@@ -18,9 +19,9 @@ PAGE_SIZE = 50
 class ThreadState(models.TextChoices):
     """Which threads a list shows."""
 
-    CURRENT = "current", "Current"
-    ARCHIVED = "archived", "Archived"
-    DELETED = "deleted", "Deleted"
+    CURRENT = "current", _("Current")
+    ARCHIVED = "archived", _("Archived")
+    DELETED = "deleted", _("Deleted")
 
 
 class InvalidCursorError(ValueError):

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from personas.models import Persona
 from threads.models import Thread
 from threads.querysets import ThreadQuerySet
 from users.models import User
 
-UNTITLED = "New thread"
+UNTITLED = gettext_noop("New thread")
 RETENTION = timedelta(days=30)  # how long a deleted thread can be restored
 
 
@@ -24,7 +25,7 @@ def start_thread(*, user: User) -> Thread:
         .filter(message_count=0, title_is_automatic=True, persona=persona)
     )
     return unused.recent().first() or Thread.objects.create(
-        user=user, persona=persona, title=UNTITLED, title_is_automatic=True
+        user=user, persona=persona, title=gettext(UNTITLED), title_is_automatic=True
     )
 
 

@@ -1,6 +1,7 @@
 """Create an account with its first persona and thread."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from personas.models import Persona
 from threads.models import Thread
@@ -16,7 +17,7 @@ def create_account(*, email: str, password: str, name: str = "", persona_name: s
     """
     user = User.objects.create_user(email, password, name=name)
     persona = Persona.objects.create(
-        user=user, name=persona_name or name or "My Twin", is_active=True
+        user=user, name=persona_name or name or _("My Twin"), is_active=True
     )
-    Thread.objects.create(user=user, persona=persona, title="General", is_general=True)
+    Thread.objects.create(user=user, persona=persona, title=_("General"), is_general=True)
     return user

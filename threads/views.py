@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from threads import listing, organising
@@ -97,7 +98,7 @@ def edit(request: PersonRequest, thread: UUID) -> HttpResponseBase:
         if data["title"] != old_title:
             organising.rename(thread=found, title=data["title"])
         organising.describe(thread=found, description=data["description"], persona=data["persona"])
-        messages.success(request, "The thread is saved.")
+        messages.success(request, _("The thread is saved."))
         return redirect(found)
     status = 422 if form.errors else 200
     return render(request, "threads/edit.html", {"form": form, "thread": found}, status=status)
@@ -134,8 +135,8 @@ def archive(request: PersonRequest, thread: UUID) -> HttpResponseBase:
     found = _thread(request, thread)
     archived = "off" not in request.POST
     organising.archive(thread=found, archived=archived)
-    state = "archived" if archived else "no longer archived"
-    messages.success(request, f"“{found.title}” is {state}.")
+    told = _("“%(title)s” is archived.") if archived else _("“%(title)s” is no longer archived.")
+    messages.success(request, told % {"title": found.title})
     return redirect(back_to(request))
 
 
@@ -145,7 +146,9 @@ def delete(request: PersonRequest, thread: UUID) -> HttpResponseBase:
     found = _thread(request, thread)
     organising.delete(thread=found)
     undo = reverse("threads:restore", args=[found.pk])
-    messages.success(request, f"“{found.title}” is deleted.", extra_tags=f"undo: {undo}")
+    messages.success(
+        request, _("“%(title)s” is deleted.") % {"title": found.title}, extra_tags=f"undo: {undo}"
+    )
     return redirect(_page_without(found, request))
 
 
@@ -154,7 +157,7 @@ def restore(request: PersonRequest, thread: UUID) -> HttpResponseBase:
     """Restore a deleted thread."""
     found = get_object_or_404(Thread.objects.deleted_by(request.user), pk=thread)
     organising.restore(thread=found)
-    messages.success(request, f"“{found.title}” is restored.")
+    messages.success(request, _("“%(title)s” is restored.") % {"title": found.title})
     return redirect(back_to(request))
 
 

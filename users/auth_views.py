@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from users import devices, invitations, rate_limits
@@ -65,7 +66,7 @@ class ChangePassword(FormStatusMixin, views.PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Save the new password."""
         messages.success(
-            self.request, "Your password is changed. You are logged out on other devices."
+            self.request, _("Your password is changed. You are logged out on other devices.")
         )
         return super().form_valid(form)
 
@@ -105,5 +106,5 @@ class ResetConfirm(FormStatusMixin, views.PasswordResetConfirmView):
         response = super().form_valid(form)
         if isinstance(form.user, User):
             rate_limits.ACCOUNT.reset(rate_limits.account_subject(form.user.email, form.user))
-        messages.success(self.request, "Your new password is saved. Log in with it.")
+        messages.success(self.request, _("Your new password is saved. Log in with it."))
         return response

@@ -8,22 +8,25 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from users import backends, invitations, mail, rate_limits
 from users.models import User
 from users.navigation import site_url
 
 MAX_NAME_LENGTH = 100
-HINT = "At least eight characters, and not a common password."
-TAKEN = "There is an account with this e-mail address already."
-TOO_MANY = "Too many attempts. Try again later."
+HINT = gettext_lazy("At least eight characters, and not a common password.")
+TAKEN = gettext_lazy("There is an account with this e-mail address already.")
+TOO_MANY = gettext_lazy("Too many attempts. Try again later.")
 RATE_LIMITED = "rate_limited"  # the code of a validation error; views respond with 429
-WRONG = "This is not your password."
+WRONG = gettext_lazy("This is not your password.")
 
 
 def is_rate_limited(form: forms.BaseForm) -> bool:
@@ -35,11 +38,11 @@ def email_field() -> forms.EmailField:
     """Return an e-mail field that browsers and password managers recognise."""
     attributes = {"autocomplete": "username", "inputmode": "email"}
     return forms.EmailField(
-        label="E-mail", max_length=254, widget=forms.EmailInput(attrs=attributes)
+        label=gettext_lazy("E-mail"), max_length=254, widget=forms.EmailInput(attrs=attributes)
     )
 
 
-def password_field(label: str, autocomplete: str = "current-password") -> forms.CharField:
+def password_field(label: Any, autocomplete: str = "current-password") -> forms.CharField:
     """Return a password field; leading and trailing spaces are part of a password."""
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
     return forms.CharField(label=label, strip=False, widget=widget)
@@ -53,7 +56,8 @@ def check_length(maximum: int, form: forms.BaseForm, field: str) -> str:
     """
     text: str = form.cleaned_data[field]
     if len(text) > maximum and field in form.changed_data:
-        raise ValidationError(f"At most {maximum:,} characters.", code="max_length")
+        message = _("At most %(number)s characters.") % {"number": intcomma(maximum)}
+        raise ValidationError(message, code="max_length")
     return text
 
 
@@ -66,7 +70,8 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "name", "maxlength": MAX_NAME_LENGTH})
         }
-        help_texts = {"name": "How the assistant may address you. Optional."}
+        labels = {"name": gettext_lazy("Name")}
+        help_texts = {"name": gettext_lazy("How the assistant may address you. Optional.")}
 
     def clean_name(self) -> str:
         """Limit the length to what pages can show."""
@@ -77,7 +82,7 @@ class SignUpForm(NameForm):
     """Sign up with name, e-mail address and password."""
 
     email = email_field()
-    password = password_field("Password", "new-password")
+    password = password_field(gettext_lazy("Password"), "new-password")
 
     class Meta(NameForm.Meta):
         fields = ["name", "email", "password"]
@@ -117,14 +122,14 @@ class LogInForm(AuthenticationForm):
     """Log in by e-mail address and password; report an exceeded rate limit."""
 
     username = forms.CharField(
-        label="E-mail",
+        label=gettext_lazy("E-mail"),
         widget=forms.EmailInput(
             attrs={"autocomplete": "username", "inputmode": "email", "autofocus": True}
         ),
     )
     error_messages = {
-        "invalid_login": "Wrong e-mail address or password.",
-        "inactive": "This account is disabled.",
+        "invalid_login": gettext_lazy("Wrong e-mail address or password."),
+        "inactive": gettext_lazy("This account is disabled."),
     }
 
     def get_invalid_login_error(self) -> ValidationError:
@@ -132,7 +137,7 @@ class LogInForm(AuthenticationForm):
         request: HttpRequest | None = self.request
         if request and backends.is_rate_limited(request, self.cleaned_data["username"]):
             return ValidationError(
-                "Too many attempts. Wait 15 minutes, or reset the password by mail.",
+                _("Too many attempts. Wait 15 minutes, or reset the password by mail."),
                 code=RATE_LIMITED,
             )
         return super().get_invalid_login_error()
@@ -154,7 +159,7 @@ def confirm(user: User, password: str) -> None:
 class ConfirmForm(forms.Form):
     """Confirm an important action with the password."""
 
-    password = password_field("Your password")
+    password = password_field(gettext_lazy("Your password"))
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         """Store the user whose password is required."""

@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from users import accounts
@@ -50,7 +51,7 @@ def change_name(request: PersonRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _account(request, name_form=form)
     accounts.change_name(user=request.user, name=form.cleaned_data["name"])
-    messages.success(request, "Your name is saved.")
+    messages.success(request, _("Your name is saved."))
     return redirect("users:account")
 
 
@@ -65,7 +66,7 @@ def change_email(request: PersonRequest) -> HttpResponseBase:
             request.user.refresh_from_db(fields=["email"])
             form.add_error("email", TAKEN)
         else:
-            messages.success(request, "Your e-mail address is changed.")
+            messages.success(request, _("Your e-mail address is changed."))
             return redirect("users:account")
     return _account(request, email_form=form)
 
@@ -79,7 +80,7 @@ def delete(request: PersonRequest) -> HttpResponseBase:
     user = request.user
     logout(request)
     accounts.delete_account(user=user)
-    messages.success(request, "Your account and all its data are deleted.")
+    messages.success(request, _("Your account and all its data are deleted."))
     return redirect("users:log_in")
 
 

@@ -53,15 +53,15 @@ class SignUp(LogIn):
 def sign_up(request: HttpRequest, data: SignUp) -> dict[str, Any]:
     """Make an account with a first persona."""
     if not rate_limits.SIGN_UP.hit(rate_limits.client_address(request)):
-        raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
+        raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, str(TOO_MANY))
     if refusal := invitations.refusal(data.email):
         raise HttpError(HTTPStatus.FORBIDDEN, refusal)
     if User.objects.filter(email__iexact=data.email).exists():
-        raise HttpError(HTTPStatus.BAD_REQUEST, TAKEN)
+        raise HttpError(HTTPStatus.BAD_REQUEST, str(TAKEN))
     try:
         user = create_account(**data.dict(), persona_name="My Twin")
     except IntegrityError:  # somebody was faster
-        raise HttpError(HTTPStatus.BAD_REQUEST, TAKEN) from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, str(TAKEN)) from None
     return {"user": shapes.user(user), "token": keys.log_in(user=user)}
 
 
@@ -72,7 +72,7 @@ def log_in(request: HttpRequest, data: LogIn) -> dict[str, Any]:
     if isinstance(user, User):
         return {"user": shapes.user(user), "token": keys.log_in(user=user)}
     if is_rate_limited(request, data.email):
-        raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
+        raise HttpError(HTTPStatus.TOO_MANY_REQUESTS, str(TOO_MANY))
     raise HttpError(HTTPStatus.UNAUTHORIZED, "Invalid credentials")
 
 

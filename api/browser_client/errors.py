@@ -46,7 +46,7 @@ def add_handlers(api: NinjaAPI) -> None:
 
     @api.exception_handler(TooManyExportsError)
     def busy(request: HttpRequest, error: TooManyExportsError) -> HttpResponse:
-        return BROWSER.error(HTTPStatus.TOO_MANY_REQUESTS, BUSY)
+        return BROWSER.error(HTTPStatus.TOO_MANY_REQUESTS, str(BUSY))
 
 
 def sentence(message: str) -> str:

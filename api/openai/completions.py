@@ -192,7 +192,7 @@ async def respond(
     except Exception:
         log.exception("a completion failed")
         return OpenAIError(
-            HTTPStatus.INTERNAL_SERVER_ERROR, Failure.INTERNAL.label, "internal_error"
+            HTTPStatus.INTERNAL_SERVER_ERROR, str(Failure.INTERNAL.label), "internal_error"
         ).response()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from chat.exports import formats
 from chat.exports.formats import Format, slug
@@ -107,12 +108,12 @@ def card(persona: Persona) -> bytes:
 
 
 FORMATS = {
-    "json": Format("json", "application/json", "JSON: complete, can be imported", formats.json),
-    "csv": Format("csv", "text/csv; charset=utf-8", "CSV: for spreadsheets", formats.csv_table),
+    "json": Format("json", "application/json", _("JSON: complete, can be imported"), formats.json),
+    "csv": Format("csv", "text/csv; charset=utf-8", _("CSV: for spreadsheets"), formats.csv_table),
     "markdown": Format(
-        "md", "text/markdown; charset=utf-8", "Markdown: for reading", formats.markdown
+        "md", "text/markdown; charset=utf-8", _("Markdown: for reading"), formats.markdown
     ),
-    "zip": Format("zip", "application/zip", "ZIP: all of these, and the personas", write),
+    "zip": Format("zip", "application/zip", _("ZIP: all of these, and the personas"), write),
 }
 
 

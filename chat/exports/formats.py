@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.text import slugify
 
 from chat.exports.source import (
@@ -46,7 +47,7 @@ class Format:
 
     suffix: str
     content_type: str
-    label: str
+    label: str | Promise  # in the reader's language
     write: Callable[[Source], Iterator[bytes | memoryview]]
 
 

@@ -10,6 +10,8 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import content_disposition_header
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from chat.exports.archive import FORMATS, export
@@ -22,9 +24,12 @@ from users.requests import PersonRequest
 # An export up to this size is written before it is sent, so that its length is known and the
 # browser shows the progress.
 MAX_UNSTREAMED = 1_000_000  # bytes
-BUSY = (
-    f"At most {MAX_PER_USER} of your downloads, and a few of everybody's, run at the same time."
-    " Wait until one has ended, then try again."
+BUSY = format_lazy(
+    _(
+        "At most {number} of your downloads, and a few of everybody's, run at the same time. Wait"
+        " until one has ended, then try again."
+    ),
+    number=MAX_PER_USER,
 )
 
 
@@ -66,7 +71,7 @@ def download(request: PersonRequest, source: Source, name: str) -> HttpResponseB
     try:
         slot = Slot(request.user.pk)
     except TooManyExportsError:
-        return _page(request, error=BUSY, status=429)
+        return _page(request, error=str(BUSY), status=429)
     try:
         whole = unstreamed(export(source, name))
     except BaseException:

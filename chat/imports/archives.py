@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO
 
+from django.utils.translation import gettext_noop
+
 from chat.imports.items import Problem, Read
 from uploads.reading import RefusedError
 from uploads.zips import UNSUPPORTED, Directory, Unpacked, opened
@@ -43,7 +45,7 @@ def read_zip(file: IO[bytes], reader: Reader) -> Iterator[Read]:
                         yield Problem(PurePosixPath(member.filename).name, str(refusal))
                     left -= unpacked.taken
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError):
-        raise RefusedError("The ZIP file is broken.") from None
+        raise RefusedError(gettext_noop("The ZIP file is broken.")) from None
     except RuntimeError:  # zipfile does not know the version of the format, or the encryption
         raise RefusedError(UNSUPPORTED) from None
 
@@ -71,7 +73,7 @@ def chosen(members: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
         m for path, m in named if path.suffix.lower() in {".json", ".jsonl", ".png"}
     ]
     if not found:
-        raise RefusedError("The ZIP file holds nothing that can be imported.")
+        raise RefusedError(gettext_noop("The ZIP file holds nothing that can be imported."))
     if len(found) > MAX_MEMBERS:
         raise RefusedError(f"The ZIP file holds more than {MAX_MEMBERS:,} files.")
     return found

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import IO, Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from chat.imports.items import Item, Read, Skipped
 from chat.imports.png import text_chunks
@@ -63,7 +64,7 @@ def read_character(card: dict[str, Any]) -> Iterator[Read]:
     data = mapping(card.get("data"), "The card's data") if card.get("spec") in SPECS else card
     name = text(data.get("name"), "The character's name", MAX_NAME).strip()
     if not name:
-        raise RefusedError("The character has no name.")
+        raise RefusedError(gettext_noop("The character has no name."))
     extensions = data.get("extensions")
     ours = extensions.get("twinthread") if isinstance(extensions, dict) else None
     now = timezone.now()
@@ -93,7 +94,7 @@ def _exported_here(data: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]
 def _samples(persona: str, values: Any) -> Iterator[Item]:
     """Yield the samples in our own card, the oldest first."""
     if not isinstance(values, list):
-        raise RefusedError("The character's samples are not a list.")
+        raise RefusedError(gettext_noop("The character's samples are not a list."))
     now = timezone.now()
     for number, value in enumerate(values):
         sample = mapping(value, f"Sample {number + 1}")
@@ -136,7 +137,7 @@ def card_in_png(file: IO[bytes]) -> dict[str, Any]:
         RefusedError: It carries none that can be read.
     """
     found = {keyword.lower(): value for keyword, value in text_chunks(file)}
-    refusal = RefusedError("The picture carries no character.")
+    refusal = RefusedError(gettext_noop("The picture carries no character."))
     for keyword in KEYWORDS:
         if keyword in found:
             try:
@@ -151,7 +152,7 @@ def _decoded(value: bytes) -> dict[str, Any]:
     try:
         decoded = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except binascii.Error:
-        raise RefusedError("The character in the picture is not base64.") from None
+        raise RefusedError(gettext_noop("The character in the picture is not base64.")) from None
     stream = JSONStream(io.BytesIO(decoded))
     card = mapping(stream.value(), "The character in the picture")
     stream.end()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from django.utils.translation import gettext_noop
+
 from chat.imports import characters, twinthread
 from chat.imports.archives import read_zip
 from chat.imports.formats import (
@@ -49,12 +51,12 @@ class Format:
 FORMATS = [
     Format(module.__name__.rpartition(".")[2], name, files, module.matches, module.read)
     for module, name, files in (
-        (deepseek, "DeepSeek", "the ZIP it sends you, or its conversations.json"),
-        (chatgpt, "ChatGPT", "the ZIP it sends you, or its conversations.json"),
-        (claude, "Claude", "the ZIP it sends you, or its conversations.json"),
-        (grok, "Grok", "the ZIP it sends you, or its prod-grok-backend.json"),
-        (librechat, "LibreChat", "the JSON export of a conversation"),
-        (openwebui, "Open WebUI", "its chat export (JSON)"),
+        (deepseek, "DeepSeek", gettext_noop("the ZIP it sends you, or its conversations.json")),
+        (chatgpt, "ChatGPT", gettext_noop("the ZIP it sends you, or its conversations.json")),
+        (claude, "Claude", gettext_noop("the ZIP it sends you, or its conversations.json")),
+        (grok, "Grok", gettext_noop("the ZIP it sends you, or its prod-grok-backend.json")),
+        (librechat, "LibreChat", gettext_noop("the JSON export of a conversation")),
+        (openwebui, "Open WebUI", gettext_noop("its chat export (JSON)")),
     )
 ]
 # The formats that are known and cannot be imported: how they begin, and what to do instead.
@@ -107,7 +109,7 @@ def read(file: IO[bytes], size: int) -> Iterator[Read]:
     start = file.read(8)
     file.seek(0)
     if not start:
-        raise RefusedError("The file is empty.")
+        raise RefusedError(gettext_noop("The file is empty."))
     if start.startswith(b"PK"):
         return read_zip(file, read_unpacked)
     return read_unpacked(file, start)
@@ -138,7 +140,9 @@ def read_json(stream: JSONStream) -> Iterator[Read]:
     if first == "[":
         return read_list(stream)
     if first != "{":
-        raise RefusedError("The file is neither JSON, nor a ZIP file, nor a PNG picture.")
+        raise RefusedError(
+            gettext_noop("The file is neither JSON, nor a ZIP file, nor a PNG picture.")
+        )
     key = FIRST_KEY.match(stream.buffer, stream.place)
     if key and key[1] == "format":
         return twinthread.read_stream(stream)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from chat.imports.items import Kind
 from chat.imports.reading import RefusedError
@@ -74,7 +75,9 @@ class KeyResolver:
                 key = own[name]
             elif owners.get(key, self.user.pk) != self.user.pk:
                 # The row of another account has the same id: a chance of 1 in 4,000,000,000.
-                raise RefusedError("An id in the file is taken. Export the file again.")
+                raise RefusedError(
+                    gettext_noop("An id in the file is taken. Export the file again.")
+                )
             found[name] = (key, key in owners)
         return found
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import DataError, IntegrityError, OperationalError, connections, models, transaction
+from django.utils.translation import gettext_noop
 
 from chat.imports.account import Account
 from chat.imports.items import Conversation, Item, Kind, Problem, Read, Skipped
@@ -27,7 +28,7 @@ MAX_CHARACTERS = 8_000_000
 MESSAGE_FIELDS = ("message", "question", "answer")
 NULLABLE = {"thread": {"persona"}, "reply": {"persona", "question", "answer"}}
 DANGLING = "references to rows that are not in the file"
-BUSY = "The database is busy with another import. Try it again."
+BUSY = gettext_noop("The database is busy with another import. Try it again.")
 
 
 def preview(user: User, items: Iterable[Read], using: str = "default") -> Report:
@@ -56,9 +57,13 @@ def _import_items(user: User, items: Iterable[Read], using: str) -> Report:
             _lock(user, using)
             return Loader(user, using).load(items)
     except IntegrityError:
-        raise RefusedError("The account changed during the import. Try it again.") from None
+        raise RefusedError(
+            gettext_noop("The account changed during the import. Try it again.")
+        ) from None
     except DataError:
-        raise RefusedError("The file holds a value that the database does not accept.") from None
+        raise RefusedError(
+            gettext_noop("The file holds a value that the database does not accept.")
+        ) from None
     except OperationalError as error:
         if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
             raise
@@ -210,7 +215,7 @@ class Loader:
     ) -> tuple[uuid.UUID, bool]:
         """Return the General thread to use: each user has one."""
         if self.seen_general:
-            raise RefusedError("The file holds more than one General thread.")
+            raise RefusedError(gettext_noop("The file holds more than one General thread."))
         self.seen_general = True
         general = self.account.general
         if is_known or general is None:

@@ -5,6 +5,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
+from django.utils.translation import gettext_noop
+
 from chat.imports.reading import MAX_VALUE, RefusedError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -17,7 +19,7 @@ def text_chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
         RefusedError: The file is no PNG picture, or broken.
     """
     if file.read(8) != SIGNATURE:
-        raise RefusedError("The file is not a PNG picture.")
+        raise RefusedError(gettext_noop("The file is not a PNG picture."))
     for kind, data in _chunks(file):
         keyword, _, rest = data.partition(b"\0")
         if kind == b"tEXt":
@@ -33,12 +35,12 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if length > MAX_VALUE:
-            raise RefusedError("The picture is broken: a part of it is too long.")
+            raise RefusedError(gettext_noop("The picture is broken: a part of it is too long."))
         data, check = file.read(length), file.read(4)
         if len(data) < length or len(check) < 4:
-            raise RefusedError("The picture is broken: it ends too early.")
+            raise RefusedError(gettext_noop("The picture is broken: it ends too early."))
         if zlib.crc32(kind + data) != int.from_bytes(check):
-            raise RefusedError("The picture is broken: a checksum is wrong.")
+            raise RefusedError(gettext_noop("The picture is broken: a checksum is wrong."))
         if kind == b"IEND":
             return
         yield kind, data
@@ -49,7 +51,11 @@ def _inflated(data: bytes) -> bytes:
     try:
         text = inflater.decompress(data, MAX_VALUE)
     except zlib.error:
-        raise RefusedError("The picture is broken: its text cannot be unpacked.") from None
+        raise RefusedError(
+            gettext_noop("The picture is broken: its text cannot be unpacked.")
+        ) from None
     if not inflater.eof:
-        raise RefusedError("The picture is broken: its text is too long or ends too early.")
+        raise RefusedError(
+            gettext_noop("The picture is broken: its text is too long or ends too early.")
+        )
     return text

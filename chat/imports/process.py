@@ -10,13 +10,14 @@ from typing import Any
 
 import django
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from chat.imports.items import Conversation, Item, Problem, Read, Skipped
 from uploads.process import limit, values_from, write_all
 
 MAX_MEMORY = 1_500_000_000  # bytes of address space, of which the program itself takes a third
 MAX_SECONDS = 300  # of the processor
-GONE = "The file has been deleted or imported already. Choose it again."
+GONE = gettext_noop("The file has been deleted or imported already. Choose it again.")
 KINDS = {kind.__name__: kind for kind in (Item, Skipped, Problem)}
 
 

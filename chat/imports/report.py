@@ -3,15 +3,17 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext_noop as _
+
 from chat.imports.items import Problem
 
 NAMES = {
-    "persona": "Personas",
-    "sample": "Samples of your writing",
-    "thread": "Threads",
-    "message": "Messages",
-    "version": "Earlier versions",
-    "reply": "Records of replies",
+    "persona": _("Personas"),
+    "sample": _("Samples of your writing"),
+    "thread": _("Threads"),
+    "message": _("Messages"),
+    "version": _("Earlier versions"),
+    "reply": _("Records of replies"),
 }
 # The others are counted.
 MAX_PROBLEMS = 50

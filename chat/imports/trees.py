@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from chat.imports.items import Conversation, Item, Problem, Read, Skipped
 from chat.imports.reading import RefusedError, timestamp
@@ -101,7 +102,7 @@ def read_tree(program: str, tree: Tree) -> Iterator[Read]:
         RefusedError: The conversation has no name.
     """
     if not isinstance(tree.name, str) or not tree.name:
-        raise RefusedError("It has no id.")
+        raise RefusedError(gettext_noop("It has no id."))
     path, is_broken = branch(tree)
     yield from (Problem(label(tree.title), reason) for reason in tree.problems)
     if is_broken:

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from chat.exports.formats import FORMAT, FORMAT_VERSION
 from chat.imports.items import Item, Kind
 from chat.imports.reading import JSONStream, RefusedError, mapping, text
@@ -241,7 +243,7 @@ def read_archive(value: dict[str, Any]) -> Iterator[Item]:
 def check_head(name: str, value: Any) -> None:
     """Refuse an archive of another program or a later version."""
     if name == "format" and value != FORMAT:
-        raise RefusedError("The file is not a Twinthread export.")
+        raise RefusedError(gettext_noop("The file is not a Twinthread export."))
     if name == "version" and (type(value) is not int or not 1 <= value <= FORMAT_VERSION):
         which = f"version {value}" if type(value) is int else "no version that is a number"
         raise RefusedError(

@@ -4,6 +4,9 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.datastructures import MultiValueDict
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from chat.imports.files import FORMATS
@@ -21,8 +24,11 @@ class UploadForm(forms.Form):
     """A file to import."""
 
     file = forms.FileField(
-        label="File",
-        help_text=f"JSON, JSONL, ZIP, CHARX or PNG, at most {MAX_FILE // 1_000_000:,} MB.",
+        label=gettext_lazy("File"),
+        help_text=format_lazy(
+            gettext_lazy("JSON, JSONL, ZIP, CHARX or PNG, at most {size} MB."),
+            size=MAX_FILE // 1_000_000,
+        ),
         allow_empty_file=True,  # the reader reports it in a sentence
     )
 
@@ -46,10 +52,10 @@ def upload(request: PersonRequest) -> HttpResponse:
     report = None
     try:
         if path is None:
-            raise RefusedError("Another upload of yours replaced this one. Upload it again.")
+            raise RefusedError(_("Another upload of yours replaced this one. Upload it again."))
         report = preview(request.user, read_in_process(path))
     except RefusedError as refusal:
-        form.add_error("file", str(refusal))
+        form.add_error("file", _(str(refusal)))
         return _page(request, form, status=422)
     finally:
         if path and not report:
@@ -64,12 +70,12 @@ def confirm(request: PersonRequest) -> HttpResponse:
     path = kept.find(request.user.pk, request.POST.get("token", ""))
     form = UploadForm({}, MultiValueDict())
     if path is None:
-        form.add_error("file", "The file has been deleted or imported already. Choose it again.")
+        form.add_error("file", _("The file has been deleted or imported already. Choose it again."))
         return _page(request, form, status=422)
     try:
         report = import_items(request.user, read_in_process(path))
     except RefusedError as refusal:
-        form.add_error("file", str(refusal))
+        form.add_error("file", _(str(refusal)))
         return _page(request, form, status=422)
     finally:
         path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from io import StringIO
 from pathlib import Path
 
-import axe_playwright_python
+import axe_playwright_python  # type: ignore[import-untyped]  # it has no types
 from django.core.management import call_command
 from playwright.sync_api import Page
 

@@ -9,13 +9,13 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      notify("The browser does not let this page copy.");
+      notify(gettext("The browser does not let this page copy."));
       return;
     }
     const label = button.getAttribute("aria-label");
     button.dataset.copied = "yes";
-    button.setAttribute("aria-label", "Copied");
-    announce("Copied.");
+    button.setAttribute("aria-label", gettext("Copied"));
+    announce(gettext("Copied."));
     setTimeout(() => {
       delete button.dataset.copied;
       button.setAttribute("aria-label", label);
@@ -30,8 +30,8 @@
         const button = document.createElement("button");
         button.type = "button";
         button.className = "button quiet small copy-code";
-        button.textContent = "Copy";
-        button.setAttribute("aria-label", "Copy the code");
+        button.textContent = gettext("Copy");
+        button.setAttribute("aria-label", gettext("Copy the code"));
         button.addEventListener("click", () => copied(button, block.querySelector("code").textContent));
         block.prepend(button);
       }
@@ -105,11 +105,11 @@
       const before = button.cloneNode(true);
       button.dataset.sure = "yes";
       button.classList.add("danger");
-      button.setAttribute("aria-label", "Delete for good? Press again");
-      button.title = "Delete for good? Press again";
-      button.append(" Delete?");
+      button.setAttribute("aria-label", gettext("Delete for good? Press again"));
+      button.title = gettext("Delete for good? Press again");
+      button.append(` ${gettext("Delete?")}`);
       button.classList.remove("icon-only", "quiet");
-      announce("Press again to delete this message permanently.");
+      announce(gettext("Press again to delete this message permanently."));
       setTimeout(() => {
         if (button.disabled) return;
         const hadFocus = document.activeElement === button;
@@ -131,7 +131,7 @@
       return;
     }
     gone.remove();
-    announce("Deleted.");
+    announce(gettext("Deleted."));
     document.getElementById("text").focus();
   };
 

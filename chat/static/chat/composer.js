@@ -73,7 +73,7 @@
       return;
     }
     if (text.length > most && [...text].length > most) {
-      complain(`A message has ${most.toLocaleString("en")} characters at most. Split it into several.`);
+      complain(interpolate(gettext("A message has %s characters at most. Split it into several."), [most.toLocaleString(document.documentElement.lang)]));
       return;
     }
     isSending = sender.disabled = true;

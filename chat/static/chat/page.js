@@ -11,19 +11,19 @@
     try {
       response = await fetch(url, { method, body, headers: { "HX-Request": "true", "X-CSRFToken": token } });
     } catch {
-      return { ok: false, text: "The server does not answer. Your text is still here; try again in a few seconds." };
+      return { ok: false, text: gettext("The server does not answer. Your text is still here; try again in a few seconds.") };
     }
     if (response.redirected && new URL(response.url).pathname.startsWith("/account/")) {
       location.assign(`/account/log-in/?next=${encodeURIComponent(location.pathname)}`);
-      return { ok: false, text: "You have been logged out." };
+      return { ok: false, text: gettext("You have been logged out.") };
     }
     const text = await response.text();
     const isReason = response.headers.get("Content-Type")?.startsWith("text/plain");
     if (response.ok || isReason) return { ok: response.ok, status: response.status, text };
     if (response.status === 403)
-      return { ok: false, text: "You logged in or out since this page was opened. Reload it; your text is kept." };
-    if (response.status === 404) return { ok: false, status: 404, text: "It has been deleted." };
-    return { ok: false, text: `That did not work (${response.status}). Try again.` };
+      return { ok: false, text: gettext("You logged in or out since this page was opened. Reload it; your text is kept.") };
+    if (response.status === 404) return { ok: false, status: 404, text: gettext("It has been deleted.") };
+    return { ok: false, text: interpolate(gettext("That did not work (%s). Try again."), [response.status]) };
   };
   const send = (form) => ask(form.action, { method: "POST", body: new FormData(form) });
 

@@ -1,6 +1,12 @@
 /* Show a reply while it streams, until the server reports its end. */
 (() => {
   "use strict";
+  /* How a reply that is not complete ended, as screen readers announce it. */
+  const ENDINGS = {
+    failed: gettext("The reply could not be completed."),
+    stopped: gettext("The reply was stopped."),
+    interrupted: gettext("The reply was interrupted."),
+  };
   const { entries, nodes, announce } = window.conversation;
   const SILENCE_SECONDS = 40; // the server pings every 15
   const RETRY_SECONDS = 3;
@@ -146,7 +152,7 @@
       entries.dispatchEvent(new CustomEvent("entries:added", { detail: ended }));
       entries.dispatchEvent(new CustomEvent("reply:ended", { detail: status }));
       const words = ended[0]?.querySelector(".message-text, .ending")?.textContent.trim() || "";
-      announce(status === "complete" ? `${name}: ${words.slice(0, 600)}` : `${name}: the reply was ${status}.`);
+      announce(status === "complete" ? `${name}: ${words.slice(0, 600)}` : `${name}: ${ENDINGS[status]}`);
     };
     open();
     addEventListener("pagehide", close, { once: true });
