@@ -54,7 +54,7 @@ class PersonaAdmin(PrivateRowsAdmin):
         ("Record", {"fields": ("id", "created_at", "updated_at")}),
     )
 
-    @admin.display(description="")
+    @admin.display(description="colour")
     def swatch(self, persona: Persona) -> str:
         """Return a dot in the persona's colour."""
         return swatch(persona.color)

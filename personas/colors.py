@@ -1,9 +1,24 @@
 """Choose a readable text colour for a persona's colour."""
 
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
 LIGHT = "#ffffff"
 DARK = "#000000"
+
+
+# Colours that are easily told apart, the model's default first.
+PALETTE = (
+    *("#4f46e5", "#0d9488", "#d97706", "#be185d", "#15803d", "#7c3aed"),
+    *("#b91c1c", "#0369a1", "#a16207", "#475569"),
+)
+
+
+def next_color(used: Iterable[str]) -> str:
+    """Return the colour of the palette that is used least, the first of several."""
+    counts = Counter(color.lower() for color in used)
+    return min(PALETTE, key=lambda color: counts[color])
 
 
 def luminance(color: str) -> float:

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from personas.colors import next_color
 from personas.forms import PersonaForm
 from personas.models import Persona
 from personas.switching import LastPersonaError, add_persona, delete_persona, switch_to
@@ -49,7 +50,9 @@ def menu(request: PersonRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def create(request: PersonRequest) -> HttpResponseBase:
     """Create a persona."""
-    form = PersonaForm(request.POST or None)
+    used = Persona.objects.for_user(request.user).values_list("color", flat=True)
+    initial = {"color": next_color(used[:MENU_LENGTH])}
+    form = PersonaForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         persona = add_persona(user=request.user, persona=form.save(commit=False))
         messages.success(request, _("%(name)s is created.") % {"name": persona.name})

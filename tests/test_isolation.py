@@ -46,6 +46,8 @@ OPEN = {
     "account/reset/<uidb64>/<token>/",
     "account/theme/",
     "account/language/",
+    "offline/",
+    "service-worker.js",
     "texts/<slug:language>-<slug:digest>.js",
 }
 # What a route may hold besides the keys of rows.

@@ -88,7 +88,8 @@ def answer(user: User, text: str, voice: Reply.Voice) -> HttpResponseBase:
     """
     if not provider.is_configured():
         failure = Failure.UNCONFIGURED
-        return json_response({"error": failure.label, "message": f"{failure.label} {NOT_SAVED}"})
+        reason = str(failure.label)
+        return json_response({"error": reason, "message": f"{reason} {NOT_SAVED}"})
     thread = general_thread(user)
     if voice == Reply.Voice.TWIN:
         persona = active_persona(user)

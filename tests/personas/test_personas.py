@@ -161,3 +161,12 @@ def test_list_takes_the_same_number_of_queries_for_one_and_three(client: Client)
     one = queries()
     make_persona(alice, "Second"), make_persona(alice, "Third")
     assert queries() == one
+
+
+def test_new_persona_is_offered_a_colour_that_no_other_has(client: Client) -> None:
+    alice = make_user("alice")
+    client.force_login(alice)
+    for taken, offered in [("#4f46e5", "#0d9488"), ("#0D9488", "#d97706")]:
+        make_persona(alice, color=taken)
+        page = client.get(reverse("personas:create")).content.decode()
+        assert f'value="{offered}"' in page

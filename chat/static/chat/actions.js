@@ -25,6 +25,7 @@
   /* Add a copy button to each code block; the sanitizer allows no buttons. */
   const equip = (added) => {
     for (const node of added) {
+      for (const block of node.querySelectorAll?.("pre") || []) block.tabIndex = 0; // it scrolls
       for (const block of node.querySelectorAll?.(".code:not([data-equipped])") || []) {
         block.dataset.equipped = "yes";
         const button = document.createElement("button");

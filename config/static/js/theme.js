@@ -41,6 +41,9 @@
     fetch(form.action, { method: "POST", body: new FormData(form, event.submitter) });
   });
 
+  /* Shows a page that says so when the site cannot be reached. */
+  if (isSecureContext) navigator.serviceWorker?.register("/service-worker.js").catch(() => {});
+
   addEventListener("shortcut:theme", () => {
     const dark = root.dataset.theme
       ? root.dataset.theme === "dark"

@@ -152,7 +152,7 @@ def test_downloads_keep_to_one_person(client: Client) -> None:
     make_message(hers, "hers")
     make_message(his, "his")
     client.force_login(alice)
-    assert "1 thread with 1 message" in client.get("/export/").content.decode()
+    assert "1 thread, 1 message." in client.get("/export/").content.decode()
     for name in FORMATS:
         response: Any = client.get(f"/export/{name}/")
         assert response.status_code == 200
