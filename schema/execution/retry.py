@@ -15,9 +15,10 @@ from django.db.migrations.state import ProjectState
 
 from schema.batches.progress import Progress, listener
 from schema.connection.blockers import Blocker, Watch
-from schema.connection.errors import explained, remedy, waited_for_a_lock
+from schema.connection.errors import explained, remedy, sqlstate, waited_for_a_lock
 from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_policy
 from schema.connection.session import session_settings
+from schema.drift.trusted import is_trusted
 from schema.execution.executor import Keeper, Work
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
@@ -36,6 +37,14 @@ PROGRESS_EVERY = 1.0
 """Seconds between two events of a data step."""
 AUTOVACUUM_YIELDS_AFTER = 0.2
 """Seconds after deadlock_timeout by which PostgreSQL has cancelled an autovacuum."""
+
+EXIST_ALREADY = {"42P07", "42701", "42710", "42P06"}
+"""PostgreSQL's codes for a table or index, a column, another object, a schema."""
+DONE_IN_PART = (
+    "An interrupted run has probably made it, and nothing tells how far that run came. Compare the"
+    " file of {migration} with the database. Undo the part that was done and run migrate again, or"
+    " complete it and run `python manage.py migrate --fake {migration.app_label} {migration.name}`."
+)
 
 VACUUMED = """
     SELECT oid::regclass::text FROM pg_locks JOIN pg_class ON oid = relation
@@ -242,9 +251,12 @@ class Runner:
             if whole
             else "What it had finished remains, and the next run resumes there"
         )
+        advice = remedy(error)
+        if not whole and sqlstate(error) in EXIST_ALREADY and not is_trusted(migration):
+            left, advice = "What it had finished remains", DONE_IN_PART.format(migration=migration)
         waited = "".join(f"\nIt waited for {blocker}." for blocker in self._blockers)
         return CommandError(
             f"{migration} failed while {what}: {explained(error)}{waited}\n"
-            f"{left}; the migrations before it are done.\n{remedy(error)}",
+            f"{left}; the migrations before it are done.\n{advice}",
             returncode=ExitCode.BUSY if busy else ExitCode.FAILED,
         )

@@ -9,6 +9,7 @@ from django.db.migrations.state import StateApps
 from schema.drift.migration_state import MigrationState
 from schema.execution.executor import Plan, RecordingExecutor
 from schema.history.runs import Direction, History, Outcome, PastRun
+from schema.introspection.catalog import quoted
 from schema.models import MigrationKey
 
 DONE = {Outcome.SUCCEEDED, Outcome.ADOPTED}
@@ -70,8 +71,11 @@ def resume(executor: RecordingExecutor, migration: Migration, direction: str, pl
     """Correct the record of a half-done migration so that a new plan takes it up again.
 
     Its operations can be repeated. On the way forwards again, one half taken back counts as
-    not applied; on the way back, one half applied counts as applied. Returns whether the
-    record was changed.
+    not applied; on the way back from what it depends on, one half applied counts as applied.
+    Returns whether the record was changed.
+
+    Django's own AddIndexConcurrently cannot be repeated, so the index that an interrupted build
+    left behind is dropped.
     """
     key = (migration.app_label, migration.name)
     going_back = bool(plan and plan[0][1])
@@ -79,11 +83,37 @@ def resume(executor: RecordingExecutor, migration: Migration, direction: str, pl
         executor.record_as_unapplied(migration)
         executor.loader.applied_migrations.pop(key)
         return True
+    needed = set(executor.loader.graph.forwards_plan(key))
     if direction == Direction.FORWARDS and going_back:
+        if not any((one.app_label, one.name) in needed for one, _ in plan):
+            return False
         executor.record_as_applied(migration)
         executor.loader.applied_migrations[key] = migration
         return True
+    if (migration, False) in plan and executor.connection.vendor == "postgresql":
+        _drop_concurrent_indexes(executor, migration)
     return False
+
+
+def _drop_concurrent_indexes(executor: RecordingExecutor, migration: Migration) -> None:
+    """Drop the indexes that the interrupted run of a migration has built or begun to build."""
+    from django.contrib.postgres.operations import AddIndexConcurrently
+
+    adds = [one for one in migration.operations if isinstance(one, AddIndexConcurrently)]
+    if not adds:
+        return
+    apps = executor.loader.project_state((migration.app_label, migration.name)).apps
+    with executor.connection.cursor() as cursor:
+        for operation in adds:
+            table = apps.get_model(migration.app_label, operation.model_name)._meta.db_table
+            name = quoted(operation.index.name)
+            cursor.execute(
+                "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s)"
+                " AND indrelid = to_regclass(%s)",
+                [name, quoted(table)],
+            )
+            if cursor.fetchone() is not None:
+                cursor.execute(f"DROP INDEX CONCURRENTLY {name}")
 
 
 def object_names(connection: BaseDatabaseWrapper) -> set[str]:
