@@ -17,7 +17,7 @@ from schema.adoption.row_repairs import applies, before_its_type
 from schema.adoption.spec import Rule, When
 from schema.adoption.type_changes import change_types, wrong_types
 from schema.drift.migration_state import MigrationState
-from schema.drift.scratch import Step
+from schema.drift.scratch import MigrationEffect
 from schema.execution.executor import Direction, RecordingExecutor
 from schema.execution.retry import Runner
 from schema.introspection.catalog import Catalog, Column, Table, quoted
@@ -144,7 +144,7 @@ class StepRepairs:
         self._run(key, lambda one, found: repairs.keys_and_indexes(one.findings, step.after, found))
         self._drop_superseded(key)
 
-    def _undo_constraints(self, step: Step) -> None:
+    def _undo_constraints(self, step: MigrationEffect) -> None:
         """Drop what a failure left half-made: it would keep the old backend from writing."""
         if not self.adoption.connection.is_usable():
             return
@@ -166,7 +166,7 @@ class StepRepairs:
             self.adoption.progress(" ".join(unit[0].split())[:120])
             self.statements.run(*unit)
 
-    def _rename_reserved(self, step: Step) -> None:
+    def _rename_reserved(self, step: MigrationEffect) -> None:
         """Keep the owner's columns whose names are needed, and add ours, in one transaction."""
         found = self.adoption.catalog()
         for name, ours, actual in reserved_columns(
@@ -223,7 +223,7 @@ class StepRepairs:
             if name in found.tables
         )
 
-    def _change_types(self, step: Step) -> None:
+    def _change_types(self, step: MigrationEffect) -> None:
         found = self.adoption.catalog()
         for name, table in step.after.tables.items():
             if name in found.tables:
@@ -274,7 +274,7 @@ class StepRepairs:
                     self.statements.run(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(name)}")
 
 
-def _own(step: Step, table: Table) -> Table:
+def _own(step: MigrationEffect, table: Table) -> Table:
     """Return the table with only the columns that the step adds or changes."""
     before = step.before.tables.get(table.name)
     if before is None:

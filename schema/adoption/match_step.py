@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from schema.drift.compare import ORDER, Finding, find
 from schema.drift.migration_state import MigrationState
-from schema.drift.scratch import Step
+from schema.drift.scratch import MigrationEffect
 from schema.introspection.catalog import Catalog, Column, SchemaObject, Table
 
 
@@ -15,7 +15,7 @@ from schema.introspection.catalog import Catalog, Column, SchemaObject, Table
 class MatchedStep:
     """A step, with what differs from it."""
 
-    step: Step
+    step: MigrationEffect
     state: MigrationState
     findings: list[Finding] = field(default_factory=list)
 
@@ -30,7 +30,7 @@ class MatchedStep:
         return [finding.difference([]).object for finding in ordered]
 
 
-def match_step(step: Step, found: Catalog) -> MatchedStep:
+def match_step(step: MigrationEffect, found: Catalog) -> MatchedStep:
     """Return how much of what `step` adds or changes is in `found`."""
     own = list(objects_of(step))
     if not own:
@@ -48,7 +48,7 @@ def match_step(step: Step, found: Catalog) -> MatchedStep:
     return MatchedStep(step, MigrationState.PARTIAL, findings)
 
 
-def objects_of(step: Step) -> Iterator[tuple[str | None, SchemaObject]]:
+def objects_of(step: MigrationEffect) -> Iterator[tuple[str | None, SchemaObject]]:
     """Yield every object that the step adds or changes, with its table."""
     for signature, function in step.after.functions.items():
         if step.before.functions.get(signature) != function:
@@ -67,7 +67,7 @@ def object_exists(table: str | None, wanted: SchemaObject, found: Catalog) -> bo
 
 
 def _markers(
-    step: Step, own: list[tuple[str | None, SchemaObject]]
+    step: MigrationEffect, own: list[tuple[str | None, SchemaObject]]
 ) -> list[tuple[str | None, SchemaObject]]:
     """Return what shows that a step was begun: its tables; else its columns; else any object."""
     tables = [pair for pair in own if isinstance(pair[1], Table)]

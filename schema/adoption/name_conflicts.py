@@ -11,7 +11,7 @@ from schema.adoption.match_step import MatchedStep
 from schema.adoption.spec import Spec
 from schema.connection.privileges import KINDS
 from schema.drift.migration_state import MigrationState
-from schema.drift.scratch import Step
+from schema.drift.scratch import MigrationEffect
 from schema.introspection.catalog import Catalog, Column, Constraint, Table, quoted
 from schema.report import Problem
 
@@ -63,10 +63,10 @@ FROM_OTHER_SCHEMAS = """
 
 
 def taken_names(
-    connection: BaseDatabaseWrapper, steps: Sequence[Step], found: Catalog
+    connection: BaseDatabaseWrapper, steps: Sequence[MigrationEffect], found: Catalog
 ) -> Iterator[Problem]:
     """Yield the names of tables and indexes to be made that something else has."""
-    wanted: dict[str, tuple[str | None, Step]] = {}
+    wanted: dict[str, tuple[str | None, MigrationEffect]] = {}
     for step in steps:
         for name, table in step.after.tables.items():
             before = step.before.tables.get(name)
@@ -98,7 +98,7 @@ def taken_names(
 
 
 def reserved_columns(
-    connection: BaseDatabaseWrapper, spec: Spec, step: Step, found: Catalog
+    connection: BaseDatabaseWrapper, spec: Spec, step: MigrationEffect, found: Catalog
 ) -> Iterator[tuple[str, Column, Column]]:
     """Yield the owner's columns whose names a step needs: the table, ours and the owner's.
 
@@ -136,7 +136,7 @@ def with_reserved_renamed(found: Catalog, columns: Sequence[tuple[str, Column, C
     return replace(found, tables=tables)
 
 
-def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Problem]:
+def later_columns(later: Sequence[MigrationEffect], found: Catalog) -> Iterator[Problem]:
     """Yield the tables and columns that a later migration creates and that others have created.
 
     One that is exactly as the migration creates it may come from an earlier run of it.
@@ -155,7 +155,9 @@ def later_columns(later: Sequence[Step], found: Catalog) -> Iterator[Problem]:
                 )
 
 
-def _later_columns(step: Step, table: Table, before: Table, actual: Table) -> Iterator[Problem]:
+def _later_columns(
+    step: MigrationEffect, table: Table, before: Table, actual: Table
+) -> Iterator[Problem]:
     for column in table.columns.values():
         known = actual.columns.get(column.name)
         if column.name not in before.columns and known not in {None, column}:
@@ -287,5 +289,5 @@ def _has_rows(connection: BaseDatabaseWrapper, table: str, where: str = "true") 
         return bool(cursor.fetchone()[0])
 
 
-def _name(step: Step) -> str:
+def _name(step: MigrationEffect) -> str:
     return f"{step.migration.app_label}.{step.migration.name}"

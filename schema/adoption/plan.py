@@ -20,7 +20,7 @@ from schema.adoption.spec import Spec
 from schema.adoption.statements import Statements
 from schema.adoption.trial import trial_problems
 from schema.connection import limits, privileges
-from schema.drift.scratch import Step, expected_steps
+from schema.drift.scratch import MigrationEffect, expected_steps
 from schema.introspection.catalog import Catalog, quoted
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
@@ -58,17 +58,17 @@ class Adoption:
         self._attempts = 0
 
     @cached_property
-    def steps(self) -> dict[MigrationKey, Step]:
+    def steps(self) -> dict[MigrationKey, MigrationEffect]:
         """Return the pending steps, each with the schema before and after."""
         return {key: self._built[key] for key in self.pending}
 
     @cached_property
-    def later(self) -> list[Step]:
+    def later(self) -> list[MigrationEffect]:
         """Return the migrations that are run as usual, as if they were run after the steps."""
         return [step for key, step in self._built.items() if key not in self.pending]
 
     @cached_property
-    def _built(self) -> dict[MigrationKey, Step]:
+    def _built(self) -> dict[MigrationKey, MigrationEffect]:
         graph = self.loader.graph
         before: dict[MigrationKey, None] = dict.fromkeys(self.loader.applied_migrations)
         for key in self.spec.steps:

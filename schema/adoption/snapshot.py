@@ -16,7 +16,7 @@ from schema.adoption.row_repairs import applies
 from schema.adoption.spec import Rule, Spec
 from schema.connection.errors import sqlstate
 from schema.drift.migration_state import MigrationState
-from schema.drift.scratch import Step
+from schema.drift.scratch import MigrationEffect
 from schema.introspection.catalog import Catalog
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -33,7 +33,7 @@ class Snapshot:
     """The live schema, with the owner's columns renamed whose names are reserved."""
     steps: Sequence[MatchedStep]
     """The pending steps."""
-    later: Sequence[Step]
+    later: Sequence[MigrationEffect]
     """The migrations that are run after the steps."""
     tables: Sequence[str]
     """The tables that the steps create."""

@@ -17,7 +17,7 @@ from schema.drift.compare import find
 from schema.drift.expected import recorded_change_set
 from schema.drift.migration_state import MigrationState
 from schema.drift.repair import differences, script
-from schema.drift.scratch import Step, build_steps, expected_steps
+from schema.drift.scratch import MigrationEffect, build_steps, expected_steps
 from schema.drift.trusted import is_trusted
 from schema.introspection.catalog import Catalog, CatalogError, Table
 from schema.introspection.changes import assemble
@@ -42,10 +42,10 @@ class StateDetector:
         self.connection = connection
         self.plan = list(plan)
         self.applied = set(applied)
-        self._steps: list[Step] | None = None
+        self._steps: list[MigrationEffect] | None = None
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[MigrationEffect]:
         """Return each migration that is known with the schema on both sides of it."""
         if self._steps is None:
             with reads_only():
@@ -113,7 +113,7 @@ class StateDetector:
         )
 
 
-def recorded_step(connection: BaseDatabaseWrapper, migration: Migration) -> Step | None:
+def recorded_step(connection: BaseDatabaseWrapper, migration: Migration) -> MigrationEffect | None:
     """Return the two sides of a migration as the record of its run has them, if there is one.
 
     They hold what it changed and nothing else.
@@ -132,10 +132,10 @@ def recorded_step(connection: BaseDatabaseWrapper, migration: Migration) -> Step
         shells = {name: Table(name) for name in stay}
         side = assemble(connection.vendor, own, Catalog(connection.vendor, shells))
         sides.append(replace(side, tables=shells | side.tables))
-    return Step(migration, *sides)
+    return MigrationEffect(migration, *sides)
 
 
-def state_of(step: Step, live: Catalog, later: Sequence[Catalog] = ()) -> MigrationState:
+def state_of(step: MigrationEffect, live: Catalog, later: Sequence[Catalog] = ()) -> MigrationState:
     """Return how much of `step` is in the `live` schema.
 
     What `later` steps changed once more counts as done in their form too.

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
-from uuid import uuid4
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
@@ -20,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from schema.connection.errors import sqlstate
+from schema.connection.separate import separate_connection
 from schema.connection.session import lift_time_limits_here
 from schema.drift.trusted import buildable, without_code
 from schema.history.status import in_order
@@ -36,7 +36,7 @@ EVENT_TRIGGERS = """
 """
 
 
-class Step(NamedTuple):
+class MigrationEffect(NamedTuple):
     """One migration, and the schema on both sides of it."""
 
     migration: Migration
@@ -61,7 +61,7 @@ def expected_steps(
     applied: Collection[MigrationKey] = (),
     *,
     fire_event_triggers: bool = False,
-) -> list[Step]:
+) -> list[MigrationEffect]:
     """Return the schema before and after each trusted migration of `plan`, from one build.
 
     The trusted ones of `applied` are built first; the plan goes forwards from there.
@@ -85,17 +85,17 @@ def build_steps(
     applied: Collection[MigrationKey],
     *,
     fire_event_triggers: bool = False,
-) -> list[Step]:
+) -> list[MigrationEffect]:
     """Return the schema before and after each migration of `plan`, all of which is trusted."""
     with scratch(connection, fire_event_triggers=fire_event_triggers) as empty:
         state = _build(empty, _trusted_in_order(connection, applied))
         forms = CanonicalForms(empty)
         before = forms.read()
-        steps: list[Step] = []
+        steps: list[MigrationEffect] = []
         for migration in plan:
             state = _apply(empty, migration, state)
             after = forms.read()
-            steps.append(Step(migration, before, after))
+            steps.append(MigrationEffect(migration, before, after))
             before = after
         return steps
 
@@ -118,25 +118,16 @@ def scratch(
     Raises:
         CatalogError: the role may not create a schema, or an event trigger would fire.
     """
-    alias = f"scratch_{uuid4().hex}"
-    copy = connection.copy(alias=alias)
-    if connection.vendor == "sqlite":
-        copy.settings_dict["NAME"] = ":memory:"
-    connections[alias] = copy
-    try:
+    with separate_connection(connection, "scratch") as copy:
         if connection.vendor == "sqlite":
             yield copy
-        else:
-            with transaction.atomic(using=alias):
-                if not fire_event_triggers:
-                    silence_event_triggers(copy)
-                _enter_new_schema(copy, search_path)
-                yield copy
-                transaction.set_rollback(True, using=alias)
-    finally:
-        # Django's own close() spares databases in memory.
-        BaseDatabaseWrapper.close(copy)
-        del connections[alias]
+            return
+        with transaction.atomic(using=copy.alias):
+            if not fire_event_triggers:
+                silence_event_triggers(copy)
+            _enter_new_schema(copy, search_path)
+            yield copy
+            transaction.set_rollback(True, using=copy.alias)
 
 
 def silence_event_triggers(connection: BaseDatabaseWrapper) -> None:

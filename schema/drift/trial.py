@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db import Error, connections, transaction
+from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from schema.connection.errors import LOCK_NOT_AVAILABLE, QUERY_CANCELED, first_line, sqlstate
+from schema.connection.separate import separate_connection
 from schema.drift.compare import Difference
 from schema.drift.scratch import scratch, silence_event_triggers
 from schema.introspection.catalog import Catalog, CatalogError
@@ -142,15 +143,12 @@ def _in_transaction(
     found: Catalog,
     limits: Limits,
 ) -> Iterator[TriedRepair]:
-    alias = f"trial_{connection.alias}"
-    connections[alias] = copy = connection.copy(alias=alias)
-    try:
-        with transaction.atomic(using=alias):
-            yield from _Trial(copy, expected, found, limits).run(repairs)
-            transaction.set_rollback(True, using=alias)
-    finally:
-        copy.close()
-        del connections[alias]
+    with (
+        separate_connection(connection, "trial") as own,
+        transaction.atomic(using=own.alias),
+    ):
+        yield from _Trial(own, expected, found, limits).run(repairs)
+        transaction.set_rollback(True, using=own.alias)
 
 
 class _Trial:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any
-from uuid import uuid4
 
 from django.contrib.postgres.operations import CreateExtension
-from django.db import connections, migrations
+from django.db import migrations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.migration import Migration
@@ -22,6 +21,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from schema.connection.read_only import refuse_writes
+from schema.connection.separate import separate_connection
 from schema.introspection.catalog import quoted
 
 PACKAGES = (
@@ -43,20 +43,12 @@ class NotSQLError(Exception):
 @contextmanager
 def collecting(connection: BaseDatabaseWrapper) -> Iterator[BaseDatabaseWrapper]:
     """Give a connection of its own to collect statements on; it refuses to write."""
-    alias = f"collecting_{uuid4().hex}"
-    own = connection.copy(alias=alias)
-    if connection.vendor == "sqlite":
-        own.settings_dict["NAME"] = ":memory:"
-    connections[alias] = own
-    try:
+    with separate_connection(connection, "collecting") as own:
         if connection.vendor == "sqlite":
             yield own
         else:
             with own.execute_wrapper(refuse_writes):
                 yield own
-    finally:
-        BaseDatabaseWrapper.close(own)  # Django's own close() spares databases in memory
-        del connections[alias]
 
 
 def collect(

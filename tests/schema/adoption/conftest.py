@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from schema.adoption import plan as adoption_plan
 from schema.drift.compare import find
-from schema.drift.scratch import Step, expected_steps
+from schema.drift.scratch import MigrationEffect, expected_steps
 from schema.introspection.catalog import Catalog
 from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
@@ -66,7 +66,7 @@ def make(
         yield made
 
 
-KNOWN: dict[tuple[str, ...], list[Step]] = {}
+KNOWN: dict[tuple[str, ...], list[MigrationEffect]] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def steps_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
         plan: Sequence[Migration],
         applied: Collection[MigrationKey],
         **options: bool,
-    ) -> list[Step]:
+    ) -> list[MigrationEffect]:
         key = tuple(str(migration) for migration in plan)
         if key not in KNOWN:
             KNOWN[key] = expected_steps(connection, plan, applied, **options)
