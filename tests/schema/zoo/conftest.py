@@ -204,12 +204,12 @@ def migrated_zoo(
         yield from as_default(database)
 
 
-def as_default(database: Database) -> Iterator[Zoo]:
+def as_default(database: Database, apps: list[str] | None = None) -> Iterator[Zoo]:
     default, its_settings = connections["default"], connections.settings["default"]
     connections.settings["default"] = connections.settings[database.alias]
     del connections["default"]
     alike = Database("default", database.url)
-    apps = available(alike)
+    apps = available(alike) if apps is None else apps
     installed = [*settings.INSTALLED_APPS, *(f"tests.schema.zoo.{app}" for app in apps)]
     try:
         with override_settings(INSTALLED_APPS=installed):
