@@ -20,6 +20,7 @@ from schema.connection.retry import GaveUpError, RetryPolicy, retry, retry_polic
 from schema.connection.session import session_settings
 from schema.drift.trusted import is_trusted
 from schema.execution.executor import Keeper, Work
+from schema.execution.statement_retry import statements_retried
 from schema.history.runs import History, Run
 from schema.models import MigrationRun
 from schema.report import ExitCode, Report, duration
@@ -161,7 +162,10 @@ class Runner:
                     self._outwait_autovacuum(blocker)
             watch.forget()
             with session_settings(self.connection, settings):
-                return work()
+                if migration.atomic or is_trusted(migration):
+                    return work()
+                with statements_retried(self.connection):
+                    return work()
 
         def on_conflict(attempt: int, pause: float) -> None:
             nonlocal attempts

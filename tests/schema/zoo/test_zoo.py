@@ -1,9 +1,12 @@
 """Other people's apps live beside the project: no look acts, and everything can be verified."""
 
 import json
+import threading
 from pathlib import Path
+from time import sleep
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.core.management.commands import migrate
@@ -190,3 +193,31 @@ def test_killed_concurrent_migrations_converge_or_say_what_to_do(
     zoo.execute(["DROP INDEX gate_name"])
     zoo.migrate()
     clean(zoo)
+
+
+@pytest.mark.engines("postgresql")
+def test_concurrent_build_outwaits_other_sessions(migrated_zoo: Zoo) -> None:
+    """To give way would leave an invalid index behind, and the next attempt would meet it."""
+    zoo = migrated_zoo
+    zoo.migrate("concurrent_sql", "0001")
+    with psycopg.connect(zoo.database.url) as writer:
+        writer.execute("LOCK TABLE concurrent_sql_gate IN ROW EXCLUSIVE MODE")
+        commits = threading.Thread(target=commit_when_waited_for, args=(writer, zoo.database.url))
+        commits.start()
+        zoo.migrate()
+        commits.join()
+    with zoo.database.connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
+        assert cursor.fetchone() == (0,)
+
+
+def commit_when_waited_for(writer: "psycopg.Connection[Any]", url: str) -> None:
+    """Commit once a build has waited for longer than the site may be held up."""
+    with psycopg.connect(url, autocommit=True) as other:
+        while not other.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
+            " AND clock_timestamp() - query_start > '0.5 s'"
+        ).fetchone():
+            sleep(0.05)
+    writer.commit()
