@@ -215,7 +215,7 @@ def commit_when_waited_for(writer: "psycopg.Connection[Any]", url: str) -> None:
     """Commit once a build has waited for longer than the site may be held up."""
     with psycopg.connect(url, autocommit=True) as other:
         while not other.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
             " AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
             " AND clock_timestamp() - query_start > '0.5 s'"
         ).fetchone():
