@@ -99,7 +99,7 @@ def test_records_hold_on_a_newer_server(older: Zoo, monkeypatch: pytest.MonkeyPa
     connections["default"].settings_dict.update(settings)
     restored = Zoo(Database("default", url), older.apps)
     assert list(runs.all().values_list("app", "name", "changes")) == records
-    assert {document["server"] for _, _, document in records} == {server_there}
+    assert {document["server"] for _, _, document in records if document} == {server_there}
     table = read_catalog(restored.database.connection).tables["swappable_visit"]
     assert table.constraint("visit_means") != written
     clean(restored)
