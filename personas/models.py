@@ -111,7 +111,7 @@ class Sample(models.Model):
     objects = SampleQuerySet.as_manager()
 
     class Meta:
-        db_table = "persona_samples"
+        db_table = "personas_samples"
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(
@@ -119,17 +119,17 @@ class Sample(models.Model):
                         *("form", "text", "mail", "whatsapp", "chatgpt", "messages", "answer")
                     ]
                 ),
-                name="persona_samples_source_check",
+                name="personas_samples_source_check",
             ),
             models.UniqueConstraint(
                 fields=["persona", "fingerprint"],
-                name="persona_samples_once",
+                name="personas_samples_once",
                 violation_error_message=_("The persona has this sample already."),
             ),
         ]
         indexes = [
             # A persona's samples, newest first: SampleQuerySet.newest_first, and their CASCADE.
-            models.Index(fields=["persona", "created_at", "id"], name="persona_samples_idx"),
+            models.Index(fields=["persona", "created_at", "id"], name="personas_samples_idx"),
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ POSTGRESQL = """
     WITH words AS MATERIALIZED (SELECT unnest(%(words)s::text[]) AS word),
     hits AS MATERIALIZED (
         SELECT found.id, word FROM words CROSS JOIN LATERAL (
-            SELECT id FROM persona_samples
+            SELECT id FROM personas_samples
             WHERE chat_search_tokens(persona_id, created_at, text)
                 @@ concat('''@', %(persona)s::text, ''' & ''', word, '''')::tsquery
             OFFSET 0
@@ -35,13 +35,13 @@ POSTGRESQL = """
         FROM hits GROUP BY word
     ),
     scores AS (SELECT id, sum(weight) AS score FROM hits JOIN weights USING (word) GROUP BY id)
-    SELECT text FROM persona_samples LEFT JOIN scores USING (id)
+    SELECT text FROM personas_samples LEFT JOIN scores USING (id)
     WHERE persona_id = %(persona)s
     ORDER BY score / ln(3 + length(text) / 200.0) DESC NULLS LAST, created_at DESC, id DESC
     LIMIT %(limit)s
 """
 SQLITE = """
-    SELECT text FROM persona_samples LEFT JOIN (
+    SELECT text FROM personas_samples LEFT JOIN (
         SELECT sample_id, bm25(persona_sample_search, 1.0, 0.0) AS score
         FROM persona_sample_search CROSS JOIN persona_sample_search_rows
             ON number = persona_sample_search.rowid

@@ -83,9 +83,11 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "db_table": "persona_samples",
+                "db_table": "personas_samples",
                 "indexes": [
-                    models.Index(fields=["persona", "created_at", "id"], name="persona_samples_idx")
+                    models.Index(
+                        fields=["persona", "created_at", "id"], name="personas_samples_idx"
+                    )
                 ],
                 "constraints": [
                     models.CheckConstraint(
@@ -103,11 +105,11 @@ class Migration(migrations.Migration):
                                 ],
                             )
                         ),
-                        name="persona_samples_source_check",
+                        name="personas_samples_source_check",
                     ),
                     models.UniqueConstraint(
                         fields=("persona", "fingerprint"),
-                        name="persona_samples_once",
+                        name="personas_samples_once",
                         violation_error_message="The persona has this sample already.",
                     ),
                 ],

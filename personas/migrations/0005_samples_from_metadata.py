@@ -10,7 +10,7 @@ import schema.operations
 
 POSTGRESQL = [
     r"""
-    INSERT INTO persona_samples (persona_id, text, source, created_at)
+    INSERT INTO personas_samples (persona_id, text, source, created_at)
     SELECT id, text, 'form', now() + place * interval '1 microsecond'
     FROM (SELECT id, metadata -> 'sampleTexts' AS value FROM personas WHERE {batch}) AS owners
     CROSS JOIN LATERAL (
@@ -33,7 +33,7 @@ POSTGRESQL = [
     """
     UPDATE personas SET metadata = metadata - 'sampleTexts'
     WHERE {batch} AND metadata -> 'sampleTexts' IS NOT NULL
-        AND EXISTS (SELECT FROM persona_samples WHERE persona_id = personas.id)
+        AND EXISTS (SELECT FROM personas_samples WHERE persona_id = personas.id)
     """,
 ]
 POSTGRESQL_BACK = [
@@ -44,12 +44,12 @@ POSTGRESQL_BACK = [
         || jsonb_build_object('sampleTexts',
             CASE jsonb_typeof(metadata -> 'sampleTexts')
                 WHEN 'array' THEN metadata -> 'sampleTexts' ELSE '[]' END
-            || (SELECT jsonb_agg(text ORDER BY created_at, id) FROM persona_samples
+            || (SELECT jsonb_agg(text ORDER BY created_at, id) FROM personas_samples
                 WHERE persona_id = personas.id))
-    WHERE {batch} AND EXISTS (SELECT FROM persona_samples WHERE persona_id = personas.id)
+    WHERE {batch} AND EXISTS (SELECT FROM personas_samples WHERE persona_id = personas.id)
     """,
     """
-    DELETE FROM persona_samples
+    DELETE FROM personas_samples
     WHERE persona_id IN (SELECT id FROM personas WHERE {batch})
     """,
 ]
@@ -65,7 +65,7 @@ ITEMS = """
 BLANKS = "' ' || char(9, 10, 11, 12, 13)"
 SQLITE = [
     f"""
-    INSERT INTO persona_samples (persona_id, text, source, created_at)
+    INSERT INTO personas_samples (persona_id, text, source, created_at)
     WITH RECURSIVE owners AS ({OWNERS}), lines (id, place, text, rest) AS (
         SELECT id, 0, '', replace(
             json_extract(metadata, '$.sampleTexts'), char(13), char(10)) || char(10)
@@ -105,7 +105,7 @@ SQLITE = [
     UPDATE personas SET metadata = json_remove(metadata, '$.sampleTexts')
     WHERE {batch} AND CASE WHEN json_valid(metadata)
             THEN json_type(metadata, '$.sampleTexts') END IS NOT NULL
-        AND EXISTS (SELECT 1 FROM persona_samples WHERE persona_id = personas.id)
+        AND EXISTS (SELECT 1 FROM personas_samples WHERE persona_id = personas.id)
     """,
 ]
 SQLITE_BACK = [
@@ -119,14 +119,14 @@ SQLITE_BACK = [
                 CASE json_type(metadata, '$.sampleTexts')
                     WHEN 'array' THEN json_extract(metadata, '$.sampleTexts') ELSE '[]' END)
             UNION ALL
-            SELECT text, 1, created_at, id FROM persona_samples WHERE persona_id = personas.id
+            SELECT text, 1, created_at, id FROM personas_samples WHERE persona_id = personas.id
             ORDER BY part, place, id
         ))
     )
-    WHERE {batch} AND EXISTS (SELECT 1 FROM persona_samples WHERE persona_id = personas.id)
+    WHERE {batch} AND EXISTS (SELECT 1 FROM personas_samples WHERE persona_id = personas.id)
     """,
     """
-    DELETE FROM persona_samples
+    DELETE FROM personas_samples
     WHERE persona_id IN (SELECT id FROM personas WHERE {batch})
     """,
 ]

@@ -24,6 +24,6 @@ class Migration(migrations.Migration):
         schema.operations.AddPostgreSQLIndexOnline(
             model_name="sample",
             # Without a pending list, which every search would have to read.
-            index=GinIndex(TOKENS, name="persona_samples_tokens_idx", fastupdate=False),
+            index=GinIndex(TOKENS, name="personas_samples_tokens_idx", fastupdate=False),
         ),
     ]

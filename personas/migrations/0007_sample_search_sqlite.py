@@ -114,29 +114,29 @@ SQLITE = [
     )
     """,
     f"""
-    CREATE TRIGGER persona_sample_search_insert AFTER INSERT ON persona_samples
+    CREATE TRIGGER persona_sample_search_insert AFTER INSERT ON personas_samples
     BEGIN
         INSERT OR REPLACE INTO persona_sample_search_rows (sample_id) VALUES (NEW.id);{ADD}    END
     """,
     f"""
     CREATE TRIGGER persona_sample_search_update AFTER UPDATE OF id, persona_id, text
-    ON persona_samples
+    ON personas_samples
     WHEN OLD.id IS NOT NEW.id OR OLD.persona_id IS NOT NEW.persona_id OR OLD.text IS NOT NEW.text
     BEGIN{REMOVE}
         UPDATE persona_sample_search_rows SET sample_id = NEW.id WHERE sample_id = OLD.id;{ADD}    END
     """,
     f"""
-    CREATE TRIGGER persona_sample_search_delete AFTER DELETE ON persona_samples
+    CREATE TRIGGER persona_sample_search_delete AFTER DELETE ON personas_samples
     BEGIN{REMOVE}
         DELETE FROM persona_sample_search_rows WHERE sample_id = OLD.id;
     END
     """,
-    "INSERT INTO persona_sample_search_rows (sample_id) SELECT id FROM persona_samples",
+    "INSERT INTO persona_sample_search_rows (sample_id) SELECT id FROM personas_samples",
     f"""
     INSERT INTO persona_sample_search (rowid, words, scope)
-    SELECT number, {words_and_scope("persona_samples")}
+    SELECT number, {words_and_scope("personas_samples")}
     FROM persona_sample_search_rows
-    JOIN persona_samples ON persona_samples.id = sample_id ORDER BY number
+    JOIN personas_samples ON personas_samples.id = sample_id ORDER BY number
     """,
 ]
 SQLITE_BACK = [

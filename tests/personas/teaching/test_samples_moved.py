@@ -59,7 +59,7 @@ def test_samples_become_rows_and_go_back(empty_database: Database) -> None:
     MigrationExecutor(connection).migrate(AFTER)
     found = rows(
         empty_database,
-        "SELECT persona_id, text, source FROM persona_samples ORDER BY persona_id, created_at",
+        "SELECT persona_id, text, source FROM personas_samples ORDER BY persona_id, created_at",
     )
     assert [(str(owner).replace("-", "")[-1], text) for owner, text, _ in found] == [
         (str(number), text) for number, (_, texts) in enumerate(SHAPES) for text in texts
