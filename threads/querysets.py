@@ -73,6 +73,8 @@ class ThreadQuerySet(models.QuerySet[M]):
                 "pinned_at",
                 "archived_at",
                 "deleted_at",
+                "model",
+                "updated_at",
                 "persona__name",
                 "persona__color",
             )

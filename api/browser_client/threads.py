@@ -15,7 +15,8 @@ from api.browser_client import shapes
 from api.fields import Text, own
 from api.requests import KeyRequest
 from api.streams import JSON, json_array, streamed
-from chat.exports.source import Source, one_by_one
+from chat.exports.rows import one_by_one
+from chat.exports.source import Source
 from personas.models import Persona
 from threads import organising
 from threads.forms import MAX_DESCRIPTION_LENGTH

@@ -34,6 +34,9 @@ class Problem(Schema):
     errors: list[FieldProblem] = []
 
 
+# The statuses of the answers that a view declares beside its own.
+READ_ERRORS = dict.fromkeys((400, 401, 403, 404, 429), Problem)
+WRITE_ERRORS = READ_ERRORS | {409: Problem, 413: Problem}
 # What is refused though the request is well formed.
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     InFlightError: (409, "A reply is being written in this thread."),

@@ -1,17 +1,16 @@
-"""The resources: threads, messages, replies, personas, search, usage, export, import."""
+"""The resources: threads, messages, replies, personas, search, usage."""
 
 from __future__ import annotations
 
 import base64
 import uuid
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from django.db import IntegrityError
 from django.http import Http404, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from ninja import File, Query, Router, Status, UploadedFile
+from ninja import Query, Router, Status
 from ninja.errors import HttpError
 from ninja.params import functions
 from pydantic import Field
@@ -20,15 +19,11 @@ from api import figures, limits
 from api.fields import Text
 from api.models import Exchange, Usage
 from api.requests import KeyRequest
-from api.streams import ended, streamed, with_pings, words_of
+from api.streams import ended, with_pings, words_of
 from api.v2 import schemas
-from api.v2.problems import Problem
+from api.v2.problems import READ_ERRORS, WRITE_ERRORS
 from chat.conversation import send_message, stop
-from chat.exports.archive import export
-from chat.exports.source import Source
 from chat.generation.stream import event
-from chat.imports.loading import import_items, preview
-from chat.imports.process import read_in_process
 from chat.models import ChatMessage, Reply
 from chat.search.results import search_messages
 from personas.models import Persona
@@ -36,15 +31,11 @@ from personas.switching import add_persona, delete_persona, switch_to
 from threads import listing, organising
 from threads.listing import InvalidCursorError, ThreadState
 from threads.models import Thread
-from uploads import kept
-from uploads.reading import RefusedError
 
 router = Router()
 PAGE = 50
 # Keys of programs become keys of messages: the same for the same person and text of the key.
 KEYS = uuid.UUID("6f2c1b34-5d8e-4c0a-9c55-0d1f6f3a7b21")
-READ_ERRORS = dict.fromkeys((400, 401, 403, 404, 429), Problem)
-WRITE_ERRORS = READ_ERRORS | {409: Problem, 413: Problem}
 IDEMPOTENCY_KEY: Any = functions.Header("", alias="Idempotency-Key", max_length=200)
 Cursor = Annotated[Text, Field(max_length=200)]
 
@@ -240,33 +231,6 @@ def usage(request: KeyRequest) -> Any:
         "models": figures.by_field(rows, "model", "unknown"),
         "keys": figures.by_field(rows, "key__name", ""),
     }
-
-
-@router.get("/export", response={200: dict[str, Any], **READ_ERRORS})
-def export_account(request: KeyRequest) -> HttpResponseBase:
-    """Send the whole account as JSON, as docs/export-format.md describes it."""
-    limits.count_export(request)
-    produce = partial(export, Source(request.user), "json")
-    return streamed(request, produce, {"Content-Type": "application/json; charset=utf-8"})
-
-
-@router.post("/import", response={200: schemas.ImportReport, **WRITE_ERRORS})
-def import_file(request: KeyRequest, file: File[UploadedFile], preview_only: bool = False) -> Any:
-    """Import an export of this site or of another program; what is there already is not repeated.
-
-    With `preview_only` nothing is imported, and the report tells what would be.
-    """
-    limits.count_import(request)
-    path = kept.find(request.user.pk, kept.keep(request.user.pk, file))
-    if path is None:
-        raise HttpError(409, "Another upload of yours replaced this one. Upload it again.")
-    read = preview if preview_only else import_items
-    try:
-        return read(request.user, read_in_process(path))
-    except RefusedError as refusal:
-        raise HttpError(400, str(refusal)) from None
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def for_url(cursor: str) -> str:

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 from api.contracts import json_response
 from api.models import ApiKey
 from api.requests import bearer_key, login_free
-from api.v2 import problems, resources
+from api.v2 import archives, problems, resources
 from chat.imports.views import MAX_UPLOAD
 from config.body_limits import max_body
 
@@ -63,6 +63,7 @@ api = NinjaAPI(
 )
 problems.add_handlers(api)
 api.add_router("", resources.router)
+api.add_router("", archives.router)
 urls = login_free(api.urls)
 for route in urls[0]:
     if route.name == "import_file":

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.exports import formats
 from chat.exports.formats import Format, slug
-from chat.exports.source import Source, as_json
+from chat.exports.rows import as_json
+from chat.exports.source import Source
 from personas.models import Persona
 from personas.voice import Voice
 

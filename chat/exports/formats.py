@@ -12,21 +12,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import slugify
 
-from chat.exports.source import (
-    PERSONA,
-    REPLY,
-    SAMPLE,
-    THREAD,
-    VERSION,
-    ISOTime,
-    Source,
-    ThreadRow,
-    account,
-    as_json,
-    lines,
-    one_by_one,
-    separated,
-)
+from chat.exports.rows import ISOTime, as_json, lines, one_by_one, separated
+from chat.exports.source import PERSONA, REPLY, SAMPLE, THREAD, VERSION, Source, ThreadRow, account
 
 FORMAT, FORMAT_VERSION = "twinthread", 2
 CHUNK = 64 * 1024  # bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,22 +10,18 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, transaction
 
+from chat.exports.rows import ISOTime, lines, one_by_one, separated
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona, Sample
 from threads.models import Thread
 
 if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.models.sql.compiler import SQLCompiler
-
     from users.models import User
 
-# How many threads are read at a time, and how many rows that may hold megabytes each.
+# How many threads are read at a time.
 BATCH = 500
-SMALL_BATCH = 4
 # The messages of a batch of threads are sorted together, so there are never many more than this.
 BATCH_MESSAGES = 5_000
 # The fields of each list of the archive, in this order. docs/export-format.md describes them.
@@ -72,14 +67,6 @@ COPY_MESSAGES = """
         ORDER BY created_at, id
     ) TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')
 """
-
-
-class Encoder(DjangoJSONEncoder):
-    """Write timestamps to the microsecond; Django's encoder cuts them to milliseconds."""
-
-    def default(self, value: Any) -> Any:
-        """Return a value that JSON can hold."""
-        return value.isoformat() if hasattr(value, "isoformat") else super().default(value)
 
 
 class ThreadRow(NamedTuple):
@@ -242,68 +229,6 @@ def _batches(threads: Iterable[ThreadRow]) -> Iterator[list[ThreadRow]]:
         yield batch
 
 
-def one_by_one(rows: models.QuerySet[Any, tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a `values_list`, a few at a time because each may hold megabytes.
-
-    On PostgreSQL the rows come by COPY, one at a time. Django's server-side cursors fetch a fixed
-    number of rows, however large they are, and a streamed query takes twice as long as COPY.
-    """
-    connection = connections[rows.db]
-    if connection.vendor != "postgresql":
-        yield from rows.iterator(chunk_size=SMALL_BATCH)
-        return
-    compiler = rows.query.get_compiler(rows.db)
-    sql, params = compiler.as_sql()
-    expressions = [expression for expression, *_ in compiler.select]
-    converters = compiler.get_converters(expressions)
-    types = [_type_name(expression.output_field, connection) for expression in expressions]
-    connection.ensure_connection()
-    # The driver's own cursor: Django's debugging one cannot copy with parameters.
-    statement = f"COPY ({sql}) TO STDOUT"
-    with connection.connection.cursor() as cursor, cursor.copy(statement, params) as copy:
-        copy.set_types(types)
-        read = copy.rows()
-        yield from compiler.apply_converters(read, converters) if converters else read
-
-
-def _type_name(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
-    """Return the name of a column's type without its length, as the driver knows it."""
-    return (field.rel_db_type(connection) or "text").partition("(")[0]
-
-
-class ISOTime(models.Func):
-    """A timestamp as ISO 8601 text, which takes a fifth of the time of reading it as an object."""
-
-    output_field = models.TextField()
-    template = "replace(%(expressions)s, ' ', 'T') || '+00:00'"
-
-    def as_postgresql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> Any:
-        """Write the SQL of PostgreSQL; JSON has the format, whatever the session's DateStyle."""
-        return self.as_sql(compiler, connection, template="to_jsonb(%(expressions)s)#>>'{}'")
-
-
-def lines(rows: models.QuerySet[Any], fields: tuple[str, ...]) -> Iterator[bytes]:
-    """Yield each row as one line of JSON."""
-    encode = Encoder(ensure_ascii=False, separators=(",", ":")).encode
-    for row in one_by_one(rows.values_list(*fields)):
-        yield encode(dict(zip(fields, row, strict=True))).encode()
-
-
-def separated(rows: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield each row on a line of its own, a comma before each but the first."""
-    comma = b""
-    for row in rows:
-        yield b"%b%b\n" % (comma, row)
-        comma = b","
-
-
 def account(user: User) -> dict[str, Any]:
     """Return what the archive tells about its owner."""
     return {"email": user.email, "name": user.name, "created_at": user.created_at.isoformat()}
-
-
-def as_json(value: Any) -> str:
-    """Return `value` as JSON text."""
-    return json.dumps(value, cls=Encoder, ensure_ascii=False)

@@ -53,7 +53,7 @@ def test_json_is_complete() -> None:
     )
     Reply.objects.create(thread=thread, voice="twin", status="streaming")
     data = json.loads(written(Source(alice), "json"))
-    assert (data["format"], data["version"]) == ("twinthread", 1)
+    assert (data["format"], data["version"]) == ("twinthread", 2)
     assert data["account"]["email"] == "alice@example.com"
     assert [(p["id"], p["metadata"]) for p in data["personas"]] == [
         (str(persona.pk), {"tone": ["dry", None]})
@@ -143,7 +143,7 @@ def test_zip_holds_all_of_them_and_the_personas() -> None:
     ]
     assert json.loads(archive.read("account.json"))["messages"][0]["content"] == "Hi"
     card = json.loads(archive.read("personas/001-work-me.json"))
-    assert (card["spec"], card["data"]["description"]) == ("chara_card_v2", "Dry.")
+    assert (card["spec"], card["data"]["description"]) == ("chara_card_v3", "Dry.")
 
 
 def test_downloads_keep_to_one_person(client: Client) -> None:

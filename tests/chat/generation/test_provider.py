@@ -24,7 +24,7 @@ pytestmark = pytest.mark.engines("any")
     ("event", "chunk"),
     [
         ({"choices": [{"delta": {"content": "Hi"}}]}, Chunk("Hi")),
-        ({"choices": [{"delta": {"content": None, "reasoning": "Hm"}}]}, Chunk()),
+        ({"choices": [{"delta": {"content": None, "reasoning": "Hm"}}]}, Chunk(reasoning="Hm")),
         ({"choices": [{"delta": {"role": "assistant"}}]}, Chunk()),
         ({"choices": [{"delta": {}, "finish_reason": "stop"}]}, Chunk("", "stop")),
         ({"choices": [{"finish_reason": "eos"}]}, Chunk("", "eos")),
