@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import AmbiguityError, MigrationLoader
 from django.db.migrations.state import ModelState, ProjectState
 
-from schema.execution.executor import RecordingExecutor
+from schema.execution.executor import Plan, RecordingExecutor
 from schema.models import MigrationKey
 from schema.report import Report
 
@@ -72,6 +72,20 @@ def _in_graph(loader: MigrationLoader, target: MigrationKey) -> MigrationKey:
     raise CommandError(
         f"{'.'.join(target)} is part of {whole}, which replaces it.\n"
         "Nothing was changed. Name that one, or one before or after it."
+    )
+
+
+def write_planned(report: Report, plan: Plan, *, faked: bool) -> None:
+    """Report what is about to run."""
+    backwards = bool(plan and plan[0][1])
+    doing = "Rolling back" if backwards else "Running"
+    if faked:
+        doing = "Faking the rollback of" if backwards else "Faking"
+    report.write(
+        "plan",
+        f"{doing} {len(plan)} migration{'s' if len(plan) != 1 else ''}:" if plan else "",
+        migrations=[str(migration) for migration, _ in plan],
+        direction="backwards" if backwards else "forwards",
     )
 
 

@@ -24,7 +24,7 @@ from schema.history.runs import History, edited
 from schema.migrator import recovery
 from schema.migrator.kept.keeper import Keeper
 from schema.migrator.pausing import clear_pauses, policy_of
-from schema.migrator.plan import Target, find_targets, render_again
+from schema.migrator.plan import Target, find_targets, render_again, write_planned
 from schema.migrator.statistics import analyze_new_tables
 from schema.migrator.summary import applied_in_order, write_next_steps, write_summary
 from schema.models import MigrationRun
@@ -98,15 +98,7 @@ class Migrator:
             from schema.migrator.backup import back_up
 
             back_up(self.connection, Path(self.options["backup"]), self.report)
-        doing = "Rolling back" if backwards else "Running"
-        if self.options["fake"]:
-            doing = "Faking the rollback of" if backwards else "Faking"
-        self.report.write(
-            "plan",
-            f"{doing} {len(plan)} migration{'s' if len(plan) != 1 else ''}:" if plan else "",
-            migrations=[str(migration) for migration, _ in plan],
-            direction="backwards" if backwards else "forwards",
-        )
+        write_planned(self.report, plan, faked=self.options["fake"])
         self._migrate(executor, targets, plan)
         if not plan:
             self._write_nothing_to_do(executor)

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -232,3 +233,19 @@ def test_killed_process_is_gone_on_with(messages_without_threads: Database, how:
     assert f"resumes after {before.rows_done:,} rows" in rerun.stderr
     assert records.get().rows_done == ROWS
     assert counts_are_right(database)
+
+
+@pytest.mark.engines("postgresql")
+def test_batch_is_one_round_trip(messages_without_threads: Database) -> None:
+    sent: list[str] = []
+
+    def listen(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        sent.append(sql)
+        return execute(sql, *rest)
+
+    connection = messages_without_threads.connection
+    with connection.execute_wrapper(listen):
+        assert run.run(connection, step(pending="content LIKE 'm%'")) == ROWS
+    batches = [sql for sql in sent if "schema_batch_rows" in sql]
+    assert batches
+    assert len(sent) - len(batches) <= 20
