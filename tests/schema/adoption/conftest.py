@@ -18,6 +18,7 @@ from schema.introspection.read import read_catalog
 from schema.models import MigrationKey
 from tests.conftest import Database, new_database
 from tests.schema.adoption import scripts
+from tests.schema.conftest import MigratedTo
 
 Make = Callable[[Sequence[str]], Database]
 # The target of `migrate` that adopts every step of the old scripts. What comes after it is like
@@ -36,6 +37,15 @@ OLD_INDEXES = {
 def fresh(template: tuple[Database, Catalog]) -> Catalog:
     """Return what `migrate` makes of an empty database."""
     return template[1]
+
+
+@pytest.fixture(scope="session")
+def adopted(stages: MigratedTo) -> Catalog:
+    """Return what `migrate` makes of an empty database when it ends where an adoption does."""
+    database = stages(*ADOPTED)
+    catalog = read_catalog(database.connection)
+    database.connection.close()
+    return catalog
 
 
 @pytest.fixture(scope="session")

@@ -181,11 +181,11 @@ def test_rollback_after_upgrade_leaves_what_was_there_before_the_index(
     state: State, migrated_to: MigratedTo
 ) -> None:
     database = state(migrated_to)
-    migrate(database)
+    migrate(database, "chat", FORGET)
     assert f"rolled back chat.{SQUASHED}" in migrate(database, "chat", BEFORE)
     assert recorded(database) == set()
     assert verified(database) == ([], [], [], [])
-    migrate(database)
+    migrate(database, "chat", FORGET)
     assert recorded(database) == {SQUASHED, SECOND, FORGET}
     assert verified(database) == ([], [], [], [])
 
@@ -198,7 +198,7 @@ def test_rollback_before_upgrade_takes_the_index_back(
     migrate(database, "chat", BEFORE)
     assert recorded(database) == {FIRST}
     assert verify(database.connection).differences == []
-    migrate(database)
+    migrate(database, "chat", FORGET)
     assert recorded(database) == {SQUASHED, SECOND, FORGET}
     assert verified(database) == ([], [], [], [])
 
@@ -214,7 +214,7 @@ def test_rollback_below_the_first_index_names_it_and_changes_nothing(
         migrate(database, "chat", "0005")
     assert "If another release made it, run `python manage.py migrate` first" in str(refused.value)
     assert equal(read_catalog(database.connection), before)
-    migrate(database)
+    migrate(database, "chat", FORGET)
     migrate(database, "chat", "0005")
     assert (
         "chat_search_document(uuid, timestamptz, text)"
