@@ -83,7 +83,8 @@ def commit(connection: BaseDatabaseWrapper, part: Part, batch: Range) -> Done:
     Raises:
         DatabaseError: Nothing was changed.
     """
-    if connection.vendor == "postgresql":
+    # The repair of a row during an adoption is no list of statements.
+    if connection.vendor == "postgresql" and part.step.statements:
         return _commit_in_one(connection, part, batch)
     begin = time.monotonic()
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
