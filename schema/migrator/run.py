@@ -207,8 +207,8 @@ class Migrator:
     def _plan_for(self, executor: RecordingExecutor, targets: list[Target]) -> Plan:
         """Plan; forwards, the history's own migrations come along."""
         plan = executor.migration_plan(targets)
-        own = executor.loader.graph.leaf_nodes("schema")
-        if plan and not plan[0][1] and not executor.loader.applied_migrations.keys() >= {*own}:
+        own = [] if "schema" in dict(targets) else executor.loader.graph.leaf_nodes("schema")
+        if plan and not plan[0][1] and {*own} - executor.loader.applied_migrations.keys():
             targets[:0] = own
             plan = executor.migration_plan(targets)
         return plan

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.db.migrations.recorder import MigrationRecorder
 
 from schema.history.status import known_migrations
 from tests.conftest import Database
@@ -209,3 +210,12 @@ def test_migrate_goes_on_when_nobody_reads_along_any_more(empty_database: Databa
 
     call_command("migrate", database=empty_database.alias, stdout=Broken())
     assert migrate(empty_database).startswith("Nothing to do")
+
+
+def test_history_itself_is_migrated_to_the_migration_that_is_named(
+    empty_database: Database,
+) -> None:
+    for name in ("0001_initial", "0002_run_changes"):
+        call_command("migrate", "schema", name, database=empty_database.alias, verbosity=0)
+        applied = MigrationRecorder(empty_database.connection).applied_migrations()
+        assert max(one for app, one in applied if app == "schema") == name
