@@ -28,9 +28,13 @@ def pauses_of(database: Database, on_pause: Callable[[str], None], *, back: bool
         if text.startswith("pauses: "):
             on_pause(text)
 
-    changes: dict[str, object] = {"pending": "content LIKE 'm%'"}
+    changes: dict[str, object] = {"pending": "substr(content, 1, 1) = 'm'"}
     if back:
-        changes = {"pending": "content LIKE 'M%'", "name": "whisper", "statements": (BACK,)}
+        changes = {
+            "pending": "substr(content, 1, 1) = 'M'",
+            "name": "whisper",
+            "statements": (BACK,),
+        }
     token = pause_policy.set(PausePolicy(max_lag=0, on_pause=hear))
     try:
         assert run.run(database.connection, step(**changes)) == ROWS
