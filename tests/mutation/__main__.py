@@ -28,7 +28,18 @@ from tests import postgres
 from tests.mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parent.parent.parent
-PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-x",
+    "-q",
+    "-n",
+    "0",
+    "--share",
+    "-p",
+    "no:cacheprovider",
+]
 PYTEST += ["-p", "tests.mutation.killers"]
 PASSED = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
 
