@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import replies
+from chat import branches, replies
 from chat.generation import engine, provider, titles
 from chat.generation.in_flight import Prompt
-from chat.models import ChatMessage, MessageVersion, Reply
+from chat.models import ChatMessage, Reply
 from personas.voice import Voice
 from threads.models import Thread
 from users.models import User
 
 
 class NotLastError(Exception):
-    """Only the person's last message can be edited or answered again."""
+    """Only the user's messages can be edited, and only replies to them be written again."""
 
 
 class IdempotencyConflictError(Exception):
@@ -94,50 +94,89 @@ def send_message(
 
 
 def edit_message(*, message: ChatMessage, text: str, voice: str) -> Turn:
-    """Edit the last message. Its present text and the answers to it are kept as versions.
+    """Write a question anew. The one it replaces moves to a branch, with all that follow.
 
     Raises:
-        NotLastError: It is not the person's last message.
+        NotLastError: The user did not write it.
         replies.InFlightError: A reply is in flight in the thread; nothing is changed.
         replies.TooManyInFlightError: In other threads; nothing is changed.
+        branches.TooLongError: Too many messages follow; nothing is changed.
     """
     thread = _thread(message)
     replies.interrupt_abandoned(thread=thread)
     with transaction.atomic():
         _lock(thread)
-        if last_question(thread) != message:
+        if message.role != ChatMessage.Role.USER:
             raise NotLastError
         _refuse_in_flight(thread)
-        replies.keep_version(message)
-        for later in ChatMessage.objects.in_thread(thread).after(message):
-            replies.keep_version(later, under=message)
-            MessageVersion.objects.filter(message=later).update(message=message)
-            later.delete()
-        message.content = text
-        message.save(update_fields=["content", "updated_at"])
-        return Turn(message, _start_reply(thread=thread, voice=voice, question=message))
+        branches.check_length(message)
+        before = branches.predecessor(message)
+        branches.set_aside(message)
+        now = timezone.now()
+        if before:
+            now = max(now, before.created_at + timedelta(microseconds=1))
+        question = ChatMessage.objects.create(
+            user=thread.user,
+            thread=thread,
+            role=ChatMessage.Role.USER,
+            content=text,
+            created_at=now,
+        )
+        return Turn(question, _start_reply(thread=thread, voice=voice, question=question))
 
 
-def answer_again(*, thread: Thread, voice: str, prompt: Prompt | None = None) -> Turn:
-    """Start a new reply to the last message; the present one becomes a version of it.
+def answer_again(
+    *,
+    thread: Thread,
+    voice: str,
+    answer: ChatMessage | None = None,
+    prompt: Prompt | None = None,
+) -> Turn:
+    """Start a new reply to a message, or a first one. The present one becomes a branch.
+
+    Args:
+        thread: The conversation.
+        voice: Who answers, a `Reply.Voice`.
+        answer: The reply to replace; by default what follows the user's last message.
+        prompt: What to ask the model, in place of the stored conversation.
 
     Raises:
-        NotLastError: The person has sent no message yet.
+        NotLastError: The user has sent no message before.
         replies.InFlightError: A reply is in flight in the thread.
         replies.TooManyInFlightError: In other threads.
+        branches.TooLongError: Too many messages follow.
     """
     replies.interrupt_abandoned(thread=thread)
     with transaction.atomic():
         _lock(thread)
-        question = last_question(thread)
+        messages = ChatMessage.objects.in_thread(thread)
+        question = (messages.before(answer) if answer else messages).questions().first()
         if question is None:
             raise NotLastError
         _refuse_in_flight(thread)
-        answer = ChatMessage.objects.in_thread(thread).after(question).first()
+        answer = messages.after(question).reverse().first()
+        if answer:
+            branches.check_length(answer)
         reply = _start_reply(
             thread=thread, voice=voice, question=question, answer=answer, prompt=prompt
         )
         return Turn(question, reply)
+
+
+@transaction.atomic
+def show_branch(*, message: ChatMessage) -> None:
+    """Show the branch that a message begins, in place of what follows the same message now.
+
+    Raises:
+        replies.InFlightError: A reply is in flight in the thread.
+        branches.TooLongError: Too many messages follow.
+        ChatMessage.DoesNotExist: The branch continues a message of another branch.
+    """
+    branch = _thread(message)
+    if branch.branch_of:
+        _lock(branch.branch_of)
+        _refuse_in_flight(branch.branch_of)
+        branches.show(Thread.objects.select_related("branch_of").get(pk=branch.pk))
 
 
 @transaction.atomic
@@ -151,7 +190,7 @@ def delete_message(*, message: ChatMessage) -> None:
     _lock(thread)
     if Reply.objects.in_flight().about(message).exists():
         raise replies.InFlightError
-    message.delete()
+    branches.forget(message)
 
 
 def stop(*, reply: Reply) -> None:

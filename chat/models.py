@@ -70,8 +70,8 @@ class ChatMessage(models.Model):
 class MessageVersion(models.Model):
     """An earlier text of a message, or an earlier reply to it.
 
-    Messages are edited in place, so that search, export and counts see one text of each. A
-    reply to an earlier text is kept as a version of the message that it answered.
+    Messages were edited in place before there were branches (chat/branches.py). What they said
+    is still shown, exported and imported.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.utils.safestring import SafeString
 
+from chat.branches import Alternatives, alternatives
 from chat.conversation import last_question
 from chat.models import ChatMessage, MessageVersion, Reply
 from chat.querysets import ChatMessageQuerySet
@@ -34,6 +35,7 @@ class Entry:
     is_last_question: bool
     is_last_answer: bool
     is_target: bool
+    alternatives: Alternatives | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class MessagePage:
     has_older: bool = False
     has_newer: bool = False
     attempt: Reply | None = None  # the latest, if it is in flight or left no message
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Return whether the page ends with a question that nobody has tried to answer."""
+        is_end = bool(self.entries) and not self.has_newer and self.attempt is None
+        return is_end and self.entries[-1].message.role == ChatMessage.Role.USER
 
 
 def newest(thread: Thread) -> MessagePage:
@@ -101,6 +109,7 @@ def around(thread: Thread, target: ChatMessage) -> MessagePage:
 
 def preview(message: ChatMessage) -> Entry:
     """Return the entry of a message that was just sent."""
+    thread = message.thread
     return Entry(
         message,
         html=None,
@@ -110,6 +119,7 @@ def preview(message: ChatMessage) -> Entry:
         is_last_question=True,
         is_last_answer=False,
         is_target=False,
+        alternatives=alternatives(thread, [message]).get(message.pk) if thread else None,
     )
 
 
@@ -156,7 +166,8 @@ def _entries(
         origins[reply.answer_id] = reply  # the latest one wrote the present text
     html = html_by_id(messages)
     question = last_question(thread)
-    answer = question and ChatMessage.objects.in_thread(thread).after(question).first()
+    answer = question and ChatMessage.objects.in_thread(thread).after(question).last()
+    others = alternatives(thread, messages)
     return [
         Entry(
             message,
@@ -167,6 +178,7 @@ def _entries(
             is_last_question=message == question,
             is_last_answer=message == answer,
             is_target=message == target,
+            alternatives=others.get(message.pk),
         )
         for message in messages
     ]

@@ -14,8 +14,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from chat import branches
 from chat.failures import Failure
-from chat.models import ChatMessage, MessageVersion, Reply
+from chat.models import ChatMessage, Reply
 from chat.querysets import RECHECK_SECONDS, ReplyQuerySet
 from personas.models import Persona
 from threads.models import Thread
@@ -133,7 +134,7 @@ def finish(reply_id: uuid.UUID, outcome: Outcome, *, abandoned: bool = False) ->
 
 def _locked(rows: ReplyQuerySet[Reply], reply_id: uuid.UUID) -> Reply | None:
     locked = rows.select_for_update(of=("self",), no_key=True)
-    return locked.select_related("thread", "question", "answer").filter(pk=reply_id).first()
+    return locked.select_related("thread", "question", "answer__thread").filter(pk=reply_id).first()
 
 
 def _extend_interrupted(reply_id: uuid.UUID, text: str) -> Reply | None:
@@ -221,32 +222,18 @@ def in_flight_metric() -> list[Metric]:
 
 
 def _write_message(reply: Reply, text: str) -> ChatMessage:
-    """Write the message: a new one, or the new text of the one that is replaced."""
-    message = reply.answer
-    if message is None:
-        now = timezone.now()
-        if reply.question:  # the clocks of workers differ, but the order must be right
-            now = max(now, reply.question.created_at + timedelta(microseconds=1))
-        return ChatMessage.objects.create(
-            user_id=reply.thread.user_id,
-            thread=reply.thread,
-            role=reply.voice,
-            content=text,
-            created_at=now,
-        )
-    keep_version(message)
-    message.role, message.content = reply.voice, text
-    message.save(update_fields=["role", "content", "updated_at"])
-    return message
-
-
-def keep_version(message: ChatMessage, *, under: ChatMessage | None = None) -> None:
-    """Keep the present text of `message` among its versions, or those of `under`."""
-    MessageVersion.objects.create(
-        message=under or message,
-        role=message.role,
-        content=message.content,
-        written_at=message.updated_at,
+    """Write the message. One that it replaces moves to a branch, with what follows."""
+    if reply.answer:
+        branches.set_aside(reply.answer)
+    now = timezone.now()
+    if reply.question:  # the clocks of workers differ, but the order must be right
+        now = max(now, reply.question.created_at + timedelta(microseconds=1))
+    return ChatMessage.objects.create(
+        user_id=reply.thread.user_id,
+        thread=reply.thread,
+        role=reply.voice,
+        content=text,
+        created_at=now,
     )
 
 

@@ -17,6 +17,7 @@ urlpatterns = [
     path("threads/<uuid:thread>/models/", views.models, name="models"),
     path("messages/<uuid:message>/", views.message, name="message"),
     path("messages/<uuid:message>/edit/", views.edit, name="edit"),
+    path("messages/<uuid:message>/branch/", views.branch, name="branch"),
     path("messages/<uuid:message>/delete/", views.delete, name="delete"),
     path("messages/<uuid:message>/text/", views.text, name="text"),
     path("messages/<uuid:message>/versions/", views.versions, name="versions"),

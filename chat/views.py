@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from chat import conversation, pages
+from chat.branches import TooLongError
 from chat.forms import MessageForm, ModelForm, VoiceForm, first_error
 from chat.generation import model_catalog, provider
 from chat.models import ChatMessage
@@ -52,7 +53,11 @@ REFUSALS: dict[type[Exception], tuple[Any, int]] = {
         409,
     ),
     conversation.NotLastError: (
-        _("Only your last message can be changed or answered again."),
+        _("Only your own messages can be changed, and only replies to them be written again."),
+        409,
+    ),
+    TooLongError: (
+        _("Too many messages follow. Copy what you need into a new thread."),
         409,
     ),
     # The key belongs to another message, possibly of another user.
@@ -93,10 +98,14 @@ def send(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
     return _act(request, found, partial(conversation.send_message, thread=found, **form.sent()))
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "POST"])
 def edit(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
-    """Edit the last message."""
+    """Show the form that writes a question anew, or send it."""
     found = _message(request, message)
+    if request.method == "GET":
+        template = "chat/_edit_form.html" if request.htmx else "chat/edit.html"
+        return render(request, template, {"message": found, "thread": _in(found)})
     form = MessageForm(request.POST)
     if not form.is_valid():
         return _refuse(request, _in(found), first_error(form), 422)
@@ -107,13 +116,16 @@ def edit(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def again(request: PersonRequest, thread: uuid.UUID) -> HttpResponse:
-    """Answer the last message again."""
+    """Answer a message again: the last one, or the one before `answer`."""
     found = _thread(request, thread)
     form = VoiceForm(request.POST)
     if not form.is_valid():
         return _refuse(request, found, first_error(form), 422)
+    answer = _target(found, request.POST.get("answer", ""))
     voice = form.cleaned_data["voice"]
-    action = partial(conversation.answer_again, thread=found, voice=voice)
+    if answer and not request.POST.get("voice"):
+        voice = answer.role
+    action = partial(conversation.answer_again, thread=found, voice=voice, answer=answer)
     return _act(request, found, action, template="chat/_reply.html")
 
 
@@ -145,6 +157,20 @@ def _choose_model(request: PersonRequest, thread: Thread) -> HttpResponse:
 def message(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
     """Redirect to the place where a message is shown."""
     return redirect(_message(request, message))
+
+
+@require_POST
+def branch(request: PersonRequest, message: uuid.UUID) -> HttpResponse:
+    """Show the branch that a message begins."""
+    messages = ChatMessage.objects.for_user(request.user).select_related("thread__branch_of")
+    found = get_object_or_404(messages.filter(thread__branch_of__deleted_at=None), pk=message)
+    try:
+        conversation.show_branch(message=found)
+    except (InFlightError, TooLongError) as refusal:
+        return _refuse(request, _in(found).branch_of or _in(found), *REFUSALS[type(refusal)])
+    except ChatMessage.DoesNotExist:
+        raise Http404 from None
+    return redirect(ChatMessage.objects.get(pk=found.pk))
 
 
 @require_POST
@@ -238,7 +264,10 @@ def _refuse(request: PersonRequest, thread: Thread, reason: str, status: int) ->
 
 
 def _context(page: pages.MessagePage) -> dict[str, object]:
-    return {"thread": page.thread, "page": page, "attempt": page.attempt}
+    is_configured = provider.is_configured()
+    return {"thread": page.thread, "page": page, "attempt": page.attempt} | {
+        "is_configured": is_configured
+    }
 
 
 def _thread(request: PersonRequest, key: uuid.UUID) -> Thread:

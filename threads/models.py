@@ -19,7 +19,8 @@ class Thread(models.Model):
 
     Triggers on chat_messages maintain `message_count` and `last_message_at`; Python never writes
     them. Each user has at most one thread with `is_general`, for messages that name no thread. A
-    deleted thread stays hidden until its retention period ends.
+    deleted thread stays hidden until its retention period ends. A branch of a conversation
+    (chat/branches.py) is a thread that is always hidden.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
@@ -37,6 +38,17 @@ class Thread(models.Model):
     pinned_at = models.DateTimeField(null=True, blank=True, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    branch_of = models.ForeignKey(
+        "self",
+        models.CASCADE,
+        related_name="branches",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+    )
+    # The message of the conversation that the branch continues; null for its beginning.
+    branch_after = models.UUIDField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     last_message_at = TriggerDateTimeField(null=True, blank=True, editable=False)
@@ -70,6 +82,12 @@ class Thread(models.Model):
                 fields=["user"],
                 condition=models.Q(pinned_at__isnull=False),
                 name="threads_pinned_idx",
+            ),
+            # The branches of a conversation, and their CASCADE.
+            models.Index(
+                fields=["branch_of"],
+                condition=models.Q(branch_of__isnull=False),
+                name="threads_branch_idx",
             ),
             # A persona's threads, and SET NULL when the persona is deleted.
             models.Index(fields=["persona"], name="threads_persona_idx"),

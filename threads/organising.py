@@ -81,5 +81,5 @@ def purge(threads: ThreadQuerySet[Thread], older_than: timedelta = RETENTION) ->
 
     Foreign keys cascade to messages in the database, so none of them passes through Python.
     """
-    gone = threads.filter(deleted_at__lt=timezone.now() - older_than)
+    gone = threads.filter(deleted_at__lt=timezone.now() - older_than, branch_of=None)
     return gone._raw_delete(gone.db)

@@ -25,8 +25,8 @@ class ThreadQuerySet(models.QuerySet[M]):
         return self.filter(user=user, deleted_at=None)
 
     def deleted_by(self, user: User) -> Self:
-        """Return the user's deleted threads."""
-        return self.filter(user=user, deleted_at__isnull=False)
+        """Return the user's deleted threads, without the branches of conversations."""
+        return self.filter(user=user, deleted_at__isnull=False, branch_of=None)
 
     def current(self) -> Self:
         """Exclude archived threads."""

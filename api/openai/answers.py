@@ -36,8 +36,11 @@ class Answer:
         self.has_ended = True
 
     async def _words_in_memory(self, reply: InFlightReply) -> AsyncIterator[str]:
+        recalls = 0
         while True:
             changed = reply.changed
+            if reply.recalls != recalls:  # what was sent turned out to be reasoning
+                self.text, recalls = "", reply.recalls
             if len(reply.text) > len(self.text):
                 words = reply.text[len(self.text) :]
                 self.text += words

@@ -61,7 +61,7 @@ def json(source: Source) -> Iterator[bytes | memoryview]:
     lists: dict[str, Iterator[bytes | memoryview]] = {
         "personas": separated(lines(source.personas(), PERSONA)),
         "samples": separated(lines(source.samples(), SAMPLE)),
-        "threads": separated(lines(source.threads(), THREAD)),
+        "threads": separated(lines(source.threads_and_branches(), THREAD)),
         "messages": source.message_lines(),
         "versions": separated(lines(source.versions(), VERSION)),
         "replies": separated(lines(source.replies(), REPLY)),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connections, models, transaction
@@ -20,6 +20,7 @@ from threads.models import Thread
 if TYPE_CHECKING:
     from users.models import User
 
+M = TypeVar("M", bound=models.Model)
 # How many threads are read at a time.
 BATCH = 500
 # The messages of a batch of threads are sorted together, so there are never many more than this.
@@ -33,7 +34,7 @@ PERSONA = (
 SAMPLE = ("id", "persona", "text", "source", "origin", "created_at", "updated_at")
 THREAD = (
     *("id", "persona", "title", "description", "is_general", "title_is_automatic", "model"),
-    *("pinned_at", "archived_at", "created_at", "updated_at"),
+    *("branch_of", "branch_after", "pinned_at", "archived_at", "created_at", "updated_at"),
 )
 MESSAGE = ("id", "thread", "role", "content", "created_at", "updated_at")
 VERSION = ("id", "message", "role", "content", "written_at", "replaced_at")
@@ -62,7 +63,11 @@ COPY_MESSAGES = """
         )
         FROM chat_messages
         WHERE user_id = %(user)s AND {thread} AND thread_id NOT IN (
-            SELECT id FROM threads WHERE user_id = %(user)s AND deleted_at IS NOT NULL
+            SELECT id FROM threads WHERE user_id = %(user)s AND deleted_at IS NOT NULL AND (
+                branch_of_id IS NULL OR branch_of_id IN (
+                    SELECT id FROM threads WHERE user_id = %(user)s AND deleted_at IS NOT NULL
+                )
+            )
         )
         ORDER BY created_at, id
     ) TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')
@@ -133,6 +138,28 @@ class Source:
             threads = threads.filter(pk=self.thread.pk)
         return threads.order_by("created_at", "id")
 
+    def in_archive(self, path: str, rows: models.QuerySet[M]) -> models.QuerySet[M]:
+        """Keep what belongs to threads that are not deleted, or to branches of them.
+
+        Args:
+            path: The path from a row to its thread, such as `message__thread`.
+            rows: Rows of the user or of others.
+        """
+        conversations = Thread.objects.using(self.using).for_user(self.user)
+        if self.thread:
+            conversations = conversations.filter(pk=self.thread.pk)
+        threads = Thread.objects.using(self.using).filter(
+            models.Q(pk__in=conversations.values("pk"))
+            | models.Q(branch_of__in=conversations.values("pk"))
+        )
+        return rows.filter(**{f"{path}__in": threads.values("pk")})
+
+    def threads_and_branches(self) -> models.QuerySet[Thread]:
+        """Return the threads that are not deleted, then their branches, each oldest first."""
+        threads = self.in_archive("pk", Thread.objects.using(self.using).all())
+        is_branch = models.Case(models.When(branch_of=None, then=0), default=1)
+        return threads.order_by(is_branch, "created_at", "id")
+
     def messages(self) -> models.QuerySet[ChatMessage]:
         """Return the messages of those threads, oldest first."""
         messages = ChatMessage.objects.using(self.using).filter(
@@ -144,11 +171,9 @@ class Source:
 
     def versions(self) -> models.QuerySet[MessageVersion]:
         """Return the earlier versions of those messages."""
-        versions = MessageVersion.objects.using(self.using).filter(
-            message__user=self.user, message__thread__deleted_at=None
+        versions = self.in_archive(
+            "message__thread", MessageVersion.objects.using(self.using).all()
         )
-        if self.thread:
-            versions = versions.filter(message__thread=self.thread)
         return versions.order_by("written_at", "id")
 
     def replies(self) -> models.QuerySet[Reply]:
@@ -199,12 +224,13 @@ class Source:
         """Yield each message as one line of JSON, a comma before each but the first."""
         connection = connections[self.using]
         if connection.vendor != "postgresql":
-            yield from separated(lines(self.messages(), MESSAGE))
+            branches = self.in_archive("thread", ChatMessage.objects.using(self.using))
+            yield from separated(lines(branches.order_by("created_at", "id"), MESSAGE))
             return
         params = {"user": self.user.pk}
         thread = "true"
         if self.thread:
-            thread = "thread_id = %(thread)s"
+            thread = "thread_id IN (SELECT id FROM threads WHERE %(thread)s IN (id, branch_of_id))"
             params["thread"] = self.thread.pk
         statement = COPY_MESSAGES.replace("{thread}", thread)
         connection.ensure_connection()

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import DataError, IntegrityError, OperationalError, connections, models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from chat.imports.account import Account
@@ -183,7 +184,10 @@ class Loader:
         kind = items[0].kind
         found = self.resolver.resolve(kind, [item.key for item in items])
         names = [
-            item.row[field] for item in items for field in MESSAGE_FIELDS if item.row.get(field)
+            item.row[field]
+            for item in items
+            for field in (*MESSAGE_FIELDS, "branch_after")
+            if item.row.get(field)
         ]
         messages = self.resolver.resolve("message", names)
         rows: dict[uuid.UUID, dict[str, Any]] = {}
@@ -229,7 +233,7 @@ class Loader:
         path = {"thread": "pk__in", "message": "messages__in"}.get(kind)
         if not path or not known:
             return
-        deleted = Thread.objects.using(self.using).filter(deleted_at__isnull=False, user=self.user)
+        deleted = Thread.objects.using(self.using).deleted_by(self.user)
         found = set(deleted.filter(**{path: known}).values_list("pk", flat=True))
         if self.seen is None:
             deleted.filter(pk__in=found).update(deleted_at=None)
@@ -241,18 +245,23 @@ class Loader:
         row = dict(item.row)
         if item.kind in {"persona", "thread", "message"}:
             row["user"] = self.user.pk
-        for name in ("persona", "thread", *MESSAGE_FIELDS):
+        if row.get("branch_after"):  # its messages follow later in the file
+            row["branch_after"] = messages[row["branch_after"]][0]
+        if row.get("branch_of"):
+            row["deleted_at"] = timezone.now()
+        for name in ("persona", "thread", "branch_of", *MESSAGE_FIELDS):
             if row.get(name) is None:
                 continue
             if name in MESSAGE_FIELDS:
                 message, is_known = messages[row[name]]
                 row[name] = message if is_known else None
             else:
-                row[name] = self.keys[name].get(row[name])  # type: ignore[index]  # both are kinds
+                of = "thread" if name == "branch_of" else name
+                row[name] = self.keys[of].get(row[name])  # type: ignore[index]  # both are kinds
             if row[name] is not None:
                 continue
             if name not in NULLABLE.get(item.kind, ()):
-                kind = "message" if name in MESSAGE_FIELDS else name
+                kind = "message" if name in MESSAGE_FIELDS else name.replace("branch_of", "thread")
                 raise RefusedError(f"A {item.kind} belongs to a {kind} that is not in the file.")
             self.report.skipped[DANGLING] += 1
         return row

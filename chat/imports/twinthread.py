@@ -124,7 +124,10 @@ HEAD = ("format", "version")
 # The lists that files of version 1 do not have.
 SINCE_VERSION_2 = {"samples"}
 # The values of the fields that files of version 1 do not have.
-DEFAULTS: dict[Kind, dict[str, Any]] = {"reply": {"reasoning": "", "reasoning_ms": None}}
+DEFAULTS: dict[Kind, dict[str, Any]] = {
+    "thread": {"branch_of": None, "branch_after": None},
+    "reply": {"reasoning": "", "reasoning_ms": None},
+}
 ROLES = one_of(*ChatMessage.Role.values)
 LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
     "personas": (
@@ -159,6 +162,8 @@ LISTS: dict[str, tuple[Kind, dict[str, Check]]] = {
             "is_general": boolean,
             "title_is_automatic": boolean,
             "model": at_most(255),
+            "branch_of": optional(key),
+            "branch_after": optional(key),
             "pinned_at": optional(timestamp),
             "archived_at": optional(timestamp),
             "created_at": timestamp,

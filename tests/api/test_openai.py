@@ -13,7 +13,7 @@ from openai import OpenAI
 
 from api.keys import create_key
 from api.models import ApiKey, Exchange, Usage
-from chat.models import ChatMessage, MessageVersion, Reply
+from chat.models import ChatMessage, Reply
 from tests.chat.provider_server import ProviderServer
 from tests.factories import make_persona, make_user
 from tests.site import Site
@@ -183,7 +183,7 @@ def test_same_question_again_is_answered_again_and_stored_once(site: Site) -> No
     for _ in range(3):
         send(client, "Hello")
     assert spoken() == [("user", "Hello"), ("assistant", WORDS)]
-    assert MessageVersion.objects.count() == 2
+    assert Thread.objects.filter(branch_of__isnull=False).count() == 2
     assert Usage.objects.count() == 3
 
 
@@ -196,7 +196,7 @@ def test_retry_of_an_answer_that_was_lost_costs_nothing(site: Site) -> None:
         parts = [one.choices[0].delta.content or "" for one in answer] if stream else []
         assert ("".join(parts) if stream else answer.choices[0].message.content) == first
     assert (Reply.objects.count(), Usage.objects.count()) == (1, 1)
-    assert MessageVersion.objects.count() == 0
+    assert Thread.objects.filter(branch_of__isnull=False).count() == 0
 
 
 def test_nothing_is_kept_but_the_count(site: Site) -> None:

@@ -84,8 +84,11 @@ def test_conversation_works_from_sign_up_to_dark_mode_on_a_phone(
     last_reply(page).get_by_role("button", name="Try again").click()
     expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2 word3 word4 word5")
     wait_until_done(page)
-    last_reply(page).get_by_label("Earlier versions").click()
-    expect(last_reply(page).locator(".version-list")).to_contain_text("word1")
+    expect(last_reply(page).locator(".alternatives")).to_contain_text("2/2")
+    last_reply(page).get_by_label("Previous version").click()
+    expect(last_reply(page)).to_contain_text("You stopped this reply.")
+    last_reply(page).get_by_label("Next version").click()
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2 word3 word4 word5")
 
     page.get_by_role("button", name="Dark", exact=True).click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(25, 24, 22)"
@@ -214,6 +217,10 @@ def test_second_tab_shows_the_same_reply_and_refuses_a_second(alice_page: Page) 
     page.get_by_role("button", name="Stop the reply").click()
     wait_until_done(second)
     expect(last_reply(second)).to_contain_text("You stopped this reply.")
+    send(page, "Seen in both words=2")
+    expect(second.locator(".entry.user").last).to_contain_text("Seen in both")
+    expect(last_reply(second).locator(".message-text")).to_have_text("word1 word2")
+    wait_until_done(page)
     second.close()
 
 
@@ -226,8 +233,9 @@ def test_edit_and_resend_keeps_the_earlier_exchange(alice_page: Page) -> None:
     expect(last_reply(page).locator(".message-text")).to_have_text("word1 word2")
     wait_until_done(page)
     expect(page.locator(".entry.user")).to_have_count(1)
-    page.locator(".entry.user").get_by_label("Earlier versions").click()
-    expect(page.locator(".version-list")).to_contain_text("First words=1")
+    page.locator(".entry.user").get_by_label("Previous version").click()
+    expect(page.locator(".entry.user")).to_contain_text("First words=1")
+    expect(last_reply(page).locator(".message-text")).to_have_text("word1")
 
 
 def test_delete_asks_for_confirmation(alice_page: Page) -> None:

@@ -78,6 +78,21 @@
     window.conversation.toEnd();
   };
 
+  /* Buttons of the page's form. Showing a branch loads the page anew. */
+  document.getElementById("act").addEventListener("submit", async (event) => {
+    const button = event.submitter;
+    if (!button.formAction.endsWith("/again/")) return;
+    event.preventDefault();
+    const body = new FormData(event.target, button);
+    button.disabled = true;
+    const answer = await ask(button.formAction, { method: "POST", body });
+    button.disabled = false;
+    if (!answer.ok) return notify(answer.text);
+    retire("[data-again], li.note");
+    add(answer.text);
+    window.conversation.toEnd();
+  });
+
   entries.addEventListener("submit", async (event) => {
     const form = event.target;
     event.preventDefault();
@@ -127,8 +142,8 @@
       return;
     }
     const gone = document.getElementById(form.dataset.delete);
-    if (gone.querySelector("[data-edit], [data-again]")) {
-      location.reload(); // another message is the last one now and gets its actions
+    if (gone.querySelector("[data-again], .alternatives") || gone === entries.lastElementChild) {
+      location.reload(); // a branch may have taken its place, or another message be the last
       return;
     }
     gone.remove();
@@ -142,17 +157,18 @@
     async (event) => {
       const details = event.target;
       if (!details.open) return;
+      if (details.dataset.src && !details.dataset.loaded) {
+        const answer = await ask(details.dataset.src);
+        if (!answer.ok) return notify(answer.text);
+        details.dataset.loaded = "yes";
+        details.querySelector("p").replaceWith(...nodes(answer.text));
+      }
       if ("edit" in details.dataset) {
         const field = details.querySelector("textarea");
         field.value = edited(field.form).read() || field.value;
         field.dispatchEvent(new Event("input", { bubbles: true }));
         field.focus();
         field.setSelectionRange(field.value.length, field.value.length);
-      } else if (details.dataset.src && !details.dataset.loaded) {
-        const answer = await ask(details.dataset.src);
-        if (!answer.ok) return;
-        details.dataset.loaded = "yes";
-        details.querySelector("p").replaceWith(...nodes(answer.text));
       }
     },
     true,

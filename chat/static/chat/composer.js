@@ -56,7 +56,7 @@
       event.preventDefault();
       form.requestSubmit();
     } else if (event.key === "ArrowUp" && !field.value) {
-      const edit = entries.querySelector("[data-edit]");
+      const edit = [...entries.querySelectorAll("[data-edit]")].pop();
       if (!edit) return;
       event.preventDefault();
       edit.open = true;

@@ -43,7 +43,7 @@
   };
 
   /* Remove the actions that only the end of a conversation has. */
-  const retire = (what = "[data-edit], [data-again], [data-empty]") => {
+  const retire = (what = "[data-again], [data-empty], li.note") => {
     for (const old of entries.querySelectorAll(what)) old.remove();
     const reply = document.getElementById("reply");
     if (reply && !reply.dataset.stream) reply.remove();
@@ -62,16 +62,29 @@
   /* Add the messages that were sent meanwhile in another tab or on another device. */
   const catchUp = async () => {
     const last = [...entries.querySelectorAll("[data-entry]")].pop();
-    if (!last || streaming() || entries.querySelector("[data-newer]")) return;
+    if (streaming() || entries.querySelector("[data-newer]")) return;
+    if (!last) return begin();
     const answer = await ask(`${location.pathname}messages/newer/?message=${last.dataset.entry}`);
     if (answer.status === 404) location.reload(); // the last message was deleted or edited
     const news = answer.ok ? nodes(answer.text) : [];
     const isNew = (node) => node.dataset.entry || node.dataset.stream;
     if (!last.isConnected || streaming() || !news.some(isNew)) return;
-    retire(news.some((node) => node.dataset.entry) ? undefined : "[data-again], [data-empty]");
+    retire(news.some((node) => node.dataset.entry) ? undefined : "[data-again], [data-empty], li.note");
     add(answer.text);
   };
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
+  /* A thread without messages has none to ask from; its page is loaded anew once there are some. */
+  const begin = async () => {
+    const answer = await ask(location.pathname);
+    if (answer.ok && answer.text.includes("data-entry=")) location.reload();
+  };
+  const look = () => document.visibilityState === "visible" && catchUp();
+  document.addEventListener("visibilitychange", look);
+  addEventListener("focus", look);
+  addEventListener("online", look);
+  /* Tabs of this browser tell each other. */
+  const tabs = new BroadcastChannel(document.querySelector("[data-thread]").dataset.thread);
+  tabs.addEventListener("message", look);
+  for (const name of ["reply:begun", "reply:ended"]) entries.addEventListener(name, () => tabs.postMessage(name));
   /* The browser restored the page from its cache; its streams are closed. */
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 

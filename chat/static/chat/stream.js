@@ -48,8 +48,11 @@
     const text = reply.querySelector("[data-text]");
     let complete = 0; // how many of its elements do not change any more
     const waiting = reply.querySelector("[data-waiting]");
-    const replaced = reply.dataset.replaces && document.getElementById(reply.dataset.replaces);
-    if (replaced) replaced.hidden = true;
+    /* The message that is answered again, and what follows it. */
+    const replaced = [];
+    const first = reply.dataset.replaces && document.getElementById(reply.dataset.replaces);
+    for (let node = first; node && node !== reply; node = node.nextElementSibling) replaced.push(node);
+    for (const node of replaced) node.hidden = true;
     const name = reply.querySelector(".name").textContent.trim();
     announce(`${name} is writing.`);
     entries.dispatchEvent(new Event("reply:begun"));
@@ -143,9 +146,10 @@
       rename(title);
       const ended = nodes(html);
       const hadFocus = reply.contains(document.activeElement);
-      if (replaced) {
-        if (ended.some((node) => node.id === replaced.id)) replaced.remove();
-        else replaced.hidden = false;
+      const isAnswered = ended.some((node) => node.dataset.entry);
+      for (const node of replaced) {
+        if (isAnswered) node.remove();
+        else node.hidden = false;
       }
       reply.replaceWith(...ended);
       if (hadFocus) document.getElementById("text").focus();

@@ -7,9 +7,9 @@ import pytest
 
 from chat import conversation, replies
 from chat.generation.engine import Engine, engine
-from chat.models import ChatMessage, MessageVersion, Reply
+from chat.models import Reply
 from tests.chat.provider_server import ProviderServer
-from tests.factories import make_message, make_thread, make_user
+from tests.factories import make_thread, make_user
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,25 +52,3 @@ def test_person_has_a_few_replies_in_flight_at_most(connected: Engine) -> None:
     conversation.stop(reply=Reply.objects.filter(thread__user=alice).latest("created_at"))
     wait_for(lambda: Reply.objects.in_flight().filter(thread__user=alice).count() < 5)
     assert conversation.send_message(thread=one_more, text=text, voice="assistant").reply
-
-
-def test_edit_keeps_all_versions_of_the_later_messages(settings: Any) -> None:
-    settings.OPENAI_BASE_URL = settings.OPENAI_API_KEY = ""
-    thread = make_thread(make_user())
-    question = make_message(thread, "Question")
-    first = make_message(thread, "Second answer", role="assistant")
-    second = make_message(thread, "Comment", role="twin")
-    for message, text in ((first, "First answer"), (second, "First comment")):
-        MessageVersion.objects.create(
-            message=message, role=message.role, content=text, written_at=message.created_at
-        )
-    conversation.edit_message(message=question, text="Other question", voice="assistant")
-    assert list(ChatMessage.objects.values_list("content", flat=True)) == ["Other question"]
-    kept = MessageVersion.objects.filter(message=question).values_list("content", flat=True)
-    assert sorted(kept) == [
-        "Comment",
-        "First answer",
-        "First comment",
-        "Question",
-        "Second answer",
-    ]

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from chat.models import ChatMessage, MessageVersion, Reply
+from chat.models import ChatMessage, Reply
 from tests.chat.provider_server import ProviderServer
-from tests.factories import make_persona, make_thread, make_user
+from tests.factories import make_message, make_persona, make_thread, make_user
 from tests.site import Site
 from tests.waiting import wait_for
 
@@ -230,25 +230,23 @@ def test_stop_keeps_what_arrived(site: Site) -> None:
     assert "You stopped this reply" in events[-1].data["html"]
 
 
-def test_regenerated_reply_keeps_the_earlier_one_as_a_version(site: Site) -> None:
+def test_regenerated_reply_keeps_the_earlier_one_as_a_branch(site: Site) -> None:
     alice = make_user()
     thread = make_thread(alice)
     visitor = site.log_in(alice)
     assert visitor.read(visitor.send(thread, "Hello words=2"))[1] == "complete"
-    answer = thread.messages.get(role="assistant")
+    first = thread.messages.get(role="assistant")
     ChatMessage.objects.filter(role="user").update(content="Hello words=3")
     visitor.post(f"/threads/{thread.pk}/again/", voice="twin")
     assert visitor.read(Reply.objects.latest("created_at"))[1] == "complete"
-    answer.refresh_from_db()
-    assert (answer.role, answer.content) == ("twin", "word1 word2 word3 ")
-    version = MessageVersion.objects.get()
-    assert (version.message, version.role, version.content) == (
-        answer,
-        "assistant",
-        "word1 word2 ",
-    )
-    status, page = visitor.get(f"/messages/{answer.pk}/versions/")
-    assert (status, "word1 word2" in page) == (200, True)
+    second = thread.messages.exclude(role="user").get()
+    assert (second.role, second.content) == ("twin", "word1 word2 word3 ")
+    status, page = visitor.get(f"/threads/{thread.pk}/")
+    assert (status, "<span>2/2</span>" in page) == (200, True)
+    assert site.log_in(make_user("bob")).post(f"/messages/{first.pk}/branch/")[0] == 404
+    assert visitor.post(f"/messages/{first.pk}/branch/")[0] in (200, 302)
+    assert thread.messages.exclude(role="user").get() == first
+    assert "<span>1/2</span>" in visitor.get(f"/threads/{thread.pk}/")[1]
 
 
 def test_edited_message_keeps_its_wording_and_its_reply(site: Site) -> None:
@@ -257,28 +255,29 @@ def test_edited_message_keeps_its_wording_and_its_reply(site: Site) -> None:
     visitor = site.log_in(alice)
     assert visitor.read(visitor.send(thread, "First words=1"))[1] == "complete"
     question = thread.messages.get(role="user")
+    assert "First words=1</textarea>" in visitor.get(f"/messages/{question.pk}/edit/")[1]
     status, _ = visitor.post(f"/messages/{question.pk}/edit/", text="Second words=2")
     assert status == 200
     assert visitor.read(Reply.objects.latest("created_at"))[1] == "complete"
     said = list(thread.messages.order_by("created_at").values_list("role", "content"))
     assert said == [("user", "Second words=2"), ("assistant", "word1 word2 ")]
-    versions = MessageVersion.objects.filter(message=question).order_by("written_at")
-    assert list(versions.values_list("role", "content")) == [
-        ("user", "First words=1"),
-        ("assistant", "word1 "),
-    ]
+    visitor.post(f"/messages/{question.pk}/branch/")
+    said = list(thread.messages.order_by("created_at").values_list("role", "content"))
+    assert said == [("user", "First words=1"), ("assistant", "word1 ")]
 
 
-def test_only_the_last_message_can_be_edited(site: Site) -> None:
+def test_message_without_an_answer_can_be_answered_later(site: Site) -> None:
     alice = make_user()
-    thread = make_thread(alice)
+    thread = make_thread(alice, persona=make_persona(alice, "Captain"))
+    make_message(thread, "Hello words=1")
     visitor = site.log_in(alice)
-    for _ in range(2):
-        assert visitor.read(visitor.send(thread, "Hello words=1"))[1] == "complete"
-    first = thread.messages.order_by("created_at")[0]
-    assert visitor.post(f"/messages/{first.pk}/edit/", text="Other")[0] == 409
-    first.refresh_from_db()
-    assert first.content == "Hello words=1"
+    page = visitor.get(f"/threads/{thread.pk}/")[1]
+    assert ("Answer now" in page, "Answer as Captain" in page) == (True, True)
+    visitor.post(f"/threads/{thread.pk}/again/", voice="twin")
+    assert visitor.read(Reply.objects.get())[1] == "complete"
+    assert thread.messages.get(role="twin").content == "word1 "
+    page = visitor.get(f"/threads/{thread.pk}/")[1]
+    assert ("Answer now" in page, "Answer as Assistant" in page) == (False, True)
 
 
 def test_somebody_elses_conversation_is_not_found(site: Site) -> None:

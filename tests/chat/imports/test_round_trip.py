@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chat import branches
 from chat.models import ChatMessage, MessageVersion, Reply
 from personas.models import Persona
 from tests.chat.imports.files import everything, exported, import_bytes, neutral, quick_user
@@ -78,7 +79,13 @@ def test_round_trip_is_lossless_and_importing_twice_adds_nothing(data: Any, name
                 status=data.draw(st.sampled_from(["complete", "stopped", "failed"])),
                 model=content[:20],
                 prompt_tokens=data.draw(st.none() | st.integers(0, 2**31 - 1)),
+                reasoning=data.draw(texts),
+                reasoning_ms=data.draw(st.none() | st.integers(0, 2**31 - 1)),
             )
+        for message in thread.messages.all():
+            if data.draw(st.booleans()):
+                branches.set_aside(message)
+                make_message(thread, data.draw(texts), created_at=same)
     first = exported(alice, name)
     account = zipfile.ZipFile(io.BytesIO(first)).read("account.json") if name == "zip" else first
     import_bytes(bob, first)
