@@ -1,4 +1,4 @@
-"""Messages, their earlier versions, and the replies that become messages."""
+"""Messages, their earlier versions, the replies that become messages, and links to threads."""
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chat.failures import REMEDIES, Failure
-from chat.querysets import ChatMessageQuerySet, ReplyQuerySet
+from chat.querysets import ChatMessageQuerySet, ReplyQuerySet, ShareQuerySet
 from personas.models import Persona
 from schema.functions import RandomUUID, uuid7
 from threads.models import Thread
@@ -251,3 +251,37 @@ class Reply(models.Model):
     def remedy(self) -> str:
         """Return what the user can do about it."""
         return str(REMEDIES[Failure(self.failure)]) if self.failure in Failure else ""
+
+
+class Share(models.Model):
+    """A link that shows a thread to whoever has it, until it expires or is deleted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=RandomUUID(), editable=False)
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="shares", db_index=False)
+    # Random, so that nobody guesses it.
+    key = models.CharField(max_length=64, editable=False)
+    has_names = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the user and the persona are named."
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    objects = ShareQuerySet.as_manager()
+
+    class Meta:
+        db_table = "chat_shares"
+        constraints = [
+            # Its index also finds the link that a stranger follows.
+            models.UniqueConstraint(fields=["key"], name="chat_shares_key"),
+        ]
+        indexes = [
+            # A thread's links, and their CASCADE.
+            models.Index(fields=["thread"], name="chat_shares_thread_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.thread_id}: {self.created_at:%Y-%m-%d}"
+
+    def get_absolute_url(self) -> str:
+        """Return the URL of the page that the link leads to."""
+        return reverse("chat:shared", args=[self.key])

@@ -92,6 +92,13 @@ def newer(thread: Thread, than: ChatMessage) -> MessagePage:
     )
 
 
+def from_beginning(thread: Thread, after: ChatMessage | None = None) -> MessagePage:
+    """Return the first messages, or those after a message, with nothing about attempts."""
+    messages = _messages(thread).after(after) if after else _messages(thread)
+    found = list(messages.reverse()[: PAGE + 1])
+    return MessagePage(thread, _entries(thread, found[:PAGE]), has_newer=len(found) > PAGE)
+
+
 def around(thread: Thread, target: ChatMessage) -> MessagePage:
     """Return the messages around a message."""
     before = list(_messages(thread).before(target)[: PAGE + 1])

@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from chat.search import sql
 from chat.search.query import parse
@@ -124,3 +125,15 @@ class ReplyQuerySet(models.QuerySet[M]):
         ended = self.filter(answer__in=list(messages)).exclude(status="streaming")
         # The reasoning may be long, and is shown when somebody asks for it.
         return ended.select_related("persona").defer("reasoning", "text").order_by("created_at")
+
+
+class ShareQuerySet(models.QuerySet[M]):
+    """Queries for links."""
+
+    def working(self) -> Self:
+        """Keep the links that show something: to threads that are there, of active users."""
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()),
+            thread__deleted_at=None,
+            thread__user__is_active=True,
+        )

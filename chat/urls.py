@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat import reply_views, twin_views, views
+from chat import reply_views, shares, twin_views, views
 from chat.exports import views as export
 from chat.imports import views as imports
 from chat.search import views as search
@@ -14,6 +14,9 @@ urlpatterns = [
     path("threads/<uuid:thread>/messages/older/", views.older, name="older"),
     path("threads/<uuid:thread>/messages/newer/", views.newer, name="newer"),
     path("threads/<uuid:thread>/again/", views.again, name="again"),
+    path("threads/<uuid:thread>/share/", shares.manage, name="share"),
+    path("shares/<uuid:share>/revoke/", shares.revoke, name="revoke_share"),
+    path("shared/<str:key>/", shares.shared, name="shared"),
     path("threads/<uuid:thread>/models/", views.models, name="models"),
     path("messages/<uuid:message>/", views.message, name="message"),
     path("messages/<uuid:message>/edit/", views.edit, name="edit"),
