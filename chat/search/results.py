@@ -30,8 +30,6 @@ RANKED_PHRASE = 90
 # How many of the latest threads are searched by title and description, and how many are shown.
 SEARCHED_THREADS = 5_000
 SHOWN_THREADS = 5
-# How many matches are counted; of a phrase, which takes longer to find, those of one page.
-MOST_COUNTED = 100
 
 
 @dataclass
@@ -61,7 +59,7 @@ class Results:
     hits: list[Hit] = field(default_factory=list)
     next: str = ""
     threads: list[Thread] = field(default_factory=list)
-    count: int = 0  # of all pages, on the first one
+    count: int = 0  # on the first page, of all pages
     is_counted: bool = True  # otherwise there are more than `count`
 
 
@@ -90,14 +88,10 @@ def search_messages(
         return Results(query)
     if best and query.terms:
         return _best(scope, after, size, using)
-    has_phrase = any(term.is_phrase for term in query.terms)
-    most = size if after or has_phrase else max(size, MOST_COUNTED)
-    rows = newest_matches(replace(scope, cursor=decode_cursor(after)), most + 1, using)
+    rows = newest_matches(replace(scope, cursor=decode_cursor(after)), size + 1, using)
     hits = [_hit(row, query) for row in rows[:size]]
     following = encode_cursor(hits[-1]) if len(rows) > size else ""
-    return Results(
-        query, hits, next=following, count=min(len(rows), most), is_counted=len(rows) <= most
-    )
+    return Results(query, hits, next=following, count=len(hits), is_counted=not following)
 
 
 def scope_of(user: User, query: SearchQuery, using: str) -> Scope | None:
