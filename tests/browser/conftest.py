@@ -86,4 +86,5 @@ def alice_page(page: Page, site: Site) -> Page:
     )
     page.goto("/")
     page.wait_for_url("**/threads/*/")
+    page.locator(".voices").get_by_label("Assistant").check()
     return page

@@ -28,6 +28,7 @@ PAGES = {
     "sidebar": "/threads/",
     "shortcuts": "/threads/",
     "switcher": "/threads/",
+    "palette": "/threads/",
 }
 
 
@@ -100,9 +101,14 @@ def show(page: Page, entry: str, path: str) -> None:
     if entry in {"sidebar", "switcher"} and page.get_by_label("Open the sidebar").is_visible():
         page.get_by_label("Open the sidebar").click()
     if entry == "switcher":
-        page.locator("details.switcher > summary").click()
+        page.locator("a.switcher").click()
+        page.locator(".switcher .menu-item").first.wait_for()
     if entry == "shortcuts":
         page.keyboard.press("?")
+        page.locator(".sheet dl").wait_for()
+    if entry == "palette":
+        page.keyboard.press("Control+k")
+        page.get_by_role("option").first.wait_for()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A page of a conversation, from any end of it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -213,3 +214,15 @@ def test_thread_uses_the_model_that_was_chosen(client: Client) -> None:
     client.post(f"/threads/{thread.pk}/models/", {"model": "large-model"})
     thread.refresh_from_db()
     assert thread.model == "large-model"
+
+
+def test_twin_answers_in_a_new_thread_and_who_answered_last_in_others(client: Client) -> None:
+    alice = make_user("alice")
+    client.force_login(alice)
+    thread = make_thread(alice, persona=make_persona(alice, "Captain"))
+    checked = re.compile(r'name="voice" value="(\w+)" checked')
+    for reply in (None, Reply.Voice.ASSISTANT, Reply.Voice.TWIN):
+        if reply:
+            Reply.objects.create(thread=thread, voice=reply, status=Reply.Status.COMPLETE)
+        page = client.get(thread.get_absolute_url()).content.decode()
+        assert checked.findall(page) == [reply or "twin"]
