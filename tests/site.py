@@ -53,14 +53,19 @@ class Site:
     workers: int = 1
     access_log: str = os.devnull  # "" leaves it to gunicorn.conf.py
     files: int = 0  # how many files it may have open; 0 leaves the limit as it is
+    folder: Path = ROOT  # of the code
+    beside: Site | None = None  # whose socket it shares
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
+        if self.beside:
+            self.socket, self.port = self.beside.socket, self.beside.port
+            return
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(2048)
-        self.port: int = self.socket.getsockname()[1]
+        self.port = int(self.socket.getsockname()[1])
 
     @property
     def url(self) -> str:
@@ -78,7 +83,7 @@ class Site:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self.folder,
                 env=os.environ | {"DATABASE_URL": database} | dict(self.environment),
                 pass_fds=[self.socket.fileno()],
                 stdout=log,
@@ -106,10 +111,14 @@ class Site:
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End gunicorn, and close the socket."""
+        self.end(how)
+        self.socket.close()
+
+    def end(self, how: int = signal.SIGTERM) -> None:
+        """End gunicorn, and leave the socket open."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(PATIENCE)
-        self.socket.close()
 
     def log_in(self, user: User) -> Visitor:
         """Return a visitor with a session of `user`."""
