@@ -44,6 +44,15 @@ def free_port() -> int:
         return port
 
 
+def listening_socket() -> socket.socket:
+    """Return a socket that listens on a port of its own."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(2048)
+    return listener
+
+
 @dataclass
 class Site:
     """A gunicorn process. Its socket stays open during restarts, so no connection is refused."""
@@ -58,13 +67,7 @@ class Site:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        if self.beside:
-            self.socket, self.port = self.beside.socket, self.beside.port
-            return
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen(2048)
+        self.socket: socket.socket = self.beside.socket if self.beside else listening_socket()
         self.port = int(self.socket.getsockname()[1])
 
     @property
