@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from schema.connection.errors import LOCK_NOT_AVAILABLE, QUERY_CANCELED, first_line, sqlstate
+from schema.connection.errors import (
+    LOCK_NOT_AVAILABLE,
+    QUERY_CANCELED,
+    explained,
+    first_line,
+    sqlstate,
+)
 from schema.connection.separate import separate_connection
 from schema.drift.compare import Difference
 from schema.drift.scratch import scratch, silence_event_triggers
@@ -193,7 +199,7 @@ class _Trial:
             except Error as error:
                 reason = self._reason(error)
                 if not reason and table not in self.incomplete:
-                    yield _tried(repair, of, refused=_message(error))
+                    yield _tried(repair, of, refused=explained(error))
                     continue
                 self.incomplete.add(table)
                 yield _tried(repair, of, not_tried=reason or "what it depends on was not tried")
@@ -245,9 +251,3 @@ class _Trial:
 def _names(names: Iterator[str]) -> re.Pattern[str]:
     """Return a pattern that finds any of the names as a word; none at all if there are none."""
     return re.compile(r"(?<!\w)(?:%s)(?!\w)" % ("|".join(map(re.escape, names)) or r"(?!)"))
-
-
-def _message(error: Error) -> str:
-    """Return the server's message with its detail, in one line."""
-    detail = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
-    return " ".join(f"{first_line(error)}. {detail or ''}".split())
