@@ -181,7 +181,7 @@ def show_branch(*, message: ChatMessage) -> None:
 
 @transaction.atomic
 def delete_message(*, message: ChatMessage) -> None:
-    """Delete a message with all its versions.
+    """Delete a message; if nothing follows, what it replaced takes its place.
 
     Raises:
         replies.InFlightError: The reply in flight answers it or is going to replace it.

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from secrets import token_urlsafe
 
 import pytest
 from django.apps import apps
@@ -20,7 +21,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.keys import create_key
-from chat.models import Reply
+from chat.models import Reply, Share
 from personas.models import Sample
 from tests.factories import make_message, make_persona, make_thread, make_user
 from users.models import User
@@ -49,9 +50,10 @@ OPEN = {
     "offline/",
     "service-worker.js",
     "texts/<slug:language>-<slug:digest>.js",
+    "shared/<str:key>/",
 }
 # What a route may hold besides the keys of rows.
-WORDS = {"name": "json", "language": "de", "digest": "0"}
+WORDS = {"name": "json", "language": "de", "digest": "0", "key": "0"}
 # Programs come with keys, not with sessions: tests/api/test_isolation.py.
 API = ("api/", "v1/", "health")
 # The admin's routes are for staff, whoever's the rows are.
@@ -98,6 +100,7 @@ def rows_of(owner: User, words: str = "Words") -> dict[str, str]:
     key, _ = create_key(user=owner, name=words)
     made: dict[str, models.Model] = {"persona": persona, "thread": thread, "message": message}
     made["apikey"] = key
+    made["share"] = Share.objects.create(thread=thread, key=token_urlsafe())
     made["sample"] = Sample.objects.create(persona=persona, text=words)
     for name in {name for route in WITH_ROWS for name in route.keys} - {"pk", *made}:
         model = apps.get_model("chat", name)

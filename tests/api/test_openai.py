@@ -55,7 +55,8 @@ def send(client: OpenAI, *texts: str, model: str = "assistant", **fields: Any) -
 
 
 def spoken() -> list[tuple[str, str]]:
-    return list(ChatMessage.objects.order_by("created_at").values_list("role", "content"))
+    shown = ChatMessage.objects.filter(thread__branch_of=None)
+    return list(shown.order_by("created_at").values_list("role", "content"))
 
 
 def call(

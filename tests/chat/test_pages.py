@@ -106,9 +106,14 @@ def test_without_javascript_forms_lead_back_to_the_page(client: Client) -> None:
     assert client.post(f"{path}messages/", {"text": "Hello"}).headers["Location"] == f"{path}#end"
     message = thread.messages.get()
     client.post(f"/messages/{message.pk}/edit/", {"text": "Hello you"})
-    message.refresh_from_db()
-    assert message.content == "Hello you"
-    assert client.post(f"/messages/{message.pk}/delete/").headers["Location"] == path
+    edited = thread.messages.get()
+    assert (edited.content, ChatMessage.objects.get(pk=message.pk).content) == (
+        "Hello you",
+        "Hello",
+    )
+    assert client.post(f"/messages/{edited.pk}/delete/").headers["Location"] == path
+    assert thread.messages.get().content == "Hello"  # what it replaced takes its place
+    client.post(f"/messages/{message.pk}/delete/")
     assert thread.messages.count() == 0
     refused = client.post(f"{path}messages/", {"text": "  \n"}, follow=True)
     assert "Write something first." in refused.content.decode()
