@@ -67,7 +67,6 @@ class Migrator:
         policy = RetryPolicy(self.options["table_lock_timeout"] / 1000, self.options["patience"])
         token = retry_policy.set(policy)
         pauses = pause_policy.set(policy_of(self.options, self.report))
-        clear_pauses(self.connection)
         limit = {"lock_timeout": milliseconds(policy.patience)}
         try:
             with session_settings(self.connection, limit):
@@ -80,6 +79,7 @@ class Migrator:
         self.connection.prepare_database()
         runner = Runner(self.connection, self.history, self.report, policy)
         executor = self._executor(runner)
+        clear_pauses(self.connection)
         try:
             executor.loader.check_consistent_history(self.connection)
         except InconsistentMigrationHistory as error:

@@ -124,7 +124,7 @@ def test_a_full_disk_is_named_though_nothing_can_be_looked_into(
         full(None)
 
     monkeypatch.setattr("schema.execution.executor.flush", full)
-    monkeypatch.setattr("schema.drift.migration_state.StateDetector.state", cannot_look)
+    monkeypatch.setattr("schema.drift.detector.StateDetector.state", cannot_look)
     with pytest.raises(CommandError) as error:
         call_command("migrate", "personas", database=empty_database.alias, verbosity=0)
     assert str(error.value).splitlines()[-1] == (
