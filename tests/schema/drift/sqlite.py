@@ -105,8 +105,8 @@ TABLE_DRIFT: dict[str, tuple[str, str, str, str]] = {
     ),
     "foreign key without its action": (
         "threads",
-        " ON DELETE CASCADE",
-        "",
+        TO_USERS,
+        TO_USERS.replace(" ON DELETE CASCADE", ""),
         "foreign key threads.(user_id)",
     ),
     "foreign key with another action": (

@@ -83,6 +83,7 @@ def test_rebuild_keeps_rows_and_what_others_made(migrated: Migrated) -> None:
     )
     assert {difference.object for difference in migrated.differences()} == {
         "foreign key threads.(user_id)",
+        "foreign key threads.(branch_of_id)",
         "foreign key chat_messages.(user_id)",
         "foreign key chat_messages.(thread_id)",
     }
