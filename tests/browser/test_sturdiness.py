@@ -168,7 +168,7 @@ def test_deleting_the_account_during_a_reply_leaves_no_error(alice_page: Page) -
 
 
 def log_out(page: Page) -> None:
-    page.locator("details.switcher > summary").click()
+    page.locator("a.switcher").click()
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url("**/account/log-in/**")
 
