@@ -21,9 +21,14 @@ def connected(provider: ProviderServer, settings: Any) -> Iterator[Engine]:
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.url, "sk-engine"
     settings.OPENAI_MODEL, settings.OPENAI_TIMEOUT = "small-model", 3600
     yield engine
-    for reply_id in list(engine.in_flight):
+    wait_for(all_stopped)
+
+
+def all_stopped() -> bool:
+    """Stop all replies, also one that the engine has not begun yet; return whether all ended."""
+    for reply_id in {*engine.in_flight, *Reply.objects.in_flight().values_list("pk", flat=True)}:
         engine.stop(reply_id)
-    wait_for(lambda: not engine.in_flight)
+    return not engine.in_flight and not Reply.objects.in_flight().exists()
 
 
 def test_generation_ends_when_its_row_is_gone(connected: Engine) -> None:
