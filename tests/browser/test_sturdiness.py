@@ -107,7 +107,8 @@ def test_open_tab_catches_up(alice_page: Page) -> None:
     wait_until_done(second)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator(".entry.user")).to_have_count(3)
-    expect(page.locator("[data-edit]")).to_have_count(1)
+    expect(page.locator("[data-edit]")).to_have_count(3)
+    expect(page.locator(".entry:has([data-again])")).to_have_count(1)  # only the last answer
     second.close()
 
 
