@@ -173,8 +173,12 @@ def _as_text(column: Column) -> str:
     name = quoted(column.name)
     if column.type == "timestamp with time zone":
         name = f"({name} AT TIME ZONE 'UTC')"
-    elif column.type in {"integer", "bigint"}:  # of seconds, or of milliseconds
-        seconds = f"CASE WHEN abs({name}::bigint) > 1e11 THEN {name} / 1000.0 ELSE {name} END"
+    elif column.type in {"integer", "bigint"}:  # of seconds, or of thousandths of them and so on
+        size = f"abs({name}::numeric)"
+        seconds = (
+            f"{name} / CASE WHEN {size} < 1e11 THEN 1.0 WHEN {size} < 1e14 THEN 1e3"
+            f" WHEN {size} < 1e17 THEN 1e6 ELSE 1e9 END"
+        )
         name = f"(to_timestamp({seconds}) AT TIME ZONE 'UTC')"
     elif not column.type.startswith("timestamp"):
         return f"{name}::text"
