@@ -152,6 +152,7 @@ REFUSED: dict[str, tuple[Sequence[str], list[str]]] = {
             "CREATE POLICY mine ON chat_messages USING (role = 'user')",
             "ALTER TABLE chat_messages ADD COLUMN loud text"
             " GENERATED ALWAYS AS (upper(role)) STORED",
+            "ALTER TABLE chat_messages REPLICA IDENTITY FULL",
             "CREATE PUBLICATION spoken FOR TABLE chat_messages WHERE (role = 'user')",
             "CREATE RULE never AS ON DELETE TO chat_messages WHERE OLD.role = 'user'"
             " DO INSTEAD NOTHING",
@@ -219,8 +220,10 @@ def test_tables_in_a_later_schema_are_refused(make: Make) -> None:
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("DROP TABLE django_migrations")
     message = assert_refuses_and_changes_nothing(database)
-    assert "chat_messages, personas, users are in the schema public" in message
-    assert "in postgres, which comes before it in the search path" in message
+    assert message.startswith(
+        'The tables of this project are in the schema public, and the search path ("$user", public)'
+        " leads to the schema postgres first.\nNothing was changed. "
+    )
 
 
 def test_tables_that_the_role_may_not_read_are_named(make: Make) -> None:
@@ -234,7 +237,7 @@ def test_tables_that_the_role_may_not_read_are_named(make: Make) -> None:
                 for name in ("users", "personas", "chat_messages", "django_migrations")
             ),
             "GRANT ALL ON SCHEMA public TO renter",
-            "GRANT SELECT ON schema_migration_runs TO renter",
+            "GRANT SELECT ON schema_migration_runs, schema_kept TO renter",
         ]
     )
     name = database.connection.settings_dict["NAME"]
