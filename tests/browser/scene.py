@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from personas.models import Persona
+from personas.models import Persona, Sample
+from personas.teaching.learning import learn
 from tests.factories import PASSWORD, make_message, make_persona
 from threads.models import Thread
 from threads.signup import create_account
@@ -25,7 +26,8 @@ LISBON = [
         "| Friday | Alfama, on foot | Graça, for the view |\n"
         "| Saturday | Tile museum, at opening | Príncipe Real |\n"
         "| Sunday | Ferry to Cacilhas | Dinner by the river |\n\n"
-        "Book only the museum. The rest is better **undecided**.",
+        "Book only the museum, at $m$ each. Of a budget $b$, that leaves $\\frac{b - 2m}{3}$ a day."
+        " The rest is better **undecided**.",
     ),
     (4, "user", "Tell her, the way I would."),
     (
@@ -35,6 +37,13 @@ LISBON = [
         " museum (you like tiles, don\u2019t argue). Bring the good shoes and leave Sunday to the"
         " ferry. Deal?",
     ),
+]
+# What the Sunday self has learnt from.
+NOTES = [
+    "Hi you, the kettle is on. I was thinking about the garden: we could leave it wild. Take care",
+    "Hi you, no rush at all. I was thinking about the lake \u2014 Saturday, early? Take care",
+    "Hi you, I read the book! It is slow, and then it is not. Tell me when you are done. Take care",
+    "Hi you, the bread failed again. I was thinking about more water, or patience. Take care",
 ]
 OTHERS = [
     ("Offer for the bike workshop", "Work me", 3),
@@ -55,6 +64,12 @@ def make_scene() -> None:
         name: make_persona(alice, name, color=color, description=told)
         for name, color, told in PERSONAS
     }
+    sunday = personas["Sunday self"]
+    for text in NOTES:
+        Sample.objects.create(
+            persona=sunday, text=text, source=Sample.Source.MAIL, origin="mail.mbox"
+        )
+    learn(sunday)
     for title, persona, hours in OTHERS:
         made = now - timedelta(hours=hours)
         thread = Thread.objects.create(user=alice, title=title, persona=personas.get(persona))
@@ -63,7 +78,7 @@ def make_scene() -> None:
     lisbon = Thread.objects.create(
         user=alice,
         title="Three days in Lisbon",
-        persona=personas["Sunday self"],
+        persona=sunday,
         pinned_at=now,
     )
     for minutes, role, text in LISBON:

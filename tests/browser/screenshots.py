@@ -20,6 +20,7 @@ PAGES = {
     "threads": "/threads/",
     "search": "/search/?q=museum",
     "personas": "/personas/",
+    "learnt": "/personas/",
     "persona": "/personas/new/",
     "account": "/account/",
     "export": "/export/",
@@ -100,6 +101,9 @@ def show(page: Page, entry: str, path: str) -> None:
     page.wait_for_load_state("networkidle")
     if entry in {"sidebar", "switcher"} and page.get_by_label("Open the sidebar").is_visible():
         page.get_by_label("Open the sidebar").click()
+    if entry == "learnt":
+        teach = page.get_by_label("Teach Sunday self")
+        page.goto(f"{teach.get_attribute('href')}../learnt/")
     if entry == "switcher":
         page.locator("a.switcher").click()
         page.locator(".switcher .menu-item").first.wait_for()
