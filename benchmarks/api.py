@@ -16,12 +16,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks import databases
+from benchmarks.heavy_account import fill
 from benchmarks.pages import (
     ROOT,
     Figures,
     Server,
     environment_of,
-    fill,
     measure,
     run,
     serve,

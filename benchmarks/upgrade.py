@@ -23,8 +23,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from benchmarks.databases import percentile, table
+from benchmarks.databases import percentile
 from benchmarks.hand_migrated import MESSAGES_A_USER, MULTI_PERSONA, REWRITE, ROWS, STUCK, THREADING
+from benchmarks.upgrade_tables import printed, stages
 from tests import postgres
 from tests.relay import Relay
 
@@ -38,7 +39,6 @@ SETTINGS = (
     "max_wal_size=4GB",
 )
 WRITERS = READERS = 4
-SHOWN = ("p50", "p99", "p99.9", "longest")
 NOT_PRINTED = {"write", "read", "output", "seconds", "messages_a_second", "way", "stages"}
 ALONE_SECONDS = 10
 VACUUM_SECONDS = 240
@@ -48,16 +48,6 @@ STAGES = """
     SELECT json_object_agg(app || '.' || name, extract(epoch FROM finished_at - started_at))
     FROM schema_migration_runs
 """
-ALSO_BY_HAND = {
-    "personas.0002_multi_persona",
-    "threads.0001_threads",
-    "chat.0002_thread_link",
-    "chat.0003_thread_backfill",
-    "chat.0004_thread_index",
-}
-"""The stages whose work the hand-run SQL does too."""
-SHORT_STAGE = 0.05
-"""Seconds below which a stage is shown with the others."""
 
 
 @dataclass
@@ -232,41 +222,6 @@ def alone(server: Server, messages: int, rate: float, when: str) -> Result:
     with server.copy("alone") as url, people(url, result, rate):
         time.sleep(ALONE_SECONDS)
     return result
-
-
-def printed(reports: list[dict[str, Any]]) -> str:
-    """Return the figures as a table."""
-    head = ["meanwhile", "seconds", "messages/s"]
-    waits = [(kind, what) for kind in ("write", "read") for what in SHOWN]
-    head += [f"{kind} {what} ms" for kind, what in waits]
-    rows = [
-        [one["way"], f"{one['seconds']:.1f}", f"{one['messages_a_second']:,}"]
-        + [str(one[kind][what]) for kind, what in waits]
-        for one in reports
-    ]
-    return table(head, rows)
-
-
-def stages(reports: list[dict[str, Any]]) -> str:
-    """Return the seconds of each stage of each `migrate`, and their sums, as a table."""
-    runs = {one["way"]: one for one in reports if "stages" in one}
-    by_hand = next((one["seconds"] for one in reports if one["way"] == "one transaction"), None)
-    names = list(next(iter(runs.values()))["stages"])
-    long = [n for n in names if any(one["stages"][n] >= SHORT_STAGE for one in runs.values())]
-    rows = [[name, *(f"{one['stages'][name]:.2f}" for one in runs.values())] for name in long]
-
-    def total(title: str, chosen: set[str]) -> None:
-        sums = [sum(one["stages"][name] for name in chosen) for one in runs.values()]
-        rows.append([title, *(f"{value:.2f}{share(value)}" for value in sums)])
-
-    def share(value: float) -> str:
-        return f" ({value / by_hand:.2f} x)" if by_hand else ""
-
-    total("shorter stages", set(names) - set(long))
-    total("what the hand-run SQL does too", ALSO_BY_HAND)
-    whole = [one["seconds"] for one in runs.values()]
-    rows.append(["everything", *(f"{value:.2f}{share(value)}" for value in whole)])
-    return table(["stage", *(f"{way}, s" for way in runs)], rows)
 
 
 def main() -> None:

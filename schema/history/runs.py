@@ -1,4 +1,4 @@
-"""The history of runs: what was done to the database, when, by whom, and how it ended."""
+"""The recorded runs: their time, user, changes and outcome."""
 
 import getpass
 import json

@@ -1,4 +1,4 @@
-"""Show what was done to the database, when, by whom, and how it ended."""
+"""Show the runs recorded in the database: their time, user, changes and outcome."""
 
 import json
 from typing import Any
