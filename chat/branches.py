@@ -141,12 +141,20 @@ def alternatives(thread: Thread, messages: Sequence[ChatMessage]) -> dict[uuid.U
         thread: The conversation.
         messages: Messages of it that follow each other.
     """
+    if not messages:
+        return {}
     first = ChatMessage.objects.filter(thread=OuterRef("pk")).order_by("created_at", "id")
-    branches = Thread.objects.filter(branch_of=thread, message_count__gt=0).annotate(
+    earlier = ChatMessage.objects.filter(thread=thread).before(messages[0])
+    place = (
+        Q(branch_after__in=[message.pk for message in messages])
+        | Q(branch_after=Subquery(earlier.order_by("-created_at", "-id").values("pk")[:1]))
+        | Q(branch_after=None)
+    )
+    branches = Thread.objects.filter(place, branch_of=thread, message_count__gt=0).annotate(
         first_id=Subquery(first.values("pk")[:1]), first_at=Subquery(first.values("created_at")[:1])
     )
     rows = list(branches.values_list("branch_after", "first_at", "first_id"))
-    if not rows or not messages:
+    if not rows:
         return {}
     before = predecessor(messages[0])
     found: dict[uuid.UUID, Alternatives] = {}
